@@ -1,0 +1,27 @@
+"""The installed plugins, for subcommands other than `serve`."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ovms_core.loader import Host, PluginChoice
+    from ovms_core.plugins import Offerings
+    from ovms_core.settings import Settings
+
+
+def load_quietly(settings: PluginChoice) -> Host:
+    """The plugins; why one is set aside is in its report, and not logged."""
+    from ovms_core.loader import load_plugins
+
+    logging.getLogger("ovms.plugins").addHandler(logging.NullHandler())
+    return load_plugins(settings)
+
+
+def gather_quietly(settings: Settings) -> tuple[Host, Offerings]:
+    """The plugins, and what they offer."""
+    from ovms_core.plugins import gather
+
+    host = load_quietly(settings.plugins)
+    return host, gather(host, settings)

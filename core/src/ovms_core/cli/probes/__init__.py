@@ -1,0 +1,6 @@
+"""What ``ovms doctor`` looks at. Every probe returns findings; none changes anything."""
+
+from ovms_core.cli.probes.examination import examine
+from ovms_core.cli.probes.finding import Finding, Verdict
+
+__all__ = ["Finding", "Verdict", "examine"]

@@ -1,0 +1,154 @@
+"""Processor, memory, disk and port."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from ovms_core.cli.output import shown_size
+from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+
+_GIB = 1 << 30
+_LITTLE_MEMORY = 4 * _GIB
+_LITTLE_DISK = 5 * _GIB
+_FEATURES = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_vnni": "VNNI", "amx_tile": "AMX"}
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:
+    """What the processor can do that OpenVINO makes use of."""
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
+        return ok("processor", platform.machine())
+    try:
+        text = cpuinfo.read_text(encoding="utf-8")
+    except OSError:
+        return ok("processor", platform.processor() or platform.machine())
+    fields = dict(_field(line) for line in text.splitlines() if ":" in line)
+    flags = set(fields.get("flags", "").split())
+    features = [shown for flag, shown in _FEATURES.items() if flag in flags]
+    found = f"{fields.get('model name', 'x86-64')}: {', '.join(features) or 'no vector extensions'}"
+    if "avx2" not in flags:
+        return warn(
+            "processor", found, "Without AVX2 models run, but slowly; use a processor (or VM type) that has it."
+        )
+    return ok("processor", found)
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
+
+
+def cores(cgroup: Path = Path("/sys/fs/cgroup")) -> Finding:
+    """Processors that may be used, under a container's limit."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cpu_quota(cgroup)
+    if quota is not None and quota < usable:
+        found = f"{usable}, limited to the time of {quota:g}"
+        return warn(
+            "cores", found, "More threads than processor time make each other wait: pin the container to cores."
+        )
+    return ok("cores", str(usable))
+
+
+def _cpu_quota(cgroup: Path) -> float | None:
+    """The processors' worth of time that the container may use; `None` without a limit."""
+    text = _first_line(cgroup / "cpu.max")
+    if text is not None:
+        quota, _, period = text.partition(" ")
+        return None if quota == "max" else int(quota) / int(period or 100_000)
+    old_quota, old_period = _first_line(cgroup / "cpu/cpu.cfs_quota_us"), _first_line(cgroup / "cpu/cpu.cfs_period_us")
+    if old_quota is None or old_period is None or int(old_quota) <= 0:
+        return None
+    return int(old_quota) / int(old_period)
+
+
+def memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> Finding:
+    """Memory that models can have, under a container's limit."""
+    available, total = _memory_of_machine(meminfo)
+    limit, used = _memory_of_container(cgroup)
+    if total is None or available is None:
+        return ok("memory", "unknown on this system")
+    if limit is not None and limit < total:
+        available, total = min(available, limit - (used or 0)), limit
+    found = f"{shown_size(available)} of {shown_size(total)} available"
+    if available < _LITTLE_MEMORY:
+        return warn("memory", found, "Models of several billion parameters need more; choose small or 4-bit ones.")
+    return ok("memory", found)
+
+
+def _memory_of_machine(meminfo: Path) -> tuple[int | None, int | None]:
+    try:
+        fields = dict(_field(line) for line in meminfo.read_text(encoding="ascii").splitlines())
+    except OSError:
+        return None, None
+    return _kibibytes(fields.get("MemAvailable")), _kibibytes(fields.get("MemTotal"))
+
+
+def _kibibytes(text: str | None) -> int | None:
+    return int(text.split()[0]) * 1024 if text else None
+
+
+def _memory_of_container(cgroup: Path) -> tuple[int | None, int | None]:
+    """Limit and use in bytes, from version 2 or 1 of cgroups."""
+    for limit_file, used_file in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        limit = _first_line(cgroup / limit_file)
+        if limit is not None and limit != "max":
+            used = _first_line(cgroup / used_file)
+            return int(limit), int(used) if used else None
+    return None, None
+
+
+def _first_line(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def disk(repository: Path) -> Finding:
+    """Whether models can be stored, and how much."""
+    existing = next(folder for folder in (repository, *repository.parents) if folder.exists())
+    elsewhere = "put the repository elsewhere with --model-repository"
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return fail("model repository", f"{repository} cannot be written", f"Allow it, or {elsewhere}.")
+    free = shutil.disk_usage(existing).free
+    found = f"{repository}: {shown_size(free)} free"
+    if free < _LITTLE_DISK:
+        return warn("model repository", found, f"Free space, or {elsewhere}.")
+    return ok("model repository", found)
+
+
+def port(host: str, number: int) -> Finding:
+    """Whether the server could listen."""
+    subject = f"port {number}"
+    try:
+        addresses = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)
+        _bind(addresses)
+    except OSError as error:
+        return _port_problem(subject, host, number, error)
+    return ok(subject, f"free on {host}")
+
+
+def _bind(addresses: Sequence[tuple[int, int, int, str, tuple[object, ...]]]) -> None:
+    family, kind, protocol, _, address = addresses[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+
+
+def _port_problem(subject: str, host: str, number: int, error: OSError) -> Finding:
+    if error.errno == errno.EADDRINUSE:
+        return warn(subject, f"in use on {host}", "If that is not your server, choose another with --port.")
+    if error.errno == errno.EACCES:
+        return fail(subject, "not allowed", "Ports under 1024 need privileges: choose another with --port.")
+    return fail(
+        subject, f"{host} cannot be listened on: {error.strerror or error}", f"Choose another --host than {host}."
+    )

@@ -1,0 +1,87 @@
+"""Reads the settings from where users write them: a file, the environment, the command line.
+
+The strongest wins: the command line, then ``OVMS_…`` variables, then ``ovms.yaml``, then the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ovms_core.configuration.document import read_document
+from ovms_core.configuration.environment import read_environment
+from ovms_core.configuration.errors import ConfigurationError, validated
+from ovms_core.configuration.keys import read_keys
+from ovms_core.configuration.layer import Layer, json_path, merged
+from ovms_core.configuration.models import check_names, default_name, normalized
+from ovms_core.configuration.options import validate_options
+from ovms_core.settings import Settings
+
+__all__ = [
+    "CONFIG_FILE",
+    "ConfigurationError",
+    "check_names",
+    "default_name",
+    "json_path",
+    "read_settings",
+    "validate_options",
+]
+
+CONFIG_FILE = "ovms.yaml"
+
+
+def read_settings(
+    file: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, Any] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """The settings from `file`, `environ` and `overrides`, each stronger than the one before.
+
+    Without `file` it is the one that ``OVMS_CONFIG`` names, else ``ovms.yaml`` in `directory` (the current
+    one by default) if there is one. `overrides` is what the command line set: ``{"port": 9000,
+    "models": ["qwen3=OpenVINO/Qwen3-8B-int4-ov"]}``. Raises `ConfigurationError` naming every wrong key
+    and value with its path, and where it was written.
+    """
+    directory = directory or Path.cwd()
+    layers = [
+        _file_layer(file, environ, directory),
+        normalized(read_environment(environ), directory),
+        normalized(_command_line(overrides or {}), directory),
+    ]
+    layer = merged(layers)
+    settings = validated(Settings, layer.values, layer.where).written_at(layer.where)
+    check_names(settings)
+    return _with_key_file(settings)
+
+
+def _file_layer(file: Path | None, environ: Mapping[str, str], directory: Path) -> Layer:
+    named = file or (Path(environ["OVMS_CONFIG"]) if environ.get("OVMS_CONFIG") else None)
+    path = directory / (named or CONFIG_FILE)
+    if named is None and not path.is_file():
+        return Layer({}, {})
+    return normalized(read_document(path, shown=str(named or CONFIG_FILE)), path.parent)
+
+
+def _command_line(overrides: Mapping[str, Any]) -> Layer:
+    values = {name: value for name, value in overrides.items() if value is not None}
+    return Layer(values, {(name,): _flag(name) for name in values})
+
+
+def _flag(name: str) -> str:
+    return "command line" if name == "models" else "--" + name.replace("_", "-")
+
+
+def _with_key_file(settings: Settings) -> Settings:
+    if settings.api_key_file is None:
+        return settings
+    keys = read_keys(Path(settings.api_key_file))
+    twice = sorted(keys.keys() & settings.api_keys.keys())
+    if twice:
+        raise ConfigurationError(
+            f"{settings.api_key_file}: the API key name '{twice[0]}' is in 'api_keys' too: rename one of them."
+        )
+    return settings.model_copy(update={"api_keys": {**settings.api_keys, **keys}})

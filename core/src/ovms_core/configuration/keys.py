@@ -1,0 +1,50 @@
+"""API keys: each has a name, by which its use is logged and counted."""
+
+from __future__ import annotations
+
+import logging
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from ovms_core.configuration.errors import ConfigurationError
+
+_log = logging.getLogger("ovms.configuration")
+
+
+def read_keys(file: Path) -> dict[str, SecretStr]:
+    """The keys in `file`, a line each: ``KEY`` or ``NAME:KEY``; ``#`` starts a comment line."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        readable_by_all = bool(file.stat().st_mode & stat.S_IROTH)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigurationError(f"'api_key_file' {file} cannot be read: {reason}.") from None
+    if readable_by_all:
+        _log.warning("Every user of this machine can read the API keys in %s: run 'chmod o-r %s'.", file, file)
+    keys = named_keys([line for line in lines if line.strip() and not line.lstrip().startswith("#")], str(file))
+    if not keys:
+        raise ConfigurationError(f"'api_key_file' {file} holds no key: write one a line, as KEY or NAME:KEY.")
+    return {name: SecretStr(key) for name, key in keys.items()}
+
+
+def named_keys(entries: Iterable[Any], shown: str) -> dict[str, str]:
+    """``KEY`` and ``NAME:KEY`` entries by name; a key without one is called ``key-N``, N from 1.
+
+    Raises `ConfigurationError`, which never shows a key.
+    """
+    keys: dict[str, str] = {}
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, str):
+            raise ConfigurationError(f"{shown}: API key {number} must be text: put it in quotes.")
+        name, _, key = entry.strip().rpartition(":") if entry.count(":") == 1 else ("", "", entry.strip())
+        name = name.strip() or f"key-{number}"
+        if not key.strip():
+            raise ConfigurationError(f"{shown}: API key {number} is empty.")
+        if name in keys:
+            raise ConfigurationError(f"{shown}: two API keys are called '{name}': rename one of them.")
+        keys[name] = key.strip()
+    return keys

@@ -1,0 +1,29 @@
+"""A model's `options:` section, checked against its task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from ovms_core.configuration.errors import validated
+from ovms_core.settings import Settings
+
+O = TypeVar("O", bound=BaseModel)  # noqa: E741
+
+
+def validate_options(
+    model_index: int, options_cls: type[O], options: Mapping[str, Any], settings: Settings | None = None
+) -> O:
+    """`options` of ``models[model_index]`` as the task's `options_cls`.
+
+    Raises `ConfigurationError` with the path of what is wrong (``models[0].options.cache_siz``), and, given
+    the `settings` that they are from, the place where it was written.
+    """
+    at = ("models", model_index, "options")
+    return validated(options_cls, dict(options), settings.where if settings else _nowhere, at)
+
+
+def _nowhere(path: object) -> None:
+    return None

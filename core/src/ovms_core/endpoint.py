@@ -1,0 +1,181 @@
+"""An endpoint: how one kind of request is parsed, executed and answered."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ovms_core import sse
+from ovms_core.body import B, Body, decode_body
+from ovms_core.errors import APIError
+
+if TYPE_CHECKING:
+    from ovms_core.models.model import Model
+    from ovms_core.models.registry import Models
+
+
+@dataclass(slots=True)
+class Call(Generic[B]):
+    """One request, parsed. It knows no HTTP.
+
+    `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
+    the API key that was used. `ignored` names the request's fields that have no effect. `context` is
+    for what a parser or an interceptor wants to hand on.
+    """
+
+    endpoint: Endpoint[B]
+    body: B
+    model: Model | None
+    stream: bool = False
+    id: str = ""
+    user: str | None = None
+    ignored: list[str] = field(default_factory=list)
+    context: dict[str, Any] = field(default_factory=dict)
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def texts(self) -> Iterator[str]:
+        """Every text in the request that a guardrail must read."""
+        return self.endpoint.texts(self)
+
+    def require_model(self) -> Model:
+        """The model; for endpoints with a task it is always there."""
+        assert self.model is not None, f"{type(self.endpoint).__name__} has no task"
+        return self.model
+
+
+Parser = Callable[[Request], Awaitable[Call[Any]]]
+Executor = Callable[[Call[Any]], AsyncIterator[Any]]
+Interceptor = Callable[[Call[Any], Executor], AsyncIterator[Any]]
+
+
+class Formatter(Protocol):
+    """Turns a call's events into HTTP; an `Endpoint` is one."""
+
+    async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response: ...
+
+    def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]: ...
+
+
+class Endpoint(ABC, Generic[B]):
+    """Subclass with `path`, `body`, `task`, `execute` and `to_json`; the rest has defaults.
+
+    `path` is mounted under every prefix of the server (``/v3``, ``/v1``, ``/v3/v1``), and so are the
+    paths in `also`; with `bare` they answer without a prefix as well. `task` names the tasks whose
+    models can serve it. Only an endpoint that says `public` answers without an API key.
+
+    Example::
+
+        class Shout(Endpoint[ShoutBody]):
+            path = "/shout"
+            body = ShoutBody
+            task = "shouting"
+
+            async def execute(self, call: Call[ShoutBody]) -> AsyncIterator[Said]:
+                async for event in call.require_model().submit(Say(call.body.text)):
+                    yield event
+
+            def to_json(self, call: Call[ShoutBody], events: Sequence[Said]) -> object:
+                return {"text": "".join(event.text for event in events)}
+    """
+
+    path: ClassVar[str]
+    also: ClassVar[tuple[str, ...]] = ()
+    bare: ClassVar[bool] = False
+    method: ClassVar[str] = "POST"
+    body: type[B]
+    task: ClassVar[str | None] = None
+    public: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
+    """Whether the endpoint can stream; then its body has a field `stream`."""
+    accepts: ClassVar[tuple[str, ...]] = ("application/json",)
+    """The media types of request bodies, for the API's documentation."""
+    response: ClassVar[Any] = None
+    """The type of the whole answer, for the API's documentation: anything that `msgspec` knows."""
+
+    async def parse(self, request: Request) -> Call[B]:
+        """Read the HTTP request. Raises `APIError` 400, 404, 413 or 415."""
+        require_json(request)
+        body, ignored = decode_body(await read_body(request), self.body)
+        return self.call(request, body, ignored)
+
+    def call(self, request: Request, body: B, ignored: Sequence[str] = ()) -> Call[B]:
+        """The call of a request whose body is known: finds the model by `body.model` and `task`."""
+        models: Models = request.app.state.models
+        state = request.scope.get("state", {})
+        return Call(
+            endpoint=self,
+            body=body,
+            model=models.resolve(body.model, self.task) if self.task else None,
+            stream=body.__dict__.get("stream") is True,
+            id=state.get("request_id") or uuid.uuid4().hex,
+            user=state.get("user"),
+            ignored=list(ignored),
+        )
+
+    @abstractmethod
+    def execute(self, call: Call[B]) -> AsyncIterator[Any]:
+        """Do what the call asks for: an async generator of events, the same for unary and streaming."""
+
+    def texts(self, call: Call[B]) -> Iterator[str]:
+        """Every text in the request that a guardrail must read; by default every string of the body."""
+        yield from _strings(call.body.model_dump(exclude={"model"}))
+
+    def to_json(self, call: Call[B], events: Sequence[Any]) -> Any:
+        """The whole answer, as anything that `msgspec.json` encodes."""
+        return {"events": events}
+
+    async def unary(self, call: Call[B], events: AsyncIterator[Any]) -> Response:
+        """The answer to a call that does not stream."""
+        document = self.to_json(call, [event async for event in events])
+        return Response(msgspec.json.encode(document), media_type="application/json")
+
+    async def stream(self, call: Call[B], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+        """The answer to a call that streams, as SSE frames; by default one a event, then ``[DONE]``."""
+        async for event in events:
+            yield sse.data(event)
+        yield sse.DONE
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises `APIError` 413 or 408 when it breaks the server's limits."""
+    chunks = []
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def require_json(request: Request) -> None:
+    """Raise `APIError` 415 unless the request says that its body is JSON, or says nothing."""
+    given = next((value for name, value in request.scope["headers"] if name == b"content-type"), b"application/json")
+    if given == b"application/json":
+        return
+    kind = given.decode("latin-1").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise APIError(415, f"Content-Type must be application/json, not '{kind[:80]}'.", code="unsupported_media_type")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+
+
+__all__ = ["Body", "Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"]

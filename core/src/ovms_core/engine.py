@@ -1,0 +1,31 @@
+"""What a plugin author imports in the engine, which runs in the model's own worker process.
+
+An engine is everything that touches the weights. Subclass `Engine`, or one of its adapters: `BatchEngine`
+for work that is done in batches over all requests (embeddings, rerank, classification), `JobEngine` for
+long jobs that are done one at a time (pictures). `__all__` is the promise: these names keep working.
+"""
+
+from ovms_core.engines.base import DONE, Done, Engine, Gain
+from ovms_core.engines.batching import BatchEngine
+from ovms_core.engines.jobs import JobEngine, Progress
+from ovms_core.engines.window import BatchLimits, Shapes
+from ovms_core.errors import LoadError, RequestError
+from ovms_core.messages import EngineInfo, Event, ModelSpec, Request
+
+__all__ = [
+    "DONE",
+    "BatchEngine",
+    "BatchLimits",
+    "Done",
+    "Engine",
+    "EngineInfo",
+    "Event",
+    "Gain",
+    "JobEngine",
+    "LoadError",
+    "ModelSpec",
+    "Progress",
+    "Request",
+    "RequestError",
+    "Shapes",
+]

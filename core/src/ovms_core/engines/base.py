@@ -1,0 +1,75 @@
+"""The base class of all engines.
+
+The worker process calls it from one thread, so it needs no
+locks, and asks it for one bounded piece of work at a time::
+
+    class Shout(Engine):
+        def __init__(self, model: ModelSpec) -> None:
+            self._waiting: dict[int, Say] = {}
+
+        def info(self) -> EngineInfo:
+            return EngineInfo(slots=64, device="CPU")
+
+        def add(self, id: int, request: Say) -> None:
+            self._waiting[id] = request
+
+        def cancel(self, id: int) -> None:
+            self._waiting.pop(id, None)
+
+        def step(self) -> Iterable[tuple[int, Event | Done | RequestError]]:
+            id, request = self._waiting.popitem()
+            yield id, Said(request.text.upper())
+            yield id, DONE
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ovms_core.errors import RequestError
+from ovms_core.messages import EngineInfo, Event, ModelSpec
+
+
+class Done:
+    """The type of `DONE`, with which an engine says that a request is complete."""
+
+    __slots__ = ()
+
+
+DONE: Final = Done()
+
+Gain = Event | Done | RequestError
+
+
+class Engine(ABC):
+    """A model, loaded. Every method is called on the one engine thread of its worker process."""
+
+    @abstractmethod
+    def __init__(self, model: ModelSpec) -> None:
+        """Load the model. Raise `LoadError`, saying what to do about it, when it cannot be."""
+
+    @abstractmethod
+    def info(self) -> EngineInfo:
+        """What the server and its users should know about the loaded model."""
+
+    @abstractmethod
+    def add(self, id: int, request: Any) -> None:
+        """Take on a request. Raise `RequestError` when it cannot be served: the client gets a 400."""
+
+    @abstractmethod
+    def cancel(self, id: int) -> None:
+        """Forget a request, and free what it holds by the end of the next step. It may be done already."""
+
+    @abstractmethod
+    def step(self) -> Iterable[tuple[int, Gain]]:
+        """Do one bounded piece of work for all that is in flight, and tell what each request gained.
+
+        Called again and again while any request is in flight. A request ends with ``(id, DONE)`` or
+        ``(id, RequestError(...))``. Whatever else is raised counts as the death of the engine: its
+        process is replaced and the requests in flight are tried again.
+        """
+
+    def close(self) -> None:  # noqa: B027 - optional
+        """Free what process exit would not free by itself."""

@@ -1,0 +1,72 @@
+"""Errors that reach a client, all in one shape, and those that an engine raises.
+
+The shape is OpenAI's: ``{"error": {"message", "type", "param", "code"}}``
+(https://platform.openai.com/docs/guides/error-codes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+def _type_of(status: int) -> str:
+    return "server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error")
+
+
+class APIError(Exception):
+    """An error that a client sees, whatever endpoint it talks to.
+
+    `message` says what was wrong, which value, and what would be right. `param` is the JSON path of
+    the field at fault (``messages[0].content``). `retry_after` is in seconds and becomes the header
+    ``Retry-After``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+        self.retry_after = retry_after
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["retry-after"] = str(max(1, round(retry_after)))
+
+    def document(self) -> bytes:
+        """The error as JSON, UTF-8 encoded."""
+        body = {"message": self.message, "type": _type_of(self.status), "param": self.param, "code": self.code}
+        return msgspec.json.encode({"error": body})
+
+
+class RequestError(Exception):
+    """Raised by an engine for a request that it cannot serve; the other requests go on.
+
+    The client gets `status` with `message`, `param` and `code`, as with `APIError`.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+        self.status = status
+
+
+class LoadError(Exception):
+    """Raised by an engine whose model cannot be loaded. The message says why and what to do about it.
+
+    A model that fails this way stays `failed`: loading it again would fail again.
+    """

@@ -1,0 +1,97 @@
+"""The outermost layers: request ids, and every error in one shape."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ovms_core.errors import APIError
+
+log = logging.getLogger("ovms.http")
+
+_CLOSE = {"connection": "close"}
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+def request_id(scope: Scope) -> bytes:
+    """The client's own request id if it sent a sane one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            return bytes(value)
+    return os.urandom(16).hex().encode()
+
+
+class RequestIds:
+    """Gives every request an id, which its response carries: the outermost layer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        id = request_id(scope)
+        scope.setdefault("state", {})["request_id"] = id.decode()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", id)]
+            await send(message)
+
+        await self.app(scope, receive, send_with_id)
+
+
+class Boundary:
+    """Turns every exception into the one error shape; inside CORS, so that browsers may read it.
+
+    An error after the response has started can only end the connection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            log.debug("request %s: the client left before its body was complete", scope["state"]["request_id"])
+        except (Exception, asyncio.CancelledError) as error:
+            told = _told(error, scope["state"]["request_id"])
+            if started:
+                raise
+            await send_error(told, send)
+
+
+def _told(error: BaseException, id: str) -> APIError:
+    """What the client is told about `error`. A request is only ever cancelled at the end of `drain_timeout`."""
+    if isinstance(error, APIError):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return APIError(503, "The server is shutting down.", code="draining", retry_after=5, headers=_CLOSE)
+    log.error("request %s failed", id, exc_info=error)
+    return unexpected(id)
+
+
+def unexpected(id: str) -> APIError:
+    """The error that a client sees for a fault of ours; the log has the details under the same id."""
+    return APIError(500, f"The server failed on this request. Quote the request id {id}.", code="internal_error")
+
+
+async def send_error(error: APIError, send: Send) -> None:
+    """Send `error` as a whole response."""
+    body = error.document()
+    headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
+    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

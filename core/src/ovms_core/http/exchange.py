@@ -1,0 +1,173 @@
+"""One request's conversation with its client: when headers go out, who notices that the client left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, cast
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ovms_core import sse
+from ovms_core.errors import APIError
+from ovms_core.settings import Settings
+
+_WATCH_AFTER = 0.05
+"""Seconds after which a request is worth a task that waits for its client to leave."""
+
+
+class ClientGoneError(Exception):
+    """The client left before its answer was complete."""
+
+
+class Exchange:
+    """Sends the answer to one request, on behalf of the task that entered it.
+
+    That task is cancelled when the client leaves (raises `ClientGoneError` on exit) or when the
+    request's time is up (raises `APIError` 504). Streams get their headers after ``prime_timeout``
+    even when nothing has come yet, and a comment whenever they were silent for ``ping_interval``.
+    Tasks and timers exist only for requests that last.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        settings: Settings,
+        *,
+        streams: bool,
+        headers: Mapping[str, str],
+    ) -> None:
+        self.started_at: float | None = None
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._settings = settings
+        self._streams = streams
+        self._headers = headers
+        self._interruption: APIError | ClientGoneError | None = None
+        self._ended = False
+        self._sent_at = time.monotonic()
+        self._turn = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._timers: list[asyncio.TimerHandle] = []
+
+    @property
+    def started(self) -> bool:
+        """Whether the response's headers have been sent."""
+        return self.started_at is not None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._owner = cast("asyncio.Task[object]", asyncio.current_task())
+        self._timers.append(self._loop.call_later(_WATCH_AFTER, self._attend))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True
+        for timer in self._timers:
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        interruption = self._take_interruption()
+        if isinstance(error, asyncio.CancelledError) and interruption is not None:
+            raise interruption from None
+        if isinstance(error, OSError) and isinstance(interruption, ClientGoneError):
+            raise interruption from None
+
+    def absorb(self, error: BaseException) -> APIError | None:
+        """What to tell a client whose stream has started about `error`; `None` when it must go on as it is."""
+        if not self.started:
+            self._ended = True  # or else a ping might still turn the error into a stream
+            return None
+        if isinstance(error, asyncio.CancelledError) and isinstance(self._interruption, APIError):
+            return cast(APIError, self._take_interruption())
+        return error if isinstance(error, APIError) else None
+
+    def _interrupt(self, reason: APIError | ClientGoneError) -> None:
+        if self._ended or self._interruption is not None:
+            return
+        self._interruption = reason
+        self._owner.cancel()
+
+    def _take_interruption(self) -> APIError | ClientGoneError | None:
+        reason, self._interruption = self._interruption, None
+        if reason is not None:
+            self._owner.uncancel()
+        return reason
+
+    # -- sending
+
+    async def send_response(self, response: Response) -> None:
+        """Send a whole response."""
+        response.headers.update(self._headers)
+        self.started_at = time.perf_counter()
+        await response(self._scope, self._receive, self._send)
+        self._ended = True
+
+    async def send_frame(self, frame: bytes) -> None:
+        """Send a frame of the stream, after the headers if it is the first."""
+        async with self._turn:
+            if not self.started:
+                await self._start()
+            self._sent_at = time.monotonic()
+            await self._send({"type": "http.response.body", "body": frame, "more_body": True})
+
+    async def end(self) -> None:
+        """End the stream."""
+        self._ended = True
+        async with self._turn:
+            if not self.started:
+                await self._start()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _start(self) -> None:
+        self.started_at = time.perf_counter()
+        headers = {
+            "content-type": "text/event-stream; charset=utf-8",
+            "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+            **self._headers,
+        }
+        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": 200, "headers": raw})
+
+    # -- what goes on meanwhile
+
+    def _attend(self) -> None:
+        """The request lasts: watch its client and its time."""
+        self._tasks.append(self._loop.create_task(self._watch()))
+        self._timers.append(self._loop.call_later(self._settings.request_timeout, self._expire))
+        if self._streams:
+            self._tasks.append(self._loop.create_task(self._keep_alive()))
+
+    async def _watch(self) -> None:
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        except APIError as error:  # a body that nobody asked for, over its limits
+            self._interrupt(error)
+        else:
+            self._interrupt(ClientGoneError())
+
+    def _expire(self) -> None:
+        limit = self._settings.request_timeout
+        message = f"The request took longer than {limit:g} s (request_timeout)."
+        self._interrupt(APIError(504, message, code="request_timeout"))
+
+    async def _keep_alive(self) -> None:
+        with contextlib.suppress(OSError):  # the client left, as `_watch` will tell
+            while not self._ended:
+                patience = self._settings.ping_interval if self.started else self._settings.prime_timeout
+                left = self._sent_at + patience - time.monotonic()
+                if left > 0:
+                    await asyncio.sleep(min(left, self._settings.ping_interval))
+                else:
+                    await self.send_frame(sse.PING)

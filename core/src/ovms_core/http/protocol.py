@@ -1,0 +1,69 @@
+"""uvicorn's HTTP protocol, with limits on what comes before there is a request."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from ovms_core.errors import APIError
+
+MAX_HEADERS: Final = 64 << 10
+"""Bytes that the request line and the headers may have together."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes a connection whose headers are too large, or not there within ``body_timeout``.
+
+    uvicorn with httptools has no such limits. What is not HTTP at all gets the one error shape as well.
+    """
+
+    _size = 0
+    _in_headers = True
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clear_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_headers or self.transport.is_closing():
+            return
+        self._size += len(data)
+        if self._size > MAX_HEADERS:
+            self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
+        elif self._deadline is None:
+            self._set_deadline()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._size, self._in_headers = 0, True
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self._clear_deadline()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(APIError(400, f"{msg} Is it HTTP/1.1?", code="invalid_http"))
+
+    def _set_deadline(self) -> None:
+        settings: Any = self.config.app.state.settings  # type: ignore[union-attr]
+        self._deadline = self.loop.call_later(settings.body_timeout, self.transport.close)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, error: APIError) -> None:
+        body = error.document()
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[error.status] + head + body)
+        self.transport.close()

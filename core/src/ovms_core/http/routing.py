@@ -1,0 +1,84 @@
+"""Which route answers a request: a dictionary for plain paths, patterns for the few that have parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from starlette.routing import compile_path
+from starlette.types import ASGIApp
+
+from ovms_core.errors import APIError
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path, what answers it, and whether it does so without an API key."""
+
+    method: str
+    path: str
+    app: ASGIApp
+    public: bool = False
+    owner: str = "core"
+
+
+@dataclass(slots=True)
+class _Pattern:
+    regex: re.Pattern[str]
+    converters: dict[str, Any]
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class RouteConflictError(Exception):
+    """Two plugins claim one route."""
+
+
+class RouteTable:
+    """All routes of the server. Raises `RouteConflictError`, naming both owners, when two claim the same."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = list(routes)
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._patterns: dict[str, _Pattern] = {}
+        for route in self.routes:
+            self._add(route)
+
+    def _add(self, route: Route) -> None:
+        methods = self._pattern(route.path).routes if "{" in route.path else self._exact.setdefault(route.path, {})
+        other = methods.setdefault(route.method, route)
+        if other is not route:
+            raise RouteConflictError(
+                f"Two plugins claim {route.method} {route.path}: '{other.owner}' and '{route.owner}'. "
+                "Block one of them (plugins.block)."
+            )
+
+    def _pattern(self, path: str) -> _Pattern:
+        if path not in self._patterns:
+            regex, _, converters = compile_path(path)
+            self._patterns[path] = _Pattern(regex, converters)
+        return self._patterns[path]
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, Any]]:
+        """The route and its path parameters. Raises `APIError` 404, or 405 with ``Allow``."""
+        methods, parameters = self._match(path)
+        route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+        if route is None:
+            allowed = ", ".join(sorted(methods))
+            message = f"Method {method} is not allowed for {path[:200]}; allowed: {allowed}."
+            raise APIError(405, message, code="method_not_allowed", headers={"allow": allowed})
+        return route, parameters
+
+    def _match(self, path: str) -> tuple[dict[str, Route], dict[str, Any]]:
+        path = path.rstrip("/") or "/"
+        if path in self._exact:
+            return self._exact[path], {}
+        for pattern in self._patterns.values():
+            if match := pattern.regex.match(path):
+                found = match.groupdict().items()
+                return pattern.routes, {name: pattern.converters[name].convert(value) for name, value in found}
+        close = get_close_matches(path, self._exact, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise APIError(404, f"There is no {path[:200]} here.{hint}", code="unknown_route")

@@ -1,0 +1,245 @@
+"""Finds, checks, registers and quarantines plugins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from types import ModuleType
+from typing import Any, Protocol
+
+import pluggy
+from importlib_metadata import EntryPoint, entry_points
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+import ovms_core
+from ovms_core import hookspecs
+
+log = logging.getLogger("ovms.plugins")
+
+GROUP = hookspecs.PROJECT
+CORE = "ovms-core"
+GUARDS = ("ovms_wrap_execution", "ovms_wrap_app")
+"""The hooks of plugins that may guard requests: without such a plugin the server does not start."""
+
+
+class PluginChoice(Protocol):
+    """Which plugins are wanted, as `PluginSettings` says it."""
+
+    @property
+    def allow(self) -> list[str] | None: ...
+
+    @property
+    def block(self) -> list[str]: ...
+
+    @property
+    def required(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _EveryPlugin:
+    allow: list[str] | None = None
+    block: list[str] = field(default_factory=list)
+    required: list[str] = field(default_factory=list)
+
+
+EVERY_PLUGIN: PluginChoice = _EveryPlugin()
+"""All that are installed: the default of `PluginSettings`, without the price of importing it."""
+
+
+class PluginState(StrEnum):
+    """What became of a plugin."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    INCOMPATIBLE = "incompatible"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(slots=True)
+class PluginReport:
+    """A plugin as ``ovms plugins`` shows it; `reason` says why it is not active."""
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    state: PluginState = PluginState.ACTIVE
+    reason: str = ""
+
+
+class PluginError(Exception):
+    """The server cannot start with these plugins. The message names them and says what to do."""
+
+
+class _Distribution(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def requires(self) -> list[str] | None: ...
+
+
+class Host:
+    """The pluggy host of one application: its plugins, each with a report on what became of it."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.reports: dict[str, PluginReport] = {}
+
+    def add(self, report: PluginReport, plugin: object) -> None:
+        """Register `plugin`. Raises what pluggy raises for a misspelt hook or a wrong signature."""
+        self.reports[report.name] = report
+        misspelt = sorted(set(_implementations(plugin)) - set(_specifications()))
+        if misspelt:
+            raise PluginError(f"implements hooks that do not exist: {', '.join(misspelt)}{_suggestion(misspelt[0])}")
+        if unmarked := sorted(set(_specifications()) & set(dir(plugin)) - set(_implementations(plugin))):
+            raise PluginError(f"does not mark {', '.join(unmarked)} with @hookimpl")
+        if not _implementations(plugin):
+            raise PluginError("implements no hook: mark its functions with @hookimpl")
+        self.manager.register(plugin, name=report.name)
+
+    def quarantine(self, name: str, reason: str, state: PluginState = PluginState.QUARANTINED) -> None:
+        """Take a plugin out of service, and say why. Raises `PluginError` for one that guards requests."""
+        if any(owner == name for hook in GUARDS for owner, _ in self.implementations(hook)):
+            message = f"Plugin '{name}': {reason}. It may guard requests, so the server does not start without it."
+            raise PluginError(message)
+        report = self.reports[name]
+        report.state, report.reason = state, reason
+        if self.manager.has_plugin(name):
+            self.manager.unregister(name=name)
+        log.error("plugin %s is %s: %s", name, state, reason)
+
+    def active(self) -> list[str]:
+        """The names of the plugins in service, sorted, core's own first."""
+        return sorted((name for name, _ in self.manager.list_name_plugin()), key=lambda name: (name != "core", name))
+
+    def ask(self, plugin: str, hook: str, **arguments: Any) -> Any:
+        """One plugin's answer to a hook; `None` when it does not implement it."""
+        found = dict(self.implementations(hook))
+        return found[plugin](**arguments) if plugin in found else None
+
+    def implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
+        """Each active plugin's implementation of `hook`, sorted by plugin name.
+
+        The functions take the hook's arguments by name, like the hook itself.
+        """
+        found = getattr(self.manager.hook, hook).get_hookimpls()
+        return sorted(((impl.plugin_name, _by_name(impl)) for impl in found), key=lambda pair: pair[0])
+
+
+def _by_name(impl: pluggy.HookImpl) -> Callable[..., Any]:
+    def call(**arguments: Any) -> Any:
+        return impl.function(*(arguments[name] for name in impl.argnames))
+
+    return call
+
+
+def _specifications() -> list[str]:
+    return [name for name in vars(hookspecs) if name.startswith("ovms_")]
+
+
+def _implementations(plugin: object) -> list[str]:
+    marker = f"{hookspecs.PROJECT}_impl"
+    return [name for name in dir(plugin) if hasattr(getattr(plugin, name, None), marker)]
+
+
+def _suggestion(name: str) -> str:
+    close = get_close_matches(name, _specifications(), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def load_plugins(settings: PluginChoice, plugins: Sequence[object] | None = None) -> Host:
+    """The host with core's own plugin and, unless `plugins` are given instead, all that are installed.
+
+    A plugin that cannot be imported, fits no hook or needs another core is set aside with its reason.
+    Raises `PluginError` when two distributions use one name, or a required plugin does not work.
+    """
+    host = Host()
+    from ovms_core import builtin
+
+    host.add(PluginReport("core", CORE, ovms_core.__version__), builtin)
+    if plugins is None:
+        for entry in _discover():
+            _load(host, entry, settings)
+    else:
+        for plugin in plugins:
+            name = getattr(plugin, "__name__", type(plugin).__name__)
+            _register(host, PluginReport(name), plugin)
+    require(host, settings)
+    return host
+
+
+def require(host: Host, settings: PluginChoice) -> None:
+    """Raise `PluginError` unless every plugin that the operator requires is active."""
+    for name in settings.required:
+        report = host.reports.get(name)
+        if report is None:
+            raise PluginError(f"Plugin '{name}' is required (plugins.required) but not installed.")
+        if report.state is not PluginState.ACTIVE:
+            raise PluginError(f"Plugin '{name}' is required (plugins.required) but {report.state}: {report.reason}")
+
+
+def _discover() -> list[EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if entry.name == "core":
+            raise PluginError(f"Distribution '{_name(entry.dist)}' names its plugin 'core': that name is taken.")
+        other = found.setdefault(entry.name, entry)
+        if other is not entry and _name(other.dist) != _name(entry.dist):
+            both = f"'{_name(other.dist)}' and '{_name(entry.dist)}'"
+            raise PluginError(f"Two distributions provide a plugin named '{entry.name}': {both}. Uninstall one.")
+    return list(found.values())
+
+
+def _load(host: Host, entry: EntryPoint, settings: PluginChoice) -> None:
+    report = PluginReport(entry.name, _name(entry.dist), entry.dist.version if entry.dist else "")
+    host.reports[entry.name] = report
+    if entry.name in settings.block or (settings.allow is not None and entry.name not in settings.allow):
+        report.state, report.reason = PluginState.BLOCKED, "by the configuration (plugins)"
+        return
+    if (needed := _incompatible(entry.dist)) is not None:
+        reason = f"needs {CORE}{needed}; this is {ovms_core.__version__}"
+        host.quarantine(entry.name, reason, PluginState.INCOMPATIBLE)
+        return
+    try:
+        plugin: ModuleType = entry.load()
+    except (Exception, SystemExit) as error:
+        host.quarantine(entry.name, f"cannot be imported: {type(error).__name__}: {error}")
+        return
+    _register(host, report, plugin)
+
+
+def _register(host: Host, report: PluginReport, plugin: object) -> None:
+    try:
+        host.add(report, plugin)
+    except (PluginError, pluggy.PluginValidationError, ValueError) as error:
+        host.quarantine(report.name, str(error))
+
+
+def _name(distribution: _Distribution | None) -> str:
+    return distribution.name if distribution is not None else "?"
+
+
+def _incompatible(distribution: _Distribution | None) -> str | None:
+    """The range of core versions that a distribution asks for, if ours is not in it."""
+    for requirement in _requirements(distribution.requires if distribution else None):
+        ours = canonicalize_name(requirement.name) == CORE and _applies(requirement)
+        if ours and not requirement.specifier.contains(ovms_core.__version__, prereleases=True):
+            return str(requirement.specifier)
+    return None
+
+
+def _applies(requirement: Requirement) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+
+
+def _requirements(lines: Iterable[str] | None) -> Iterable[Requirement]:
+    for line in lines or ():
+        try:
+            yield Requirement(line)
+        except InvalidRequirement:
+            continue

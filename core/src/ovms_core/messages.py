@@ -1,0 +1,72 @@
+"""What travels between the server and an engine: requests one way, events the other.
+
+A plugin declares its messages once, in a module of its own, by subclassing `Request` and `Event`.
+They are `msgspec.Struct`s (https://jcristharif.com/msgspec/structs.html): typed, quick to encode and
+cheap to import on both sides.
+
+Example::
+
+    class Embed(Request):
+        texts: list[str]
+
+    class Embedded(Event):
+        vectors: list[bytes]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import msgspec
+
+
+class Request(msgspec.Struct, tag=True):
+    """One unit of work for an engine."""
+
+    def resumed(self, events: Sequence[Any]) -> Self | None:
+        """The request that continues this one after its engine died.
+
+        `events` are all events that the engine gave for it so far; they have been passed on and will
+        not be taken back. Asked only when there is at least one: a request that gained nothing is
+        simply sent again. `None`, the default, means that it cannot be continued and must fail.
+        """
+        return None
+
+
+class Event(msgspec.Struct, tag=True):
+    """Something a request gained in a step of its engine."""
+
+
+class EngineInfo(msgspec.Struct, kw_only=True):
+    """What an engine says of itself once it has loaded.
+
+    `slots` is how many requests it wants in flight at a time; more wait in the server's queue.
+    `max_model_len` is in tokens, `dimensions` is the length of an embedding vector. `details` is
+    shown in `GET /v3/models`. `degraded` is the reason why the model serves, but not as it should.
+    """
+
+    slots: int
+    device: str
+    max_model_len: int | None = None
+    dimensions: int | None = None
+    precision: str | None = None
+    details: dict[str, Any] = {}
+    warnings: list[str] = []
+    degraded: str | None = None
+
+
+class ModelSpec(msgspec.Struct, kw_only=True):
+    """What an engine is told about the model that it loads.
+
+    `path` is the model's folder or single file. `work_dir` is a writable folder of this model's own for
+    what the engine derives from it (converted weights, compiled blobs); it survives restarts.
+    `options` are the task's options, valid against the task's options class.
+    """
+
+    name: str
+    task: str
+    path: str
+    work_dir: str
+    device: str = "AUTO"
+    options: dict[str, Any] = {}

@@ -1,0 +1,72 @@
+"""Metrics in the Prometheus text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ovms_core.endpoint import Call
+from ovms_core.models.model import State
+from ovms_core.models.registry import Models
+from ovms_core.observe import Observer, Outcome
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_LABELS = ("endpoint", "model")
+
+
+class RequestMetrics(Observer):
+    """Counts and times calls, by endpoint and model. Every application has a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        running = Gauge("ovms_requests_in_flight", "Calls under way", _LABELS, registry=self.registry)
+        first = self._histogram("ovms_first_byte_seconds", "Time to the first byte of a stream", _LABELS)
+        duration = self._histogram("ovms_request_seconds", "Duration of calls, by status", (*_LABELS, "status"))
+        # To find the series for some labels costs more than to count in it.
+        self._running = lru_cache(maxsize=1024)(running.labels)
+        self._first = lru_cache(maxsize=1024)(first.labels)
+        self._duration = lru_cache(maxsize=4096)(duration.labels)
+
+    def _histogram(self, name: str, text: str, labels: tuple[str, ...]) -> Histogram:
+        return Histogram(name, text, labels, buckets=_SECONDS, registry=self.registry)
+
+    def call_started(self, call: Call[Any]) -> None:
+        self._running(*_labels(call)).inc()
+
+    def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
+        labels = _labels(call)
+        self._running(*labels).dec()
+        self._duration(*labels, outcome.status).observe(outcome.duration)
+        if call.stream and outcome.first_byte is not None:
+            self._first(*labels).observe(outcome.first_byte - outcome.started)
+
+
+def _labels(call: Call[Any]) -> tuple[str, str]:
+    return call.endpoint.path, call.model.name if call.model else ""
+
+
+class ModelMetrics(Collector):
+    """The state, queue and restarts of every model, read when asked for."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics as they are now."""
+        up = GaugeMetricFamily("ovms_model_ready", "1 while a model is ready", labels=["model"])
+        waiting = GaugeMetricFamily("ovms_model_waiting", "Requests that wait", labels=["model"])
+        flying = GaugeMetricFamily("ovms_model_in_flight", "Requests in the engine", labels=["model"])
+        restarts = GaugeMetricFamily("ovms_model_restarts", "Times the engine was replaced", labels=["model"])
+        for model in self._models:
+            up.add_metric([model.name], float(model.state is State.READY))
+            if model.runner is not None:
+                load = model.runner.load()
+                waiting.add_metric([model.name], load.waiting)
+                flying.add_metric([model.name], load.in_flight)
+                restarts.add_metric([model.name], load.restarts)
+        return up, waiting, flying, restarts

@@ -1,0 +1,34 @@
+"""Which task a model is for, as the tasks themselves see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ovms_core.errors import LoadError
+from ovms_core.models.files import ModelFiles
+from ovms_core.task import Task
+
+
+def choose_task(files: ModelFiles, tasks: Mapping[str, Task], wanted: str | None) -> Task:
+    """The task named `wanted`, or else the one that is surest of the files.
+
+    Raises `LoadError` when no task claims them, or when two are equally sure.
+    """
+    if wanted is not None:
+        return _named(wanted, tasks)
+    scores = {name: score for name, task in tasks.items() if (score := task.detect(files)) > 0}
+    if not scores:
+        known = ", ".join(sorted(tasks)) or "none: install a plugin such as ovms-llm"
+        raise LoadError(f"no installed task recognises the model's files (tasks: {known}). Set `task` to choose one.")
+    best = max(scores.values())
+    winners = sorted(name for name, score in scores.items() if score == best)
+    if len(winners) > 1:
+        raise LoadError(f"the model could be for {' or '.join(winners)}. Set `task` to choose one.")
+    return tasks[winners[0]]
+
+
+def _named(name: str, tasks: Mapping[str, Task]) -> Task:
+    if name not in tasks:
+        known = ", ".join(sorted(tasks)) or "none"
+        raise LoadError(f"task '{name}' is not known (installed: {known}). Is its plugin installed and active?")
+    return tasks[name]

@@ -1,0 +1,71 @@
+"""Where models come from: what a source must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class SourceError(Exception):
+    """A model cannot be had. The message says why and what to do about it."""
+
+
+class Progress(Protocol):
+    """Told how far a fetch has come; may raise to stop it."""
+
+    def __call__(self, done: int, total: int | None, /) -> None:
+        """`done` of `total` bytes are here; `total` is `None` while it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that a source recommends, as shown by ``ovms models`` and served by ``--starter``."""
+
+    name: str
+    reference: str
+    task: str
+    description: str
+
+
+class Source(Protocol):
+    """A place that models come from, such as a hub; `scheme` is what stands before the colon (``hf:``).
+
+    A source is one small object without state; whoever calls it holds the model's lock.
+
+    Example::
+
+        class Share:
+            scheme = "share"
+
+            def locate(self, name: str) -> Path | None:
+                return None
+
+            def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+                shutil.copytree(Path("/mnt/models") / name, into, dirs_exist_ok=True)
+
+            def offers(self) -> Sequence[Offer]:
+                return ()
+    """
+
+    @property
+    def scheme(self) -> str:
+        """At least two characters, lower case."""
+
+    def locate(self, name: str) -> Path | None:
+        """Where the model is, if it needs no fetching; `None` when it must be fetched.
+
+        Quick and without network. Raises `SourceError` when there is no such model.
+        """
+
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+        """Put the model's files into the folder `into`, which may hold what an interrupted fetch left.
+
+        Blocking; called on a thread. Raises `SourceError`; an `OSError` of the disk may pass. What is
+        there when it returns is the whole model, verified, and nothing else: the repository then moves
+        the folder into place in one step. With `offline` the network must not be touched.
+        """
+
+    def offers(self) -> Sequence[Offer]:
+        """Models that the source recommends; most have none."""

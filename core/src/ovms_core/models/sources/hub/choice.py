@@ -1,0 +1,163 @@
+"""Which of a repository's files are fetched: one set of weights that can be served, and what belongs to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+
+from ovms_core.models.source import SourceError
+
+_COMPANIONS = (".json", ".txt", ".model", ".jinja", ".tiktoken")
+_LICENCES = ("LICENSE", "LICENCE", "NOTICE", "README.MD")
+_MODULES = re.compile(r"\d+_\w+/(?:config\.json|model\.safetensors)")  # the modules of sentence-transformers
+_SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
+_PREFERRED = ("Q4_K_M", "Q4_0", "Q8_0")
+_TOKENIZERS = {"openvino_tokenizer", "openvino_detokenizer"}
+_FOLDERS = ("openvino/", "onnx/")
+"""Folders that hold weights in a repository of another kind; their files are put beside the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The files to fetch: where each lies in the model's folder, by its name in the repository.
+
+    `format` is ``"openvino"``, ``"gguf"``, ``"onnx"`` or ``"pytorch"``; the last must be converted, and
+    its `files` are empty. `others` are weights that could have been chosen instead of `chosen`.
+    """
+
+    format: str
+    files: dict[str, str] = field(default_factory=dict)
+    chosen: str = ""
+    others: Sequence[str] = ()
+
+
+def choose(names: Iterable[str], wanted: str = "") -> Choice:
+    """Choose from a repository's file names: OpenVINO IR, else GGUF, else ONNX.
+
+    `wanted` names a file, or a part of one's name (``Q4_K_M``, ``int8``). Raises `SourceError` when
+    nothing matches or there are no weights at all.
+    """
+    names = sorted(names)
+    if wanted:
+        return _wanted(names, wanted)
+    for pick in (_openvino, _gguf, _onnx):
+        if choice := pick(names):
+            return choice
+    if any(name.endswith((".safetensors", ".bin", ".pt", ".pth")) for name in names):
+        return Choice("pytorch")
+    listed = ", ".join(names[:8]) + ("…" if len(names) > 8 else "")
+    raise SourceError(f"it holds no weights that can be served (OpenVINO IR, GGUF or ONNX); its files are: {listed}.")
+
+
+def _wanted(names: Sequence[str], wanted: str) -> Choice:
+    weights = [name for name in names if name.lower().endswith((".gguf", ".onnx")) or _is_ir(name, names)]
+    matching = [name for name in weights if name == wanted]
+    matching = matching or [name for name in weights if wanted.lower() in PurePosixPath(name).name.lower()]
+    if not matching:
+        listed = ", ".join(weights[:12]) or "none"
+        raise SourceError(f"it has no weights named '{wanted}'. There are: {listed}.")
+    name = min(matching, key=len)
+    if name.endswith(".gguf"):
+        return _with_companions("gguf", names, _shards(name, names), name)
+    if name.endswith(".onnx"):
+        return _with_companions("onnx", names, _onnx_files(name, names), name)
+    return _as_main(_with_companions("openvino", names, [name, _binary(name), *_tokenizers(name, names)], name))
+
+
+def _as_main(choice: Choice) -> Choice:
+    """With the chosen variant (``openvino_model_qint8.xml``) under the name that engines look for."""
+    stem = PurePosixPath(choice.chosen).stem
+    for name in (choice.chosen, _binary(choice.chosen)):
+        choice.files[name] = choice.files[name].replace(stem, "openvino_model")
+    return choice
+
+
+def _openvino(names: Sequence[str]) -> Choice | None:
+    models = [name for name in names if _is_ir(name, names)]
+    if not models:
+        return None
+    if "model_index.json" in names:  # a diffusion pipeline: a folder a part
+        files = [each for name in models for each in (name, _binary(name))]
+        parts = [name for name in names if _is_companion(name)]
+        return Choice(
+            "openvino", {name: name for name in [*files, *_all_tokenizers(names), *parts]}, "model_index.json"
+        )
+    folder = _folder(min(models, key=lambda name: (name.count("/"), name)))
+    here = [name for name in models if _folder(name) == folder]
+    main = f"{folder}openvino_model.xml"
+    chosen = [main] if main in here else here  # else one model in several parts, such as one with vision
+    files = [each for name in chosen for each in (name, _binary(name))] + _tokenizers(chosen[0], names)
+    return _with_companions("openvino", names, files, chosen[0], [name for name in models if name not in chosen])
+
+
+def _is_ir(name: str, names: Sequence[str]) -> bool:
+    return name.endswith(".xml") and PurePosixPath(name).stem not in _TOKENIZERS and _binary(name) in names
+
+
+def _binary(name: str) -> str:
+    return name.removesuffix(".xml") + ".bin"
+
+
+def _tokenizers(model: str, names: Sequence[str]) -> list[str]:
+    return [name for name in _all_tokenizers(names) if _folder(name) == _folder(model)]
+
+
+def _all_tokenizers(names: Sequence[str]) -> list[str]:
+    return [name for name in names if PurePosixPath(name).stem in _TOKENIZERS and name.endswith((".xml", ".bin"))]
+
+
+def _gguf(names: Sequence[str]) -> Choice | None:
+    models = [name for name in names if name.lower().endswith(".gguf") and "mmproj" not in name.lower()]
+    heads = {_SHARD.sub("", name): name for name in reversed(models)}  # the first shard stands for all
+    if not heads:
+        return None
+    first = min(heads)
+    chosen = next((name for quant in _PREFERRED for name in sorted(heads) if quant in name.upper()), first)
+    others = [name for name in sorted(heads) if name != chosen]
+    return _with_companions("gguf", names, _shards(heads[chosen], names), heads[chosen], others)
+
+
+def _shards(name: str, names: Sequence[str]) -> list[str]:
+    whole = _SHARD.sub("", name)
+    return [each for each in names if each.endswith(".gguf") and _SHARD.sub("", each) == whole]
+
+
+def _onnx(names: Sequence[str]) -> Choice | None:
+    models = [name for name in names if name.endswith(".onnx")]
+    if not models:
+        return None
+    plain = [name for name in models if PurePosixPath(name).name == "model.onnx"]
+    chosen = min(plain or models, key=lambda name: (name.count("/"), name))
+    others = [name for name in models if name != chosen]
+    return _with_companions("onnx", names, _onnx_files(chosen, names), chosen, others)
+
+
+def _onnx_files(name: str, names: Sequence[str]) -> list[str]:
+    """The model and its external data: ``model.onnx_data``, ``model.onnx_data_1`` or ``model.onnx.data``."""
+    return [each for each in names if each == name or fnmatch(each, f"{name}[_.]data*")]
+
+
+def _with_companions(
+    format: str, names: Sequence[str], weights: Sequence[str], chosen: str, others: Sequence[str] = ()
+) -> Choice:
+    """The weights and the small files at the top and beside them; in one folder, where the engine looks."""
+    folder = _folder(chosen)
+    lifted = folder if folder in _FOLDERS or format == "gguf" else ""
+    beside = [name for name in names if _folder(name) == folder and _is_companion(name)]
+    top = [name for name in names if ("/" not in name and _is_companion(name)) or _MODULES.fullmatch(name)]
+    files = {name: name.removeprefix(lifted) for name in [*beside, *weights]}
+    files = {name: local for name, local in files.items() if name in weights or local not in top}
+    return Choice(format, files | {name: name for name in top}, chosen, others)
+
+
+def _is_companion(name: str) -> bool:
+    base = PurePosixPath(name).name
+    return (base.endswith(_COMPANIONS) and not base.endswith(".index.json")) or base.upper().startswith(_LICENCES)
+
+
+def _folder(name: str) -> str:
+    head, slash, _ = name.rpartition("/")
+    return head + slash

@@ -1,0 +1,65 @@
+"""Observers: told about every call, never felt by it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ovms_core.endpoint import Call
+
+log = logging.getLogger("ovms.observe")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a call ended: its HTTP status (499 when the client left), and its times in seconds.
+
+    `started` and `first_byte` are read from ``time.perf_counter()``; `first_byte` is `None` when nothing
+    was sent.
+    """
+
+    status: int = 200
+    error: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+    first_byte: float | None = None
+    duration: float = 0.0
+
+
+class Observer:
+    """Subclass with the methods that matter to you. They run on the event loop: be brief.
+
+    Nothing is called for every event: what an observer wants of them is in the `Outcome`, or is the
+    business of an interceptor.
+    """
+
+    def call_started(self, call: Call[Any]) -> None:
+        """A request was parsed and will be executed."""
+
+    def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
+        """The last byte of a call's answer was sent, or its client left, or it failed."""
+
+
+class Observers:
+    """All observers as one. One that raises is logged."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def call_started(self, call: Call[Any]) -> None:
+        """Tell all."""
+        self._tell(lambda observer: observer.call_started(call))
+
+    def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
+        """Tell all."""
+        outcome.duration = time.perf_counter() - outcome.started
+        self._tell(lambda observer: observer.call_ended(call, outcome))
+
+    def _tell(self, what: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            try:
+                what(observer)
+            except Exception:
+                log.exception("observer %s failed", type(observer).__name__)

@@ -1,0 +1,45 @@
+"""The options of a model that OpenVINO compiles. Imports nothing heavy: the server validates them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ovms_core.task import TaskOptions
+
+Precision = Literal["f32", "f16", "bf16"]
+SelfTest = Literal["off", "warn", "strict"]
+
+
+class CompileOptions(TaskOptions):
+    """How a model is compiled for its device."""
+
+    num_streams: int = Field(default=1, ge=1, le=64, description="Batches that run at once.")
+    inference_precision: Precision | None = Field(
+        default=None,
+        description="Precision of the computation: f32, f16 or bf16; by default f32 on CPU, else the device's own.",
+    )
+    plugin_config: dict[str, Any] = Field(default={}, description="OpenVINO properties, passed on as they are.")
+    cache_dir: str | None = Field(
+        default=None, description="Folder for compiled models; by default one of the model's own."
+    )
+
+
+class EncoderOptions(CompileOptions):
+    """How a model runs that reads whole texts at once."""
+
+    max_batch_tokens: int | None = Field(
+        default=None,
+        ge=16,
+        description="Tokens of one batch, padding included; by default as many as the device likes.",
+    )
+    batch_across_requests: bool = Field(default=True, description="Whether a batch may hold texts of several requests.")
+    max_length: int | None = Field(
+        default=None, ge=1, description="Tokens that a text may have; by default the model's own."
+    )
+    max_items: int = Field(default=2048, ge=1, description="Texts that one request may have.")
+    self_test: SelfTest = Field(
+        default="warn",
+        description="Check at load: off, warn (serve all the same, and say so) or strict (refuse to load).",
+    )

@@ -1,0 +1,146 @@
+"""One request's way: parse, wrap, execute, format."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from functools import reduce
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
+from ovms_core.errors import APIError
+from ovms_core.http.boundary import unexpected
+from ovms_core.http.exchange import ClientGoneError, Exchange
+from ovms_core.observe import Observers, Outcome
+from ovms_core.settings import Settings
+
+log = logging.getLogger("ovms.pipeline")
+
+
+def wrap(executor: Executor, interceptors: Sequence[Interceptor]) -> Executor:
+    """`executor` inside all `interceptors`, the first outermost."""
+
+    def around(inner: Executor, interceptor: Interceptor) -> Executor:
+        return lambda call: interceptor(call, inner)
+
+    return reduce(around, reversed(interceptors), executor)
+
+
+class Pipeline:
+    """The ASGI application of one endpoint.
+
+    Guarantees: the first event is awaited before headers are sent, for a while; on disconnect, error
+    or timeout the whole chain of iterators is closed; after headers, an error is one SSE frame and
+    then the end.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint[Any],
+        settings: Settings,
+        *,
+        parser: Parser | None = None,
+        executor: Executor | None = None,
+        formatter: Formatter | None = None,
+        interceptors: Sequence[Interceptor] = (),
+        observers: Observers | None = None,
+    ) -> None:
+        self._parse = parser or endpoint.parse
+        self._execute = wrap(executor or endpoint.execute, interceptors)
+        self._formatter = formatter or endpoint
+        self._observers = observers or Observers(())
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = await self._parse(Request(scope, receive))
+        outcome = Outcome()
+        self._observers.call_started(call)
+        exchange = Exchange(scope, receive, send, self._settings, streams=call.stream, headers=_headers(call))
+        try:
+            async with exchange:
+                await self._answer(call, exchange, outcome)
+        except ClientGoneError:
+            outcome.status = 499
+        except APIError as error:
+            outcome.status, outcome.error = error.status, error.code
+            raise
+        except BaseException as error:
+            outcome.status, outcome.error = 500, type(error).__name__
+            raise
+        finally:
+            outcome.first_byte = exchange.started_at
+            self._observers.call_ended(call, outcome)
+
+    async def _answer(self, call: Call[Any], exchange: Exchange, outcome: Outcome) -> None:
+        events = self._execute(call)
+        try:
+            if call.stream:
+                await self._stream(call, events, exchange, outcome)
+            else:
+                await exchange.send_response(await self._formatter.unary(call, events))
+        finally:
+            await _close(events)
+
+    async def _stream(self, call: Call[Any], events: AsyncIterator[Any], exchange: Exchange, outcome: Outcome) -> None:
+        try:
+            frames = self._formatter.stream(call, await Primed.of(events))
+            try:
+                async for frame in frames:
+                    await exchange.send_frame(frame)
+            finally:
+                await _close(frames)
+        except (Exception, asyncio.CancelledError) as error:
+            told = exchange.absorb(error) or (_as_api_error(error, call) if exchange.started else None)
+            if told is None:
+                raise
+            outcome.status, outcome.error = told.status, told.code
+            await exchange.send_frame(b"data: %b\n\n" % told.document())
+        await exchange.end()
+
+
+class Primed:
+    """An iterator of which the first item has been awaited, so that an early error has been raised."""
+
+    __slots__ = ("_first", "_rest")
+
+    def __init__(self, first: list[Any], rest: AsyncIterator[Any]) -> None:
+        self._first = first
+        self._rest = rest
+
+    @classmethod
+    async def of(cls, events: AsyncIterator[Any]) -> Primed:
+        """`events`, once its first item is here or it has ended."""
+        async for event in events:
+            return cls([event], events)
+        return cls([], events)
+
+    def __aiter__(self) -> Primed:
+        return self
+
+    def __anext__(self) -> Awaitable[Any]:
+        return self._take_first() if self._first else self._rest.__anext__()
+
+    async def _take_first(self) -> Any:
+        return self._first.pop()
+
+
+async def _close(events: AsyncIterator[Any]) -> None:
+    """Close an iterator, and with it everything that it iterates over; a plain iterator has nothing to close."""
+    aclose = getattr(events, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+def _as_api_error(error: BaseException, call: Call[Any]) -> APIError | None:
+    if not isinstance(error, Exception):
+        return None
+    log.error("request %s failed in mid-stream", call.id, exc_info=error)
+    return unexpected(call.id)
+
+
+def _headers(call: Call[Any]) -> dict[str, str]:
+    return {"x-ignored-params": ", ".join(call.ignored)} if call.ignored else {}

@@ -1,0 +1,80 @@
+"""What a plugin author imports on the server side. `__all__` is the promise: these names keep working.
+
+Each name is imported when it is first asked for, so that a plugin's `hooks.py`, which needs little more
+than `hookimpl`, stays light.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ovms_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
+    from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
+    from ovms_core.errors import APIError
+    from ovms_core.messages import Event, Request
+    from ovms_core.models.files import ModelFiles
+    from ovms_core.models.model import Model
+    from ovms_core.models.source import Offer, Progress, Source, SourceError
+    from ovms_core.models.sources.pypi import PypiSource
+    from ovms_core.observe import Observer, Outcome
+    from ovms_core.settings import Settings
+    from ovms_core.task import Task, TaskOptions
+
+_HOMES = {
+    "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
+    "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"),
+    "errors": ("APIError",),
+    "messages": ("Event", "Request"),
+    "models.files": ("ModelFiles",),
+    "models.model": ("Model",),
+    "models.source": ("Offer", "Progress", "Source", "SourceError"),
+    "models.sources.pypi": ("PypiSource",),
+    "observe": ("Observer", "Outcome"),
+    "settings": ("Settings",),
+    "task": ("Task", "TaskOptions"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"ovms_core.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+__all__ = [
+    "APIError",
+    "Body",
+    "Call",
+    "Endpoint",
+    "Event",
+    "Executor",
+    "Formatter",
+    "Int",
+    "Interceptor",
+    "Json",
+    "Model",
+    "ModelFiles",
+    "Observer",
+    "Offer",
+    "Outcome",
+    "Parser",
+    "Part",
+    "Progress",
+    "PypiSource",
+    "Request",
+    "Settings",
+    "Source",
+    "SourceError",
+    "Task",
+    "TaskOptions",
+    "decode_body",
+    "fault",
+    "hookimpl",
+    "require_json",
+    "validate_body",
+]

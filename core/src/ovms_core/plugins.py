@@ -1,0 +1,139 @@
+"""What the plugins offer, gathered once at startup and checked for conflicts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ovms_core.endpoint import Endpoint, Interceptor
+from ovms_core.loader import Host, PluginError, PluginReport, require
+from ovms_core.models.source import Source
+from ovms_core.observe import Observer
+from ovms_core.settings import Settings
+from ovms_core.task import Task
+
+if TYPE_CHECKING:
+    from ovms_core.app import AppMiddleware
+
+log = logging.getLogger("ovms.plugins")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Offerings:
+    """Everything that the active plugins offer, each with the name of its plugin."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
+    observers: list[Observer] = field(default_factory=list)
+    middleware: list[AppMiddleware] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Registered:
+    """What one plugin registers."""
+
+    tasks: list[Task]
+    sources: list[Source]
+    endpoints: list[Endpoint[Any]]
+
+
+def gather(host: Host, settings: Settings) -> Offerings:
+    """Ask every plugin what it offers.
+
+    A plugin whose `register` hook raises is quarantined whole: nothing of it stays. Raises `PluginError`
+    when two plugins offer the same, when one that guards requests fails, or a required one does not work.
+    """
+    registered = {owner: found for owner in host.active() if (found := _register(host, owner, settings))}
+    require(host, settings.plugins)
+    return Offerings(
+        tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),
+        sources=_unique("source", ((o, s) for o, r in registered.items() for s in r.sources), lambda s: s.scheme),
+        endpoints=[(owner, endpoint) for owner, found in registered.items() for endpoint in found.endpoints],
+        observers=_observers(host, settings),
+        middleware=[made for _, made in _guards(host, "ovms_wrap_app", settings=settings)],
+    )
+
+
+def _register(host: Host, owner: str, settings: Settings) -> _Registered | None:
+    try:
+        return _Registered(
+            list(host.ask(owner, "ovms_register_tasks") or ()),
+            list(host.ask(owner, "ovms_register_sources") or ()),
+            [_whole(each) for each in host.ask(owner, "ovms_register_endpoints", settings=settings) or ()],
+        )
+    except Exception as error:
+        host.quarantine(owner, f"its registration failed: {type(error).__name__}: {error}")
+        return None
+
+
+def _whole(endpoint: Endpoint[Any]) -> Endpoint[Any]:
+    if lacking := [name for name in ("path", "body") if not hasattr(endpoint, name)]:
+        raise PluginError(f"endpoint {type(endpoint).__name__} has no {' and no '.join(lacking)}")
+    return endpoint
+
+
+def _unique(what: str, items: Iterable[tuple[str, T]], key: Callable[[T], str]) -> dict[str, T]:
+    found: dict[str, tuple[str, T]] = {}
+    for owner, item in items:
+        other, _ = found.setdefault(key(item), (owner, item))
+        if found[key(item)][1] is not item:
+            raise PluginError(
+                f"Two plugins register the {what} '{key(item)}': '{other}' and '{owner}'. "
+                "Block one of them (plugins.block)."
+            )
+    return {name: item for name, (_, item) in found.items()}
+
+
+def _guards(host: Host, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]]:
+    """The answers of a hook that guards requests: a failure stops the startup."""
+    for owner, implementation in host.implementations(hook):
+        try:
+            made = implementation(**arguments)
+        except Exception as error:
+            message = f"Plugin '{owner}' failed in {hook}: {type(error).__name__}: {error}"
+            raise PluginError(f"{message}. It may guard requests, so the server does not start without it.") from error
+        if made is not None:
+            yield owner, made
+
+
+def _observers(host: Host, settings: Settings) -> list[Observer]:
+    found = []
+    for owner, implementation in host.implementations("ovms_observe"):
+        try:
+            observer = implementation(settings=settings)
+        except Exception:
+            log.exception("plugin %s: ovms_observe failed; it observes nothing", owner)
+            continue
+        if observer is not None:
+            found.append(observer)
+    return found
+
+
+def interceptors(host: Host, endpoint: Endpoint[Any], settings: Settings) -> list[Interceptor]:
+    """What wraps the execution of `endpoint`, outermost first. Raises `PluginError` when a plugin fails."""
+    answers = _guards(host, "ovms_wrap_execution", endpoint=endpoint, settings=settings)
+    return [interceptor for _, interceptor in answers]
+
+
+def replacement(host: Host, hook: str, endpoint: Endpoint[Any]) -> Any | None:
+    """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
+    found: dict[str, Any] = {}
+    for owner, implementation in host.implementations(hook):
+        try:
+            answer = implementation(endpoint=endpoint)
+        except Exception as error:
+            host.quarantine(owner, f"{hook} failed: {type(error).__name__}: {error}")
+            continue
+        if answer is not None:
+            found[owner] = answer
+    if len(found) > 1:
+        both = " and ".join(f"'{owner}'" for owner in found)
+        raise PluginError(f"Plugins {both} both answer {hook} for {endpoint.path}. Block one (plugins.block).")
+    return next(iter(found.values()), None)
+
+
+__all__ = ["Offerings", "PluginReport", "gather", "interceptors", "replacement"]

@@ -1,0 +1,1 @@
+"""The routes that every server has: models, health, version, metrics, documentation."""

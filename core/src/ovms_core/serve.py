@@ -1,0 +1,139 @@
+"""Runs an application until it is told to stop: listening, signals, draining, the report at the start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import uvicorn
+
+from ovms_core.app import Application, create_app
+from ovms_core.configuration import ConfigurationError
+from ovms_core.settings import Settings
+
+log = logging.getLogger("ovms")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Report(Protocol):
+    """Tells the operator how the start goes."""
+
+    def listening(self, url: str, app: Application) -> None:
+        """The server listens; its models may still be on their way."""
+
+    def progress(self, app: Application) -> None:
+        """Called a few times a second until the models are settled."""
+
+    def settled(self, url: str, app: Application) -> None:
+        """Every model is ready or has failed."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but a signal drains the application first and ends the process with status 0.
+
+    A second signal ends what is still running.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: Application) -> None:
+        super().__init__(config)
+        self._app = app
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM for as long as the server runs."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.drain)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def drain(self) -> None:
+        """Stop accepting, finish what runs; called again: stop at once."""
+        if self.should_exit:
+            log.warning("stopping at once")
+            self.force_exit = True
+            return
+        gate = self._app.state.gate
+        log.info("stopping: %d requests in flight have %g s", gate.in_flight, self._app.state.settings.drain_timeout)
+        gate.draining = True
+        self.should_exit = True
+
+
+def run(settings: Settings, *, report: Report) -> int:
+    """Serve until a signal comes; the exit status.
+
+    Raises `PluginError` and `ConfigurationError` for what must be put right before the server can start.
+    """
+    app = create_app(settings)
+    config = configure(app)
+    with (
+        listen(settings.host, settings.port) as listener,
+        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+    ):
+        return runner.run(_serve(Server(config, app), listener, app, report))
+
+
+def configure(app: Application) -> uvicorn.Config:
+    """How uvicorn serves `app`: its limits, and no log of its own for every request."""
+    settings: Settings = app.state.settings
+    return uvicorn.Config(
+        app,
+        http=_protocol(),
+        log_config=None,
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(settings.drain_timeout) or 1,
+    )
+
+
+def _protocol() -> Any:
+    try:
+        from ovms_core.http.protocol import BoundedProtocol
+    except ImportError:  # no httptools on this platform: h11 has a limit of its own
+        return "h11"
+    return BoundedProtocol
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises `ConfigurationError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise ConfigurationError(f"{reason}. Choose another with --host and --port.") from None
+
+
+async def _serve(server: Server, listener: socket.socket, app: Application, report: Report) -> int:
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    telling = asyncio.create_task(_tell(server, url, app, report))
+    try:
+        await server.serve([listener])
+    finally:
+        telling.cancel()
+    return 0 if server.started else 1
+
+
+async def _tell(server: Server, url: str, app: Application, report: Report) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    report.listening(url, app)
+    settled = asyncio.create_task(app.state.lifecycle.settled())
+    while not settled.done():
+        await asyncio.wait({settled}, timeout=0.2)
+        report.progress(app)
+    report.settled(url, app)

@@ -1,0 +1,103 @@
+"""The server's settings, as typed models. `ovms_core.configuration` reads them from where users write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+
+Seconds = Annotated[float, Field(gt=0)]
+Bytes = Annotated[int, Field(gt=0)]
+Where = Callable[[Sequence[str | int]], str | None]
+"""Tells where the setting at a path, such as ``("models", 0, "device")``, was written."""
+
+
+class Section(BaseModel):
+    """A section of the configuration: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
+
+
+class PluginSettings(Section):
+    """Which plugins are loaded."""
+
+    allow: list[str] | None = Field(default=None, description="Load only these plugins; all when not set.")
+    block: list[str] = Field(default=[], description="Never load these plugins.")
+    required: list[str] = Field(default=[], description="Refuse to start unless these plugins work.")
+
+
+class ModelSettings(Section):
+    """One served model."""
+
+    name: str | None = Field(default=None, description="The name clients use; by default the last part of the source.")
+    source: str = Field(description="A hub id (org/name), pypi:NAME, starter:NAME, or a folder or file.")
+    task: str | None = Field(default=None, description="The task; by default detected from the model's files.")
+    device: str = Field(default="AUTO", description="CPU, GPU, GPU.1, NPU, AUTO or HETERO:GPU,CPU.")
+    aliases: list[str] = Field(default=[], description="Further names for the same model.")
+    required: bool = Field(default=True, description="Whether readiness waits for this model.")
+    options: dict[str, Any] = Field(default={}, description="The task's own options.")
+    max_queue: int = Field(default=128, ge=0, description="Requests that may wait; the next gets a 429.")
+    load_timeout: Seconds = Field(default=1800, description="Seconds that loading may take.")
+    step_timeout: Seconds = Field(
+        default=300, description="Seconds without a sign of life after which the engine is replaced."
+    )
+
+
+class Settings(Section):
+    """Everything that an operator can set."""
+
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 picks a free one.")
+    models: list[ModelSettings] = Field(default=[], description="The served models.")
+    model_repository: str | None = Field(default=None, description="The folder that fetched models are kept in.")
+    offline: bool = Field(default=False, description="Never go to the network for a model.")
+    plugins: PluginSettings = Field(default=PluginSettings(), description="Which plugins are loaded.")
+    device: str = Field(default="AUTO", description="The device of the models that name none.")
+    api_keys: dict[str, SecretStr] = Field(default={}, description="API keys by the name of their user.")
+    api_key_file: str | None = Field(default=None, description="A file of API keys, a line each: KEY or NAME:KEY.")
+    cors_origins: list[str] = Field(default=[], description="Origins that browsers may call from; none by default.")
+    max_body_size: Bytes = Field(default=32 << 20, description="Bytes that a request body may have.")
+    max_body_memory: Bytes = Field(
+        default=512 << 20, description="Bytes that all request bodies being read may hold together."
+    )
+    max_requests: int = Field(default=4096, gt=0, description="HTTP requests in flight; the next gets a 503.")
+    body_timeout: Seconds = Field(default=60, description="Seconds in which a request body must have arrived.")
+    request_timeout: Seconds = Field(default=3600, description="Seconds that a request may take.")
+    prime_timeout: Seconds = Field(
+        default=10, description="Seconds to wait for a stream's first event before sending headers."
+    )
+    ping_interval: Seconds = Field(default=10, description="Seconds of silence after which a stream gets a comment.")
+    drain_timeout: Seconds = Field(default=30, description="Seconds that running requests have to finish at shutdown.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+
+    _where: Where | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_without_a_device(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "device" not in values or not isinstance(values.get("models"), list):
+            return values
+        models = [_with_device(model, values["device"]) for model in values["models"]]
+        return {**values, "models": models}
+
+    def written_at(self, where: Where) -> Self:
+        """These settings, which know where each of them was written."""
+        settings = self.model_copy()
+        settings._where = where
+        return settings
+
+    def where(self, path: Sequence[str | int]) -> str | None:
+        """Where the setting at `path` was written (``ovms.yaml, line 3``); `None` if nobody wrote it."""
+        return self._where(path) if self._where else None
+
+    def written(self, path: Sequence[str | int]) -> str:
+        """The start of an error message about the setting at `path`: where it was written, and a colon."""
+        where = self.where(path)
+        return f"{where}: " if where else ""
+
+
+def _with_device(model: Any, device: Any) -> Any:
+    if isinstance(model, ModelSettings):
+        return model if "device" in model.model_fields_set else model.model_copy(update={"device": device})
+    return {"device": device, **model} if isinstance(model, dict) else model

@@ -1,0 +1,40 @@
+"""A task: what a kind of model can do, and the engine that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ovms_core.models.files import ModelFiles
+
+
+class TaskOptions(BaseModel):
+    """The base of a task's `options:` section: an unknown key is an error with its path."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
+
+
+def _no_variants(options: BaseModel) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a plugin returns from `ovms_register_tasks`.
+
+    `engine` is an import path (``"ovms_llm.engine:TextGeneration"``), imported in the worker process
+    only. `request` and `event` are the `Request` and `Event` types, or unions of them, that its engine
+    takes and gives. `detect` says how sure it is that a model is of this task: 0 means not at all, and
+    the highest wins. `variants` names the further models that a model's options define (adapters).
+    """
+
+    name: str
+    engine: str
+    options: type[BaseModel]
+    request: Any
+    event: Any
+    detect: Callable[[ModelFiles], int]
+    variants: Callable[[Any], Iterable[str]] = field(default=_no_variants)

@@ -1,0 +1,217 @@
+"""The worker process: imports one engine, loads one model, and steps it for whoever is at the other end.
+
+Started as ``python -m ovms_core.workers.host``. Commands come in on standard input, messages go out on
+what was standard output; whatever the engine prints goes to standard error instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from functools import reduce
+from importlib import import_module
+from operator import attrgetter, or_
+from typing import Any, BinaryIO
+
+import msgspec
+
+from ovms_core.engine import Done, Engine
+from ovms_core.errors import LoadError, RequestError
+from ovms_core.workers.wire import (
+    Cancel,
+    Crashed,
+    Failure,
+    Frames,
+    Load,
+    Loaded,
+    LoadFailed,
+    Step,
+    Submit,
+    frame,
+)
+
+_PR_SET_PDEATHSIG = 1
+_CHUNK = 1 << 18
+_SIGN_OF_LIFE = 0.25
+
+
+class Outbox:
+    """Sends messages to the server."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def send(self, message: Any) -> None:
+        self._stream.write(frame(self._encode(message)))
+        self._stream.flush()
+
+
+class Inbox:
+    """Receives commands from the server. Raises `EOFError` when the server is gone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._frames = Frames()
+
+    def receive(self, *, block: bool) -> Iterator[bytes]:
+        """The commands that are there; with `block`, waits until there is something to read."""
+        while select.select([self._descriptor], [], [], None if block else 0)[0]:
+            data = os.read(self._descriptor, _CHUNK)
+            if not data:
+                raise EOFError
+            yield from self._frames.feed(data)
+            block = False
+
+
+class Host:
+    """Steps an engine and keeps count of what is in flight."""
+
+    def __init__(self, engine: Engine, request: Any, inbox: Inbox, outbox: Outbox) -> None:
+        self._engine = engine
+        self._inbox = inbox
+        self._outbox = outbox
+        self._decode = msgspec.msgpack.Decoder(Submit[msgspec.Raw] | Cancel).decode
+        self._decode_request = msgspec.msgpack.Decoder(request).decode
+        self._flying: set[int] = set()
+        self._told_at = 0.0
+
+    def run(self) -> None:
+        """Serve until the server goes away."""
+        while True:
+            rejected = [reply for raw in self._inbox.receive(block=not self._flying) if (reply := self._obey(raw))]
+            if rejected:
+                self._outbox.send(Step([], [], rejected))
+            if self._flying:
+                self._tell(self._step())
+
+    def _tell(self, step: Step[Any]) -> None:
+        """Send what a step gained; when that is nothing, only now and then, as a sign of life."""
+        now = time.monotonic()
+        if step.gained or step.done or step.failed or now - self._told_at > _SIGN_OF_LIFE:
+            self._told_at = now
+            self._outbox.send(step)
+
+    def _obey(self, raw: bytes) -> tuple[int, Failure] | None:
+        command = self._decode(raw)
+        if isinstance(command, Cancel):
+            self._cancel(command.id)
+            return None
+        try:
+            request = self._decode_request(command.request)
+        except msgspec.ValidationError as error:
+            message = f"The request holds a value that the engine cannot take: {error}"
+            return command.id, Failure(400, message, code="invalid_value")
+        try:
+            self._engine.add(command.id, request)
+        except RequestError as error:
+            return command.id, _failure(error)
+        self._flying.add(command.id)
+        return None
+
+    def _cancel(self, id: int) -> None:
+        if id in self._flying:
+            self._flying.discard(id)
+            self._engine.cancel(id)
+
+    def _step(self) -> Step[Any]:
+        message: Step[Any] = Step([], [], [])
+        for id, gain in self._engine.step():
+            if isinstance(gain, Done):
+                message.done.append(id)
+                self._flying.discard(id)
+            elif isinstance(gain, RequestError):
+                message.failed.append((id, _failure(gain)))
+                self._flying.discard(id)
+            else:
+                message.gained.append((id, gain))
+        return message
+
+
+def _failure(error: RequestError) -> Failure:
+    return Failure(error.status, error.message, error.param, error.code)
+
+
+def _import(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return attrgetter(name)(import_module(module))
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends, in whatever way (prctl(2)).
+
+    Without that call (not Linux), the end of standard input says the same between two steps.
+    """
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _claim_pipes() -> tuple[Inbox, Outbox]:
+    """Take standard input and output for the wire, and leave harmless ones to everybody else."""
+    commands, messages = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    return Inbox(commands), Outbox(os.fdopen(messages, "wb"))
+
+
+def _load(command: Load, outbox: Outbox) -> Engine | None:
+    try:
+        engine: Engine = _import(command.engine)(command.model)
+        info = engine.info()
+    except LoadError as error:
+        outbox.send(LoadFailed(str(error)))
+    except Exception as error:
+        traceback.print_exc()
+        outbox.send(LoadFailed(f"{type(error).__name__}: {error}"))
+    else:
+        outbox.send(Loaded(info))
+        return engine
+    return None
+
+
+def main() -> int:
+    """Run the worker; the exit status is 0 when the server asked for the end."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    inbox, outbox = _claim_pipes()
+    try:
+        return _serve(inbox, outbox)
+    except (EOFError, BrokenPipeError):
+        return 0
+    except Exception as error:
+        traceback.print_exc()
+        outbox.send(Crashed(f"{type(error).__name__}: {error}"))
+        return 1
+
+
+def _serve(inbox: Inbox, outbox: Outbox) -> int:
+    commands = list(inbox.receive(block=True))
+    while not commands:
+        commands = list(inbox.receive(block=True))
+    command = msgspec.msgpack.decode(commands[0], type=Load)
+    request = reduce(or_, map(_import, command.requests))
+    engine = _load(command, outbox)
+    if engine is None:
+        return 2
+    try:
+        Host(engine, request, inbox, outbox).run()
+    finally:
+        engine.close()
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stderr.flush()
+    # Process exit frees everything; native destructors that run late have crashed here.
+    os._exit(status)

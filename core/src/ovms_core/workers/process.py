@@ -1,0 +1,129 @@
+"""One worker process, as the server sees it: spawn, send, hear, kill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from ovms_core.messages import ModelSpec
+from ovms_core.task import Task
+from ovms_core.workers.wire import Crashed, Frames, Load, Loaded, LoadFailed, Step, frame, type_paths
+
+_encode = msgspec.msgpack.Encoder().encode
+_TAIL_LINES = 20
+
+
+class WorkerProcess(asyncio.SubprocessProtocol):
+    """A live worker. `on_message` hears every message, in order, on the event loop.
+
+    `exited` is done, with the exit status, when the process and its pipes are gone.
+    """
+
+    def __init__(self, task: Task, log: logging.Logger, on_message: Callable[[Any], None]) -> None:
+        self._on_message = on_message
+        self._log = log
+        self._frames = Frames()
+        self._decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[task.event]).decode  # type: ignore[name-defined]
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._line = b""
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def start(
+        cls, task: Task, model: ModelSpec, log: logging.Logger, on_message: Callable[[Any], None]
+    ) -> WorkerProcess:
+        """Spawn a worker that loads `model`. It is a session of its own, so that no Ctrl-C reaches it."""
+        _, worker = await asyncio.get_running_loop().subprocess_exec(
+            lambda: cls(task, log, on_message),
+            sys.executable,
+            "-m",
+            "ovms_core.workers.host",
+            start_new_session=True,
+            env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
+        )
+        worker.send(Load(task.engine, model, type_paths(task.request)))
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._transport is not None
+        return self._transport.get_pid()
+
+    @property
+    def last_words(self) -> str:
+        """The last lines that the process printed."""
+        return "\n".join(self._tail)
+
+    def send(self, message: Any) -> None:
+        """Send a command; lost without a sound when the process is gone, as `exited` will tell."""
+        assert self._transport is not None
+        stdin = cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(0))
+        if stdin is not None and not stdin.is_closing():
+            stdin.write(frame(_encode(message)))
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._transport is not None and not self.exited.done():
+            self._transport.kill()
+
+    async def stop(self, grace: float) -> None:
+        """Close the wire, which ends the process after its step; kill it after `grace` seconds."""
+        assert self._transport is not None
+        stdin = self._transport.get_pipe_transport(0)
+        if stdin is not None:
+            stdin.close()
+        try:
+            async with asyncio.timeout(grace):
+                await asyncio.shield(self.exited)
+        except TimeoutError:
+            self.kill()
+            await asyncio.shield(self.exited)
+
+    # -- asyncio.SubprocessProtocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if fd == 2:
+            self._relay(data)
+            return
+        for payload in self._frames.feed(data):
+            self._take(payload)
+
+    def _take(self, payload: bytes) -> None:
+        try:
+            message = self._decode(payload)
+        except msgspec.DecodeError as error:
+            self.kill()
+            message = Crashed(f"the engine sent an event that its task does not declare: {error}")
+        self._on_message(message)
+
+    def process_exited(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # what the engine has started ends with it
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        assert self._transport is not None
+        self.exited.set_result(self._transport.get_returncode() or 0)
+        self._transport.close()
+
+    def _relay(self, data: bytes) -> None:
+        *lines, self._line = (self._line + data).split(b"\n")
+        self._line = self._line[-4096:]
+        for line in lines:
+            text = line.decode(errors="replace").rstrip()
+            if text:
+                self._tail.append(text)
+                self._log.info("%s", text)

@@ -1,0 +1,139 @@
+"""The engine of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, RequestError
+from ovms_core.openvino.device import choose_device
+from ovms_core.openvino.encoder import Encoder, Output
+from ovms_core.openvino.files import model_folder
+from ovms_core.openvino.limits import encoder_limits
+from ovms_core.openvino.tokens import TextTokenizer
+from ovms_embeddings.messages import Embed, Embedded
+from ovms_embeddings.options import EmbeddingsOptions
+from ovms_embeddings.pooling import Floats, normalized, pool
+from ovms_embeddings.reading import Passage, Reader
+from ovms_embeddings.recipe import Recipe, read_recipe
+from ovms_embeddings.self_test import find_fault
+
+_SLOTS = 512
+"""Requests in flight: enough to find texts of one length among, small enough for memory."""
+
+_POOLED = "sentence_embedding"
+
+
+class Pooled(NamedTuple):
+    """The vector of a passage, before it is cut and normalised, and how many tokens were read for it."""
+
+    vector: Floats
+    tokens: int
+
+
+class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
+    """Texts to vectors. Batches hold texts of many requests; what a request wants with its vectors comes after."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        self._options = options = EmbeddingsOptions.model_validate(model.options)
+        folder = model_folder(Path(model.path))
+        self._recipe = read_recipe(folder, options)
+        device = choose_device(model.device)
+        super().__init__(encoder_limits(options, device, self._recipe.max_length))
+        self._reader = Reader(TextTokenizer.load(folder), self._recipe, options.max_items)
+        self._encoder = Encoder(
+            Path(model.path),
+            device,
+            options,
+            self.limits.shapes,
+            pad_id=self._recipe.pad_id,
+            padding_side=self._recipe.padding_side,
+            cache_dir=Path(options.cache_dir) if options.cache_dir else Path(model.work_dir) / "compiled",
+        )
+        self._output, self._pools = _choose_output(self._encoder.outputs, self._recipe, options)
+        self._dimensions = self._embed(["dimensions"]).shape[1]
+        self._fault = find_fault(self._embed) if options.self_test != "off" else None
+        if self._fault and options.self_test == "strict":
+            raise LoadError(
+                f"The self-test failed: {self._fault}. To serve all the same, set options.self_test to warn."
+            )
+
+    def info(self) -> EngineInfo:
+        recipe = self._recipe
+        return EngineInfo(
+            slots=_SLOTS,
+            device=self._encoder.device,
+            max_model_len=recipe.max_length,
+            dimensions=self._dimensions,
+            precision=self._encoder.precision,
+            details={
+                "pooling": recipe.pooling if self._pools else "the model's own",
+                "normalize": recipe.normalize,
+                "prompts": sorted(recipe.prompts),
+                "max_batch_tokens": self.limits.max_batch_tokens,
+                "self_test": "off" if self._options.self_test == "off" else self._fault or "passed",
+            },
+            warnings=recipe.warnings,
+            degraded=f"The self-test failed: {self._fault}." if self._fault else None,
+        )
+
+    def split(self, request: Embed) -> Iterable[Passage]:
+        if request.dimensions is not None and request.dimensions > self._dimensions:
+            raise RequestError(
+                f"'dimensions' is {request.dimensions}, and the model's vectors have {self._dimensions}.",
+                param="dimensions",
+                code="invalid_value",
+            )
+        return self._reader.read(request)
+
+    def cost(self, item: Passage) -> int:
+        return len(item.tokens.ids)
+
+    def run(self, items: Sequence[Passage]) -> Sequence[Pooled]:
+        values, mask = self._encoder.run([item.tokens for item in items], self._output)
+        vectors = pool(values, _pooled_tokens(mask, items), self._recipe.pooling) if self._pools else values
+        return [Pooled(vector, self.cost(item)) for vector, item in zip(vectors, items, strict=True)]
+
+    def join(self, request: Embed, results: Sequence[Pooled]) -> Embedded:
+        vectors = np.stack([result.vector for result in results])[:, : request.dimensions].astype("<f4")
+        if self._recipe.normalize if request.normalize is None else request.normalize:
+            vectors = normalized(vectors)
+        return Embedded([vector.tobytes() for vector in vectors], sum(result.tokens for result in results))
+
+    def _embed(self, texts: Sequence[str]) -> Floats:
+        """The vectors of `texts`, run as one batch."""
+        request = Embed(inputs=list(texts))
+        return np.stack([pooled.vector for pooled in self.run(list(self._reader.read(request)))])
+
+
+def _choose_output(outputs: Sequence[Output], recipe: Recipe, options: EmbeddingsOptions) -> tuple[int, bool]:
+    """Which output to take, and whether its token vectors still need pooling.
+
+    A model that pools by itself knows best, unless `options` name a pooling. Raises `LoadError` when there is
+    neither, or when modules come after pooling that only the model's own output could have been through.
+    """
+    ranks = [len(output.shape) for output in outputs]
+    pooled = [index for index, output in enumerate(outputs) if _POOLED in output.names and ranks[index] == 2]
+    if pooled and options.pooling is None:
+        return pooled[0], False
+    if recipe.modules:
+        raise LoadError(
+            f"The model has modules after pooling that are not supported ({', '.join(recipe.modules)}). "
+            f"Export it with them inside, so that it has the output '{_POOLED}'."
+        )
+    if 3 not in ranks:
+        named = ", ".join("/".join(sorted(output.names)) or "unnamed" for output in outputs)
+        raise LoadError(f"The model gives no vectors for tokens (outputs: {named}): export it for feature extraction.")
+    return ranks.index(3), True
+
+
+def _pooled_tokens(mask: Any, items: Sequence[Passage]) -> Any:
+    """The mask without the tokens that have no say; `mask` itself where all have."""
+    if not any(item.unpooled for item in items):
+        return mask
+    skipped = np.array([[item.unpooled] for item in items])
+    position = mask.cumsum(axis=1)
+    return mask * (position > np.minimum(skipped, mask.sum(axis=1, keepdims=True) - 1))

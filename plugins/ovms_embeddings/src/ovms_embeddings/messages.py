@@ -1,0 +1,33 @@
+"""What the endpoint and the engine of embeddings say to each other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ovms_core.plugin import Event, Request
+
+Side = Literal["left", "right"]
+
+
+class Embed(Request, tag="embed", kw_only=True):
+    """Turn each input, a text or its token ids, into a vector.
+
+    `dimensions` cuts the vectors. With `truncate` an input that is too long is cut at `truncation_side`, else it
+    is an error. `prompt_name` is one of the model's own prompts, `input_type` what the text is for.
+    `normalize` overrides the model's own choice.
+    """
+
+    inputs: list[str | list[int]]
+    dimensions: int | None = None
+    truncate: bool = False
+    truncation_side: Side = "right"
+    prompt_name: str | None = None
+    input_type: str | None = None
+    normalize: bool | None = None
+
+
+class Embedded(Event, tag="embedded", array_like=True):
+    """The vectors in the order of the inputs, each as little-endian float32, and the tokens that were read."""
+
+    vectors: list[bytes]
+    prompt_tokens: int

@@ -1,0 +1,57 @@
+"""From one vector a token to one vector a text, as sentence-transformers does it (its ``models/Pooling.py``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovms_embeddings.options import Pooling
+
+Floats = NDArray[np.float32]
+Mask = NDArray[Any]
+
+
+def pool(hidden: NDArray[Any], mask: Mask, pooling: Pooling) -> Floats:
+    """``[rows, length, size]`` and mask ``[rows, length]`` to ``[rows, size]``; masked-out tokens have no say.
+
+    The mask may have its tokens on either side, and must have at least one in each row.
+    """
+    return _POOLINGS[pooling](hidden.astype(np.float32, copy=False), mask.astype(np.float32, copy=False))
+
+
+def normalized(vectors: Floats) -> Floats:
+    """The vectors with length 1; a zero vector stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: Floats = vectors / np.maximum(lengths, 1e-12)
+    return result
+
+
+def _mean(hidden: Floats, mask: Floats) -> Floats:
+    # A matrix product a row: one pass over the hidden states, without a masked copy of them.
+    sums = np.matmul(mask[:, None, :], hidden)[:, 0]
+    result: Floats = sums / mask.sum(axis=1, keepdims=True)
+    return result
+
+
+def _max(hidden: Floats, mask: Floats) -> Floats:
+    result: Floats = np.where(mask[:, :, None] > 0, hidden, -np.inf).max(axis=1).astype(np.float32)
+    return result
+
+
+def _cls(hidden: Floats, mask: Floats) -> Floats:
+    return _at(hidden, mask.argmax(axis=1))
+
+
+def _last(hidden: Floats, mask: Floats) -> Floats:
+    return _at(hidden, mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1))
+
+
+def _at(hidden: Floats, positions: NDArray[np.intp]) -> Floats:
+    result: Floats = hidden[np.arange(len(hidden)), positions]
+    return result
+
+
+_POOLINGS: dict[Pooling, Callable[[Floats, Floats], Floats]] = {"mean": _mean, "max": _max, "cls": _cls, "last": _last}

@@ -1,0 +1,3 @@
+"""Image generation, edits and variations for ovms-core, on OpenVINO GenAI."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,159 @@
+"""The requests as clients write them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from ovms_core.body import fault
+from ovms_core.plugin import Body, Int
+from ovms_imagegen.limits import MAX_SEED
+from ovms_imagegen.messages import OutputFormat
+
+MAX_PROMPT: int = 32_000
+"""Characters, as OpenAI has it."""
+
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
+Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
+
+
+def _picture(value: object) -> object:
+    """The bytes of ``{"image_url": "data:image/png;base64,..."}``, or of the data URL alone."""
+    if isinstance(value, dict):
+        if set(value) - {"image_url", "type"} or "image_url" not in value:
+            raise fault('A picture must be {"image_url": "data:image/...;base64,..."}; file ids are not known here.')
+        value = value["image_url"]
+    return _data_url(value) if isinstance(value, str) else value
+
+
+def _data_url(url: str) -> bytes:
+    head, comma, content = url.partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        raise fault("A picture must be a data URL (data:image/png;base64,...); other URLs are not fetched.")
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        raise fault("The data URL is not valid base64.") from None
+
+
+Picture = Annotated[bytes, BeforeValidator(_picture)]
+
+
+class ImageBody(Body):
+    """What all three endpoints understand."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset(
+        {
+            "background",
+            "input_fidelity",
+            "metadata",
+            "moderation",
+            "prediction",
+            "prompt_cache_key",
+            "quality",
+            "safety_identifier",
+            "service_tier",
+            "store",
+            "style",
+            "user",
+            "verbosity",
+            "web_search_options",
+        }
+    )
+
+    prompt: Prompt
+    n: Annotated[Int, Field(ge=1)] = 1
+    size: str = "auto"
+    response_format: Literal["b64_json", "url"] = "b64_json"
+    output_format: OutputFormat = "png"
+    output_compression: Annotated[Int, Field(ge=0, le=100)] = 100
+    seed: Seed | None = None
+    rng_seed: Seed | None = None
+    num_inference_steps: Annotated[Int, Field(ge=1)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0, le=100)] | None = None
+    negative_prompt: Prompt | None = None
+    prompt_2: Prompt | None = None
+    prompt_3: Prompt | None = None
+    max_sequence_length: Annotated[Int, Field(ge=1, le=512)] | None = None
+    strength: Annotated[float, Field(ge=0, le=1)] | None = None
+    lora_alphas: dict[str, float] = Field(default_factory=dict)
+    embed_prompt: bool = True
+    stream: bool = False
+    partial_images: Annotated[Int, Field(ge=0, le=3)] = 0
+
+    @field_validator("size")
+    @classmethod
+    def _is_size(cls, value: str) -> str:
+        width, x, height = value.partition("x")
+        if value != "auto" and not (x and width.isdecimal() and height.isdecimal() and value.isascii()):
+            raise fault(f"A size is WIDTHxHEIGHT in pixels, such as 512x512, or auto; not '{value[:40]}'.")
+        if len(value) > len("99999x99999"):
+            raise fault("No model can draw a picture that large.", code="invalid_size")
+        return value
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.seed is not None and self.rng_seed is not None and self.seed != self.rng_seed:
+            raise fault("'seed' and 'rng_seed' are the same thing: give one of them.", field="rng_seed")
+        if self.output_format == "png" and self.output_compression != 100:
+            message = "'output_compression' is for jpeg and webp; png is always lossless."
+            raise fault(message, field="output_compression")
+        if self.partial_images and not self.stream:
+            raise fault("'partial_images' needs 'stream': true.", field="partial_images")
+        if self.stream and self.response_format == "url":
+            raise fault("A stream carries its pictures: 'url' is for answers in one piece.", field="response_format")
+        return self
+
+
+class GenerationBody(ImageBody):
+    """``POST /images/generations``."""
+
+
+class OverBody(ImageBody):
+    """A request with a picture to start from: `image` in a form, `images` in JSON."""
+
+    image: Picture | None = None
+    images: list[Picture] | None = None
+
+    @model_validator(mode="after")
+    def _one_picture(self) -> Self:
+        count = (self.image is not None) + len(self.images or [])
+        if count != 1:
+            message = f"Exactly one picture is needed, in 'image' or 'images'; there are {count}."
+            raise fault(message, field="image")
+        return self
+
+    def picture(self) -> tuple[bytes, str]:
+        """The picture and the field that it came in."""
+        return (self.images[0], "images[0].image_url") if self.images else (self.image or b"", "image")
+
+
+class EditBody(OverBody):
+    """``POST /images/edits``."""
+
+    mask: Picture | None = None
+
+
+class VariationBody(OverBody):
+    """``POST /images/variations``."""
+
+    prompt: Prompt = ""
+
+
+TEXT_FIELDS = frozenset(
+    {"model", "prompt", "prompt_2", "prompt_3", "negative_prompt", "size", "response_format", "output_format", "user"}
+)
+
+
+def from_form(name: str, value: str) -> Any:
+    """A form's text as the value that it stands for: ``4`` is a number where a number is meant."""
+    if name in TEXT_FIELDS or name in ImageBody.ignored:
+        return value
+    try:
+        return json.loads(value.lower() if value in ("True", "False") else value)
+    except (ValueError, RecursionError):
+        return value

@@ -1,0 +1,168 @@
+"""The endpoints: generations, edits and variations."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, TypeVar
+
+from starlette.requests import Request
+
+from ovms_core import sse
+from ovms_core.engine import RequestError
+from ovms_core.plugin import APIError, Call, Endpoint, decode_body, require_json, validate_body
+from ovms_imagegen import responses
+from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody
+from ovms_imagegen.files import KeptFiles
+from ovms_imagegen.forms import is_form, read_form, require_form_or_json
+from ovms_imagegen.limits import MAX_SEED, Limits, parse_size
+from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
+
+I = TypeVar("I", bound=ImageBody)  # noqa: E741 - as the core's B
+O = TypeVar("O", bound=OverBody)  # noqa: E741
+
+VARIATION_STRENGTH = 0.7
+"""Keeps a picture's composition and changes its details."""
+
+_FILES_URL = "imagegen.files_url"
+
+
+class ImageEndpoint(Endpoint[I]):
+    """What the three have in common; `event` is how its stream's events begin."""
+
+    task = "image_generation"
+    streams = True
+    event: ClassVar[str] = "image_generation"
+
+    async def parse(self, request: Request) -> Call[I]:
+        call = self.call(request, *await self.read(request))
+        call.context[_FILES_URL] = self._files_url(request)
+        return call
+
+    async def read(self, request: Request) -> tuple[I, list[str]]:
+        """The body, and the names of its fields that have no effect."""
+        require_json(request)
+        return decode_body(await request.body(), self.body)
+
+    async def execute(self, call: Call[I]) -> AsyncIterator[Any]:
+        model = call.require_model()
+        request = self.draw(call)
+        assert model.info is not None
+        _check(request, Limits.of(model.info))
+        async with aclosing(model.submit(request)) as events:
+            async for event in events:
+                yield event
+
+    def draw(self, call: Call[I]) -> Draw:
+        """The request for the engine; the seed is chosen here, so that a job that must run again gives the same."""
+        body = call.body
+        seed = body.rng_seed if body.seed is None else body.seed
+        request = Draw(
+            model=body.model or call.require_model().name,
+            prompt=body.prompt,
+            seed=secrets.randbelow(MAX_SEED + 2 - body.n) if seed is None else seed,
+            n=body.n,
+            size=None if body.size == "auto" else parse_size(body.size),
+            steps=body.num_inference_steps,
+            keep=body.response_format == "url",
+            report_steps=body.stream,
+        )
+        for name in _SAME_NAME:
+            setattr(request, name, getattr(body, name))
+        self.add_pictures(request, body)
+        return request
+
+    def add_pictures(self, request: Draw, body: I) -> None:
+        """Put the uploaded pictures of `body` into `request`."""
+
+    def texts(self, call: Call[I]) -> Iterator[str]:
+        body = call.body
+        yield from filter(None, (body.prompt, body.negative_prompt, body.prompt_2, body.prompt_3))
+
+    def to_json(self, call: Call[I], events: Sequence[Any]) -> Any:
+        drawn = [event for event in events if isinstance(event, Drawn)]
+        return responses.document(call.created, call.body.output_format, call.context[_FILES_URL], drawn)
+
+    async def stream(self, call: Call[I], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+        about = (self.event, call.created, call.body.output_format)
+        async for event in events:
+            if isinstance(event, Stepped):
+                yield sse.comment(responses.progress(event))
+            elif isinstance(event, Preview):
+                yield sse.event(f"{self.event}.partial_image", responses.partial_image(*about, event))
+            elif isinstance(event, Drawn):
+                files_url = call.context[_FILES_URL]
+                yield sse.event(f"{self.event}.completed", responses.completed(*about, files_url, event))
+
+    def _files_url(self, request: Request) -> str:
+        """Where kept pictures are served: beside this endpoint, as the client reaches it."""
+        base = str(request.url.replace(query="", fragment="")).removesuffix("/").removesuffix(self.path)
+        return base + KeptFiles.path.partition("/{")[0]
+
+
+_SAME_NAME = (
+    "prompt_2",
+    "prompt_3",
+    "negative_prompt",
+    "guidance_scale",
+    "strength",
+    "max_sequence_length",
+    "lora_alphas",
+    "output_format",
+    "output_compression",
+    "partial_images",
+    "embed_prompt",
+)
+
+
+class Generations(ImageEndpoint[GenerationBody]):
+    """Text to image."""
+
+    path = "/images/generations"
+    body = GenerationBody
+
+
+class OverPicture(ImageEndpoint[O]):
+    """What starts from a picture: its body is a form, or JSON with the picture in a data URL."""
+
+    event = "image_edit"
+
+    async def read(self, request: Request) -> tuple[O, list[str]]:
+        if is_form(request):
+            return validate_body(await read_form(request), self.body)
+        require_form_or_json(request)
+        return decode_body(await request.body(), self.body)
+
+    def add_pictures(self, request: Draw, body: O) -> None:
+        request.image = Upload(*body.picture())
+
+
+class Edits(OverPicture[EditBody]):
+    """Image to image, and with a mask inpainting."""
+
+    path = "/images/edits"
+    body = EditBody
+
+    def add_pictures(self, request: Draw, body: EditBody) -> None:
+        super().add_pictures(request, body)
+        request.mask = None if body.mask is None else Upload(body.mask, "mask")
+
+
+class Variations(OverPicture[VariationBody]):
+    """Image to image, without a prompt unless one is given."""
+
+    path = "/images/variations"
+    body = VariationBody
+
+    def add_pictures(self, request: Draw, body: VariationBody) -> None:
+        super().add_pictures(request, body)
+        request.strength = VARIATION_STRENGTH if body.strength is None else body.strength
+
+
+def _check(request: Draw, limits: Limits) -> None:
+    """Refuse at once what the engine would refuse after a wait in the queue. Raises `APIError`."""
+    try:
+        limits.check(request)
+    except RequestError as error:
+        raise APIError(error.status, error.message, param=error.param, code=error.code) from None

@@ -1,0 +1,154 @@
+"""The engine of image generation: one picture at a time, on GenAI's pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress
+from ovms_core.openvino.device import choose_device
+from ovms_imagegen import pictures
+from ovms_imagegen.adapters import Adapters
+from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped
+from ovms_imagegen.model_folder import limits_of, options_of, read_json, scheduler_name
+from ovms_imagegen.pictures import Pixels
+from ovms_imagegen.pipelines import Drawing, Watch, last_line, load_pipelines
+from ovms_imagegen.prompts import PromptGauge
+from ovms_imagegen.recipe import Recipe
+from ovms_imagegen.store import PictureStore
+
+
+class ImageGeneration(JobEngine):
+    """Draws a request's pictures one after the other, so that each can be made again alone from its seed."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        self._name = model.name
+        self._folder = Path(model.path)
+        self._options = options_of(self._folder, model.options)
+        self._device = choose_device(model.device)
+        self._adapters = Adapters(self._options.lora, self._folder)
+        self._pipelines = load_pipelines(self._folder, self._device, self._properties(Path(model.work_dir)))
+        self._scheduler = self._choose_scheduler()
+        self._gauge = PromptGauge(self._folder)
+        self._store = self._open_store()
+        self._limits = limits_of(self._options, self._pipelines, self._folder, self._adapters.names)
+        super().__init__(model)
+
+    def info(self) -> EngineInfo:
+        kind = read_json(self._folder / "model_index.json").get("_class_name")
+        details = {"pipeline": kind, "scheduler": self._scheduler, **self._limits.details()}
+        # Two: the next job is here when one ends. More would only wait here instead of in the server's queue.
+        return EngineInfo(slots=2, device=self._device, details=details)
+
+    def add(self, id: int, request: Draw) -> None:
+        self._limits.check(request)
+        self._gauge.check(request, truncate=bool(self._options.truncate_prompts))
+        super().add(id, request)
+
+    def run(self, request: Draw, progress: Progress) -> None:
+        recipe = self._recipe(request)
+        prompt_tokens = self._gauge.count(request.prompt)
+        for index in range(request.first, request.n):
+            drawing = self._draw(recipe, index, progress)
+            if drawing is None:
+                return
+            data = self._file(recipe, index, drawing)
+            drawn = Drawn(index, recipe.seed(index), recipe.size, drawing.steps, prompt_tokens)
+            if request.keep and self._store is not None:
+                drawn.kept_as = self._store.keep(data, request.output_format)
+            else:
+                drawn.data = data
+            progress(drawn)
+
+    def _recipe(self, request: Draw) -> Recipe:
+        """Decode what was uploaded and settle what the request left open."""
+        limits = self._limits
+        image, mask = pictures.open_pair(request.image, request.mask, limits.max_upload_pixels)
+        size = request.size or (limits.nearest(image.size) if image else limits.default_size)
+        guidance = request.guidance_scale
+        return Recipe(
+            request=request,
+            model=self._name,
+            scheduler=self._scheduler,
+            size=size,
+            steps=request.steps or limits.default_steps,
+            guidance_scale=limits.default_guidance_scale if guidance is None else guidance,
+            alphas=self._adapters.alphas(request.model, request.lora_alphas),
+            image=image and pictures.fit(image, size),
+            mask=mask and pictures.fit(mask, size),
+        )
+
+    def _draw(self, recipe: Recipe, index: int, progress: Progress) -> Drawing | None:
+        inputs = [pictures.to_pixels(image) for image in (recipe.image, recipe.mask) if image is not None]
+        settings = recipe.settings(index)
+        if self._adapters.names:
+            settings["adapters"] = self._mixture(recipe.alphas)
+        watch = _watch(recipe.request, index, progress)
+        return self._pipelines.draw(recipe.request.prompt, inputs, settings, watch)
+
+    def _mixture(self, alphas: Mapping[str, float]) -> Any:
+        if self._adapters.only_strengths_change(alphas):
+            self._pipelines.forget_adapters(self._adapters.mixture({}), self._limits.multiple)
+        return self._adapters.mixture(alphas)
+
+    def _file(self, recipe: Recipe, index: int, drawing: Drawing) -> bytes:
+        request = recipe.request
+        image = pictures.from_pixels(drawing.pixels)
+        if recipe.image is not None and recipe.mask is not None:  # the VAE changes what was not to be drawn, too
+            image = Image.composite(image, recipe.image, recipe.mask)
+        with_prompt = request.embed_prompt and self._options.embed_prompt is not False
+        description = recipe.description(index, with_prompt=with_prompt)
+        return pictures.encode(image, request.output_format, request.output_compression, description)
+
+    def _properties(self, work_dir: Path) -> dict[str, Any]:
+        cache = Path(self._options.cache_dir) if self._options.cache_dir else work_dir / "compiled"
+        properties: dict[str, Any] = {"CACHE_DIR": str(cache)} | self._options.plugin_config
+        adapters = self._adapters.all()
+        if adapters is None:
+            return properties
+        # In bf16, the CPU's own choice, an adapter that is applied a second time gives black pictures.
+        exact = {"INFERENCE_PRECISION_HINT": "f32"} if self._device == "CPU" else {}
+        return exact | properties | {"adapters": adapters}
+
+    def _choose_scheduler(self) -> str:
+        """Give every pipeline the scheduler of the options, if one is set; returns the name of the one in use."""
+        name = self._options.scheduler
+        if name is None:
+            return scheduler_name(self._folder)
+        try:
+            self._pipelines.use_scheduler(self._folder / "scheduler" / "scheduler_config.json", name)
+        except RuntimeError as error:
+            raise LoadError(f"options.scheduler: the model cannot use {name}: {last_line(error)}") from error
+        return name
+
+    def _open_store(self) -> PictureStore | None:
+        if self._options.url_folder is None:
+            return None
+        folder = Path(self._options.url_folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LoadError(f"options.url_folder cannot be made: {error.strerror}.") from error
+        return PictureStore(folder, self._options.url_ttl or 3600)
+
+
+def preview_steps(total: int, count: int) -> list[int]:
+    """The steps after which `count` previews are due, spread evenly; fewer where there are fewer steps."""
+    return sorted({round(total * (number + 1) / (count + 1)) for number in range(count)} - {0, total})
+
+
+def _watch(request: Draw, index: int, progress: Progress) -> Watch:
+    """Reports each step of picture `index`, with a preview where one is due."""
+
+    def watch(step: int, total: int, decode: Callable[[], Pixels]) -> bool:
+        due = preview_steps(total, request.partial_images)
+        if step in due and not progress():
+            image = pictures.from_pixels(decode())
+            data = pictures.encode(image, request.output_format, request.output_compression)
+            progress(Preview(index, due.index(step), step, total, image.size, data))
+        return progress(Stepped(index, step, total) if request.report_steps else None)
+
+    return watch

@@ -1,0 +1,63 @@
+"""Multipart forms with pictures in them (RFC 7578)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from ovms_core.plugin import APIError
+from ovms_imagegen.bodies import from_form
+
+PICTURES = {"image": "image", "image[]": "image", "image[0]": "image", "mask": "mask"}
+"""The fields that hold pictures, by the names that clients give them."""
+
+_MAX_FILES = 8
+_MAX_FIELDS = 64
+_MAX_FIELD_BYTES = 1 << 18
+
+
+def is_form(request: Request) -> bool:
+    """Whether the request says that its body is a multipart form."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
+
+
+def require_form_or_json(request: Request) -> None:
+    """Raise `APIError` 415 unless the request says that its body is one of the two."""
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind not in ("multipart/form-data", "application/json"):
+        message = f"Content-Type must be multipart/form-data or application/json, not '{kind[:80]}'."
+        raise APIError(415, message, code="unsupported_media_type")
+
+
+async def read_form(request: Request) -> dict[str, Any]:
+    """The form as a JSON object would be, pictures as bytes. Raises `APIError` 400."""
+    try:
+        async with request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
+            document: dict[str, Any] = {}
+            for name, value in form.multi_items():
+                _put(document, PICTURES.get(name, name), await _value(name, value))
+            return document
+    except (MultiPartException, HTTPException) as error:
+        reason = getattr(error, "detail", None) or str(error)
+        raise APIError(400, f"The multipart form cannot be read: {reason}", code="invalid_form") from None
+
+
+async def _value(name: str, value: str | UploadFile) -> Any:
+    if isinstance(value, str):
+        return from_form(name, value)
+    if name not in PICTURES:
+        raise APIError(400, f"Field '{name}' must be text, not a file.", param=name, code="invalid_value")
+    return await value.read()
+
+
+def _put(document: dict[str, Any], name: str, value: Any) -> None:
+    if name not in document:
+        document[name] = value
+    elif name == "image":
+        raise APIError(400, "Send one picture: this server edits one at a time.", param="image", code="invalid_value")
+    else:
+        raise APIError(400, f"Field '{name}' is there twice.", param=name, code="invalid_value")

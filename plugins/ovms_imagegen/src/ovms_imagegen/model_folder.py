@@ -1,0 +1,98 @@
+"""What a model's folder says about how to use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from ovms_core.engine import LoadError
+from ovms_imagegen.limits import Limits, parse_size, size_text
+from ovms_imagegen.messages import Size
+from ovms_imagegen.options import ImageOptions
+from ovms_imagegen.pipelines import Pipelines
+
+OPTIONS_FILE: Final = "ovms_options.json"
+"""A model's own defaults for `ImageOptions`, shipped beside its weights; the operator's options are stronger."""
+
+
+def options_of(folder: Path, given: Mapping[str, Any]) -> ImageOptions:
+    """The operator's options, and the model's own where they are silent. Raises `LoadError`."""
+    own = read_json(folder / OPTIONS_FILE)
+    chosen = {name: value for name, value in given.items() if value not in (None, [], {})}
+    if "sizes" in chosen or "max_size" in chosen:
+        own = {name: value for name, value in own.items() if name not in ("sizes", "max_size", "default_size")}
+    try:
+        return ImageOptions.model_validate(own | chosen)
+    except ValidationError as error:
+        raise LoadError(f"The model's {OPTIONS_FILE} does not go with its options: {error}") from None
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The JSON object in `file`; empty when there is no file."""
+    if not file.is_file():
+        return {}
+    document = json.loads(file.read_text("utf-8"))
+    return document if isinstance(document, dict) else {}
+
+
+def size_multiple(folder: Path) -> int:
+    """What both sides of a picture must be multiples of: a latent's width in pixels, and a patch's of a transformer."""
+    levels = len(read_json(folder / "vae_decoder" / "config.json").get("block_out_channels", [0] * 4))
+    patch = 2 if (folder / "transformer").is_dir() else 1
+    return int(2 ** (levels - 1)) * patch
+
+
+def scheduler_name(folder: Path) -> str:
+    """The name of the model's own scheduler."""
+    return str(read_json(folder / "scheduler" / "scheduler_config.json").get("_class_name", "default"))
+
+
+def limits_of(options: ImageOptions, pipelines: Pipelines, folder: Path, loras: list[str]) -> Limits:
+    """What requests may ask for: the options, and where they are silent the model's own ways.
+
+    Raises `LoadError` when the options want what the model cannot do.
+    """
+    own = pipelines.any.get_generation_config()
+    native = (own.width, own.height) if own.width > 0 else (512, 512)
+    sizes = [parse_size(size) for size in options.sizes] if options.sizes else None
+    guidance = options.default_guidance_scale
+    limits = Limits(
+        default_size=_default_size(options, native, sizes),
+        multiple=size_multiple(folder),
+        max_size=parse_size(options.max_size) if options.max_size else (2 * native[0], 2 * native[1]),
+        sizes=sizes,
+        max_images=options.max_images or 10,
+        default_steps=options.default_steps or own.num_inference_steps,
+        max_steps=options.max_steps or 100,
+        default_guidance_scale=own.guidance_scale if guidance is None else guidance,
+        max_upload_bytes=options.max_upload_bytes or 20 << 20,
+        max_upload_pixels=options.max_upload_pixels or 25_000_000,
+        generations=pipelines.generation is not None,
+        edits=pipelines.image_to_image is not None,
+        masks=pipelines.inpainting is not None,
+        urls=options.url_folder is not None,
+        loras=loras,
+    )
+    _require_possible(limits)
+    return limits
+
+
+def _default_size(options: ImageOptions, native: Size, sizes: list[Size] | None) -> Size:
+    if options.default_size:
+        return parse_size(options.default_size)
+    return native if sizes is None or native in sizes else sizes[0]
+
+
+def _require_possible(limits: Limits) -> None:
+    for size in [limits.default_size, *(limits.sizes or [])]:
+        if any(side % limits.multiple for side in size):
+            raise LoadError(f"options: size {size_text(size)} must have sides that are multiples of {limits.multiple}.")
+    if not limits.allows(limits.default_size):
+        shown = size_text(limits.default_size)
+        raise LoadError(f"options: default_size {shown} is larger than max_size {size_text(limits.max_size)}.")
+    if limits.default_steps > limits.max_steps:
+        raise LoadError(f"options: default_steps {limits.default_steps} is more than max_steps {limits.max_steps}.")

@@ -1,0 +1,119 @@
+"""``POST /chat/completions`` (https://platform.openai.com/docs/api-reference/chat/create)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final
+
+from msgspec import UnsetType, structs
+from pydantic import Field, model_validator
+
+from ovms_core.body import Int, fault
+from ovms_llm.chunks import ChunkShape
+from ovms_llm.conversation import Conversation, Rendering
+from ovms_llm.generation import GenerationEndpoint
+from ovms_llm.messages import Chat, TokenLogprob
+from ovms_llm.responses import (
+    ChatChoice,
+    ChatCompletion,
+    ChatLogprobs,
+    ChatMessage,
+    ChatTokenLogprob,
+    Head,
+    TimingsReport,
+    Usage,
+)
+from ovms_llm.sampling import Count, GenerationBody, unsupported
+from ovms_llm.tally import Choice
+
+_NO_TOOLS = ": leave it out and describe what you need in a message"
+
+
+class ChatBody(Rendering, GenerationBody):
+    """The body of ``/chat/completions``."""
+
+    messages: Conversation
+    max_completion_tokens: Count | None = None
+    logprobs: bool = False
+    top_logprobs: Annotated[
+        Annotated[Int, Field(ge=0, le=20)] | None,
+        unsupported("top_logprobs", " over 0: the engine knows the chosen token's probability only", 0, None),
+    ] = None
+    tools: Annotated[Any, unsupported("tools", _NO_TOOLS, [], None)] = None
+    tool_choice: Annotated[Any, unsupported("tool_choice", _NO_TOOLS, "none", "auto", None)] = None
+    parallel_tool_calls: bool | None = None
+    functions: Annotated[Any, unsupported("functions", _NO_TOOLS, [], None)] = None
+    function_call: Annotated[Any, unsupported("function_call", _NO_TOOLS, "none", "auto", None)] = None
+    modalities: Annotated[Any, unsupported("modalities", " other than ['text']", ["text"], None)] = None
+    audio: Annotated[Any, unsupported("audio", ": answers are text", None)] = None
+    reasoning_effort: Annotated[
+        Any, unsupported("reasoning_effort", ": models differ, see chat_template_kwargs", None)
+    ] = None
+
+    @model_validator(mode="after")
+    def _limits_agree(self) -> ChatBody:
+        both = self.max_tokens, self.max_completion_tokens
+        if None not in both and both[0] != both[1]:
+            message = f"'max_tokens' ({both[0]}) and 'max_completion_tokens' ({both[1]}) disagree: send one of them."
+            raise fault(message, field="max_completion_tokens")
+        if self.top_logprobs is not None and not self.logprobs:
+            raise fault("'top_logprobs' needs 'logprobs': true.", field="top_logprobs")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_rendered(self) -> ChatBody:
+        self.check(self.messages)
+        return self
+
+    @property
+    def token_limit(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def wants_logprobs(self) -> bool:
+        return self.logprobs
+
+    def prompts(self) -> Sequence[Chat]:
+        return [self.chat(self.messages)]
+
+    @property
+    def choice_count(self) -> int:
+        return self.n
+
+    def texts(self) -> Iterator[str]:
+        return self.conversation_texts(self.messages)
+
+
+def _logprobs(tokens: Sequence[TokenLogprob], offset: int) -> ChatLogprobs:
+    return ChatLogprobs([ChatTokenLogprob(each.token, each.logprob, each.bytes) for each in tokens])
+
+
+_SHAPE: Final = ChunkShape(
+    opening=b'"delta":{"role":"assistant","content":""}',
+    before=b'"delta":{"content":',
+    after=b"}",
+    closing=b'"delta":{}',
+    logprobs=_logprobs,
+)
+
+
+class ChatCompletions(GenerationEndpoint[ChatBody]):
+    """Continue a conversation."""
+
+    path = "/chat/completions"
+    body = ChatBody
+    id_prefix = "chatcmpl"
+    object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
+
+    def shape(self, body: ChatBody) -> ChunkShape:
+        return _SHAPE
+
+    def choice(self, choice: Choice, body: ChatBody) -> ChatChoice:
+        logprobs = _logprobs(choice.logprobs, 0) if body.logprobs else None
+        return ChatChoice(choice.index, ChatMessage(choice.text), logprobs, choice.finish_reason, choice.stop_reason)
+
+    def document(
+        self, head: Head, choices: list[ChatChoice], usage: Usage, timings: TimingsReport | UnsetType
+    ) -> ChatCompletion:
+        return ChatCompletion(**structs.asdict(head), choices=choices, usage=usage, timings=timings)

@@ -1,0 +1,175 @@
+"""The messages of a conversation, as clients send them and as chat templates take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from ovms_core.body import Json, Part, fault
+from ovms_llm.messages import Chat
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+_OTHER_MEDIA: Final = frozenset(
+    {"image", "image_url", "input_image", "input_audio", "audio_url", "video", "video_url", "file", "input_file"}
+)
+_json_object: Final = TypeAdapter(dict[str, Json])
+
+
+class ContentPart(Part):
+    """A piece of a message's content: text, or an assistant's refusal."""
+
+    type: Literal["text", "refusal"]
+    text: str | None = None
+    refusal: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_only(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"] in _OTHER_MEDIA:
+            raise fault(
+                f"Content of type '{value['type']}' is not supported: send text parts only.",
+                field="type",
+                code="unsupported_parameter",
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _has_what_it_says(self) -> ContentPart:
+        if getattr(self, self.type) is None:
+            raise fault(f"A part of type '{self.type}' needs the field '{self.type}'.", field=self.type)
+        return self
+
+    def __str__(self) -> str:
+        return getattr(self, self.type) or ""
+
+
+class FunctionCall(Part):
+    """The function that an assistant called; `arguments` is JSON text, as the model wrote it."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(Part):
+    """A tool call of an earlier turn."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionCall
+
+    def for_template(self) -> dict[str, Any]:
+        """Templates take the arguments as an object (https://huggingface.co/docs/transformers/chat_extras)."""
+        function = {"name": self.function.name, "arguments": _arguments(self.function.arguments)}
+        return {"id": self.id, "type": self.type, "function": function}
+
+
+def _arguments(text: str) -> dict[str, Any] | str:
+    """`text` as an object; as it is when the model wrote something else, so that the client can go on."""
+    try:
+        return _json_object.validate_json(text or "{}")
+    except ValidationError:
+        return text
+
+
+class Message(Part):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str | Annotated[list[ContentPart], Field(min_length=1)] | None = None
+    name: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    annotations: Json = None
+
+    @model_validator(mode="after")
+    def _fits_its_role(self) -> Message:
+        if self.role != "assistant":
+            self._refuse("an assistant's", "tool_calls", "refusal", "reasoning_content", "annotations")
+        if self.role != "tool":
+            self._refuse("a tool's", "tool_call_id")
+        if self.role == "tool" and self.tool_call_id is None:
+            raise fault("A tool message needs 'tool_call_id', the id of the call it answers.", field="tool_call_id")
+        if self.content is None and not self.tool_calls and self.refusal is None:
+            raise fault("Field 'content' is required: a string or an array of parts.", field="content")
+        return self
+
+    def _refuse(self, whose: str, *fields: str) -> None:
+        for field in fields:
+            if getattr(self, field):
+                raise fault(f"'{field}' belongs in {whose} message, not in a {self.role} message.", field=field)
+
+    @property
+    def text(self) -> str:
+        """The content as one text, a line a part."""
+        if isinstance(self.content, list):
+            return "\n".join(str(part) for part in self.content)
+        return self.content or self.refusal or ""
+
+    def texts(self) -> Iterator[str]:
+        """Every text of the message that can reach the prompt."""
+        optional = (self.text, self.name, self.refusal, self.reasoning_content)
+        yield from filter(None, optional)
+        for call in self.tool_calls or ():
+            yield call.function.name
+            yield call.function.arguments
+
+    def for_template(self) -> dict[str, Any]:
+        """The message as chat templates take it: they know no developers, and content as one string."""
+        message: dict[str, Any] = {"role": "system" if self.role == "developer" else self.role, "content": self.text}
+        for field in ("name", "reasoning_content", "tool_call_id"):
+            if (value := getattr(self, field)) is not None:
+                message[field] = value
+        if self.tool_calls:
+            message["tool_calls"] = [call.for_template() for call in self.tool_calls]
+        return message
+
+
+Conversation = Annotated[list[Message], Field(min_length=1)]
+
+
+class Rendering(Part):
+    """The request fields that say how a conversation becomes a prompt."""
+
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool = False
+    chat_template_kwargs: dict[str, Json] = Field(default_factory=dict)
+
+    def check(self, messages: Sequence[Message]) -> None:
+        """Raise a fault unless the fields agree with each other and with `messages`."""
+        if not self.continue_final_message:
+            return
+        if self.add_generation_prompt:
+            message = "'continue_final_message' and 'add_generation_prompt' exclude each other: send one of them."
+            raise fault(message, field="add_generation_prompt")
+        if messages[-1].role != "assistant":
+            message = f"'continue_final_message' needs an assistant's message as the last, not a {messages[-1].role}'s."
+            raise fault(message, field="continue_final_message")
+
+    def chat(self, messages: Sequence[Message]) -> Chat:
+        """`messages` as the engine takes them."""
+        default = not self.continue_final_message
+        return Chat(
+            messages=[message.for_template() for message in messages],
+            add_generation_prompt=default if self.add_generation_prompt is None else self.add_generation_prompt,
+            continue_final_message=self.continue_final_message,
+            template_kwargs=self.chat_template_kwargs,
+        )
+
+    def conversation_texts(self, messages: Sequence[Message]) -> Iterator[str]:
+        """Every text that can reach the prompt, the template's arguments included."""
+        for message in messages:
+            yield from message.texts()
+        yield from _strings(self.chat_template_kwargs)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)

@@ -1,0 +1,169 @@
+"""What the endpoints and the engine of text generation say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import msgspec
+
+from ovms_core.messages import Event, Request
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+class Chat(msgspec.Struct, tag="chat"):
+    """A conversation, to be rendered by the model's chat template."""
+
+    messages: list[dict[str, Any]]
+    add_generation_prompt: bool = True
+    continue_final_message: bool = False
+    template_kwargs: dict[str, Any] = {}
+
+
+class Text(msgspec.Struct, tag="text"):
+    """A text; `suffix` asks for what stands between the two (fill in the middle)."""
+
+    text: str
+    suffix: str | None = None
+    add_special_tokens: bool = True
+
+
+class Tokens(msgspec.Struct, tag="tokens"):
+    """Token ids, taken as they are."""
+
+    ids: list[int]
+
+
+Prompt = Chat | Text | Tokens
+
+
+class Sampling(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """How tokens are chosen and when to stop. `None` means the model's own default, then OpenAI's.
+
+    `top_k` 0 considers every token.
+    """
+
+    max_tokens: int | None = None
+    min_tokens: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    n: int = 1
+    best_of: int | None = None
+    use_beam_search: bool = False
+    length_penalty: float | None = None
+    stop: list[str] = []
+    stop_token_ids: list[int] = []
+    include_stop: bool = False
+    ignore_eos: bool = False
+    skip_special_tokens: bool = True
+    logprobs: bool = False
+
+
+class Generate(Request, tag="generate", kw_only=True):
+    """Continue a prompt.
+
+    `emitted` holds the tokens that an engine gave before it died; what follows them is wanted.
+    `echo` asks for the prompt's text in `Started`. `timings` asks for a `Timings` event at the end.
+    """
+
+    prompt: Prompt
+    sampling: Sampling
+    echo: bool = False
+    timings: bool = False
+    emitted: list[int] = msgspec.field(default_factory=list)
+
+    def resumed(self, events: Sequence[Any]) -> Self | None:
+        if self.sampling.n > 1 or self.sampling.use_beam_search or (self.sampling.best_of or 1) > 1:
+            sent = any(isinstance(event, Delta) for event in events)
+            return None if sent else self
+        fresh = [token for event in events if isinstance(event, Delta) for token in event.tokens]
+        return msgspec.structs.replace(self, emitted=self.emitted + fresh)
+
+
+class Tokenize(Request, tag="tokenize", kw_only=True):
+    """Which token ids a prompt has."""
+
+    prompt: Prompt
+    with_texts: bool = False
+
+    def resumed(self, events: Sequence[Any]) -> Self:
+        return self
+
+
+class Detokenize(Request, tag="detokenize"):
+    """Which text token ids make."""
+
+    ids: list[int]
+    skip_special_tokens: bool = False
+
+    def resumed(self, events: Sequence[Any]) -> Self:
+        return self
+
+
+class Started(Event, tag="started", array_like=True):
+    """The prompt is in: its length in tokens and, when asked for, its text.
+
+    Given once a request, before any `Delta`; not again after a resume.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int | None = None
+    prompt_text: str | None = None
+
+
+class TokenLogprob(msgspec.Struct, array_like=True):
+    """A chosen token, as text and as bytes, with its natural logarithm of probability."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class Delta(Event, tag="delta", array_like=True):
+    """What sequence `index` gained in a step: tokens, and the text that they complete.
+
+    The text may be shorter than its tokens: what could still become a stop string or a character is
+    held back. `finish_reason` is set in the sequence's last delta.
+    """
+
+    index: int
+    text: str
+    tokens: list[int]
+    logprobs: list[TokenLogprob] | None = None
+    finish_reason: FinishReason | None = None
+    stop_reason: str | int | None = None
+
+
+class Timings(Event, tag="timings", array_like=True):
+    """Where the time went, in milliseconds, as the engine saw it."""
+
+    tokenize_ms: float
+    queue_ms: float
+    prefill_ms: float
+    decode_ms: float
+    tokens_per_second: float
+
+
+class Tokenized(Event, tag="tokenized", array_like=True):
+    """The answer to `Tokenize`."""
+
+    ids: list[int]
+    max_model_len: int
+    texts: list[str] | None = None
+
+
+class Detokenized(Event, tag="detokenized", array_like=True):
+    """The answer to `Detokenize`."""
+
+    text: str
+
+
+AnyRequest = Generate | Tokenize | Detokenize
+AnyEvent = Started | Delta | Timings | Tokenized | Detokenized

@@ -1,0 +1,49 @@
+"""The text generation task: which models it takes, and the engine that serves them."""
+
+from __future__ import annotations
+
+from ovms_core.models.files import ModelFiles
+from ovms_core.task import Task
+from ovms_llm.messages import AnyEvent, AnyRequest
+from ovms_llm.options import TextGenerationOptions
+
+_CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
+_OTHER_KINDS = ("modules.json", "config_sentence_transformers.json", "model_index.json")
+_TOKENIZERS = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
+
+
+def _architecture(files: ModelFiles) -> str | None:
+    names = files.json("config.json").get("architectures")
+    return str(names[0]) if isinstance(names, list) and names else None
+
+
+def _detect_ir(files: ModelFiles) -> int:
+    architecture = _architecture(files)
+    if architecture is not None:
+        return 100 if architecture.endswith(_CAUSAL_SUFFIXES) else 0
+    if not all(files.has(name) for name in _TOKENIZERS):
+        return 0
+    return 50 if not files.has("config.json") else 0
+
+
+def detect(files: ModelFiles) -> int:
+    """How sure it is that `files` are a causal language model that continuous batching can load.
+
+    Decoders that were trained to embed (Qwen3-Embedding) carry a causal architecture *and* the files
+    of sentence-transformers: those say what the model is for, so they are left to embeddings.
+    """
+    if files.has(*_OTHER_KINDS):
+        return 0
+    if files.has("openvino_model.xml"):
+        return _detect_ir(files)
+    return 80 if files.ending(".gguf") else 0
+
+
+TASK = Task(
+    name="text_generation",
+    engine="ovms_llm.engine:TextGeneration",
+    options=TextGenerationOptions,
+    request=AnyRequest,
+    event=AnyEvent,
+    detect=detect,
+)

@@ -1,0 +1,127 @@
+"""Chat templates: from messages to the text that a model was trained on."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ovms_core.engine import RequestError
+from ovms_llm.messages import Chat
+
+_RESERVED: Final = frozenset(
+    {
+        "messages",
+        "conversations",
+        "add_generation_prompt",
+        "continue_final_message",
+        "chat_template",
+        "return_assistant_tokens_mask",
+    }
+)
+# What a template does wrong when it is given messages it was not made for.
+_TEMPLATE_ERRORS: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_LOOPS_OVER_PARTS = re.compile(r"for\s+\w+\s+in\s+\w+(?:\.content|\[['\"]content['\"]\])")
+_TAKES_STRINGS = re.compile(r"is\s+(?:not\s+)?string")
+
+Fallback = Callable[[list[dict[str, Any]], bool, str, list[Any] | None, dict[str, Any]], str]
+
+
+class ChatTemplate:
+    """A model's chat templates, rendered by transformers' sandboxed Jinja.
+
+    `fallback` is the tokenizer's own implementation, ``(messages, add_generation_prompt, template,
+    tools, variables)``, used for templates that Jinja cannot compile.
+    """
+
+    def __init__(self, templates: Mapping[str, str], variables: Mapping[str, str], fallback: Fallback) -> None:
+        self._templates = {name: template for name, template in templates.items() if template}
+        self._variables = dict(variables)
+        self._fallback = fallback
+        self._uncompiled = {template for template in self._templates.values() if not _compiles(template)}
+
+    def render(self, chat: Chat) -> str:
+        """The prompt. Raises `RequestError` with the template's own words when it refuses the messages."""
+        reserved = next(iter(_RESERVED.intersection(chat.template_kwargs)), None)
+        if reserved is not None:
+            raise RequestError(
+                f"{reserved} is set by the server: leave it out", param=f"chat_template_kwargs.{reserved}"
+            )
+        template = self._choose(chat)
+        takes_parts = bool(_LOOPS_OVER_PARTS.search(template)) and not _TAKES_STRINGS.search(template)
+        messages = [_flattened(message, at, takes_parts) for at, message in enumerate(chat.messages)]
+        try:
+            return self._apply(template, messages, chat)
+        except _render_errors() as error:
+            raise RequestError(f"the model's chat template refuses the messages: {error}", param="messages") from error
+
+    def _choose(self, chat: Chat) -> str:
+        if not self._templates:
+            raise RequestError("the model has no chat template: use /completions with a prompt", param="messages")
+        preferred = "tool_use" if chat.template_kwargs.get("tools") else "default"
+        first = next(iter(self._templates.values()))
+        return self._templates.get(preferred) or self._templates.get("default") or first
+
+    def _apply(self, template: str, messages: list[dict[str, Any]], chat: Chat) -> str:
+        variables = self._variables | chat.template_kwargs
+        if template not in self._uncompiled:
+            return _render(template, messages, chat, variables)
+        if chat.continue_final_message:
+            raise ValueError("it cannot continue the final message")
+        tools = variables.pop("tools", None)
+        return self._fallback(messages, chat.add_generation_prompt, template, tools, variables)
+
+
+def _render(template: str, messages: list[dict[str, Any]], chat: Chat, variables: dict[str, Any]) -> str:
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    rendered, _ = render_jinja_template(
+        [messages],
+        chat_template=template,
+        add_generation_prompt=chat.add_generation_prompt,
+        continue_final_message=chat.continue_final_message,
+        **variables,
+    )
+    return str(rendered[0])
+
+
+def _render_errors() -> tuple[type[Exception], ...]:
+    from jinja2 import TemplateError
+
+    return (TemplateError, *_TEMPLATE_ERRORS, RuntimeError)
+
+
+def _compiles(template: str) -> bool:
+    # transformers warns that PyTorch is missing, which rendering does not need.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    from jinja2 import TemplateError
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    try:
+        render_jinja_template([], chat_template=template)
+    except TemplateError:
+        return False
+    return True
+
+
+def _flattened(message: dict[str, Any], at: int, takes_parts: bool) -> dict[str, Any]:
+    """`message` with its content as the template wants it: one string, or a list of text parts."""
+    content = message.get("content")
+    if isinstance(content, list):
+        texts = [_text(part, f"messages[{at}].content[{number}]") for number, part in enumerate(content)]
+    elif isinstance(content, str) and takes_parts:
+        texts = [content]
+    else:
+        return message
+    parts = [{"type": "text", "text": text} for text in texts]
+    return message | {"content": parts if takes_parts else "".join(texts)}
+
+
+def _text(part: Any, param: str) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return str(part["text"])
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    raise RequestError(f"a part of type {kind} cannot be read by this model, which takes text only", param=param)

@@ -1,0 +1,146 @@
+"""The engine of reranking: scores (query, chunk) pairs of all requests in flight in shared batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, RequestError
+from ovms_core.openvino.device import choose_device
+from ovms_core.openvino.encoder import Encoder
+from ovms_core.openvino.limits import encoder_limits
+from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+from ovms_rerank.chunks import Cutter, Question
+from ovms_rerank.heads import Classifier, YesNo, log_odds
+from ovms_rerank.job import Job, Place, portions
+from ovms_rerank.layouts import Layout, PairLayout, YesNoLayout, answer_tokens
+from ovms_rerank.messages import Score, Scored
+from ovms_rerank.precision import exact_options
+from ovms_rerank.profile import Profile
+from ovms_rerank.selftest import SelfTest, self_test
+from ovms_rerank.task import RerankOptions
+
+SLOTS = 128
+
+
+class Reranker(BatchEngine[Job, TokenSequence, float]):
+    """A cross-encoder, or a causal yes/no reranker, on OpenVINO."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        self._options = options = RerankOptions.model_validate(model.options)
+        self._profile = profile = Profile.read(Path(model.path), options)
+        tokenizer = TextTokenizer.load(profile.folder)
+        self._head = _head(profile, options, tokenizer)
+        self._layout = _layout(profile, options, tokenizer)
+        device = choose_device(model.device)
+        limits = encoder_limits(options, device, profile.max_length)
+        self._encoder = Encoder(
+            Path(model.path),
+            device,
+            exact_options(options, device),
+            limits.shapes,
+            pad_id=profile.pad_id,
+            cache_dir=Path(options.cache_dir or model.work_dir),
+            prepare=self._head.prepare,
+        )
+        self._tested = self._self_test()
+        super().__init__(limits)
+
+    def info(self) -> EngineInfo:
+        details: dict[str, Any] = {"head": self._head.kind, "max_documents": self._options.max_items}
+        if self._tested is not None:
+            details["self_test"] = self._tested.details()
+        warning = self._tested.warning if self._tested else None
+        return EngineInfo(
+            slots=SLOTS,
+            device=self._encoder.device,
+            max_model_len=self._profile.max_length,
+            precision=self._encoder.precision,
+            details=details,
+            warnings=[warning] if warning else [],
+            degraded=self._tested.failure if self._tested else None,
+        )
+
+    def add(self, id: int, request: Any) -> None:
+        super().add(id, Job(self._admitted(request)))
+
+    def split(self, request: Job) -> Iterator[TokenSequence]:
+        for query, asked in groupby(request.places(), key=lambda place: place.query):
+            waiting = list(asked)
+            question = self._question(query, request.request, waiting[0].query_path)
+            for places in portions(waiting):
+                yield from self._read(request, question, places)
+
+    def cost(self, item: TokenSequence) -> int:
+        return len(item.ids)
+
+    def run(self, items: Sequence[TokenSequence]) -> list[float]:
+        logits, _ = self._encoder.run(items, self._head.output)
+        return log_odds(logits)
+
+    def join(self, request: Job, results: Sequence[float]) -> Scored:
+        return request.scored(results)
+
+    def _read(self, job: Job, question: Question, places: Sequence[Place]) -> Iterator[TokenSequence]:
+        """The sequences of a few documents: one each, or the chunks of one that does not fit."""
+        request = job.request
+        cutter = Cutter(
+            self._layout, request.fit, request.max_tokens, request.max_chunks, overlap=self._options.chunk_overlap
+        )
+        wholes = self._layout.join(question.query, [place.document for place in places], question.instruction)
+        for place, whole in zip(places, wholes, strict=True):
+            fits = cutter.fits(question, whole)
+            for sequence in [whole] if fits else cutter.cut(question, place.document, place.path):
+                job.record(place, sequence)
+                yield sequence
+
+    def _question(self, query: str, request: Score, path: str) -> Question:
+        limit = min(self._profile.max_length, request.max_pair_tokens or self._profile.max_length)
+        question = Question(query, request.instruction, limit, self._layout.overhead(query, request.instruction))
+        if question.room <= 0:
+            raise RequestError(
+                f"'{path}' takes {question.overhead} tokens, and the model reads {limit} of query and document "
+                "together: shorten the query.",
+                param=path,
+                code="context_length_exceeded",
+            )
+        return question
+
+    def _admitted(self, request: Score) -> Score:
+        most = self._options.max_items
+        if len(request.documents) > most:
+            path = request.document_path.partition("[")[0]
+            message = f"'{path}' has {len(request.documents)} documents, and this model takes {most} at a time."
+            raise RequestError(message, param=path, code="too_many_items")
+        longest = max(range(len(request.documents)), key=lambda index: len(request.documents[index]))
+        characters = len(request.documents[longest])
+        if characters > self._options.max_document_characters:
+            path = request.document_path.format(longest)
+            allowed = f"this model reads documents of at most {self._options.max_document_characters}"
+            message = f"'{path}' has {characters} characters, and {allowed}: send it in parts."
+            raise RequestError(message, param=path, code="document_too_long")
+        return request
+
+    def _self_test(self) -> SelfTest | None:
+        if self._options.self_test == "off":
+            return None
+        tested = self_test(self._layout, self.run)
+        if tested.failure and self._options.self_test == "strict":
+            raise LoadError(f"{tested.failure} (options.self_test: strict)")
+        return tested
+
+
+def _head(profile: Profile, options: RerankOptions, tokenizer: TextTokenizer) -> Classifier | YesNo:
+    if profile.yes_no:
+        return YesNo(*answer_tokens(tokenizer))
+    return Classifier(None if options.head == "auto" else options.head, profile.labels)
+
+
+def _layout(profile: Profile, options: RerankOptions, tokenizer: TextTokenizer) -> Layout:
+    if profile.prompted:
+        return YesNoLayout(tokenizer, options.instruction)
+    if options.instruction is not None:
+        raise LoadError("options.instruction is for causal rerankers, and this model is a cross-encoder: leave it out.")
+    return PairLayout(tokenizer)

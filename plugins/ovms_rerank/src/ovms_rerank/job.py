@@ -1,0 +1,76 @@
+"""One request in work: what was read of each document, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from ovms_core.openvino.tokens import TokenSequence
+from ovms_rerank.messages import Score, Scored
+
+_PORTION = 32
+_PORTION_CHARACTERS = 100_000
+
+
+class Place(NamedTuple):
+    """A pair of texts, and where they stand in the client's request."""
+
+    query: str
+    document: str
+    query_path: str
+    path: str
+
+
+class Job:
+    """A `Score` request in work.
+
+    Equal pairs of texts are scored once. It saves work, and it keeps ties: the same document gets the same
+    score to the last bit, in whatever batches it would have run.
+    """
+
+    def __init__(self, request: Score) -> None:
+        self.request = request
+        self._pairs = list(_pairs(request))
+        self._lengths: dict[tuple[str, str], list[int]] = {}
+
+    def places(self) -> Iterator[Place]:
+        """Every different pair of texts, in the order of the request."""
+        first = {pair: index for index, pair in reversed(list(enumerate(self._pairs)))}
+        for index, (query, document) in enumerate(self._pairs):
+            if first[query, document] == index:
+                self._lengths[query, document] = []
+                request = self.request
+                yield Place(query, document, request.query_path.format(index), request.document_path.format(index))
+
+    def record(self, place: Place, sequence: TokenSequence) -> None:
+        """Note that `sequence` is a chunk of the pair at `place`; its result comes in the same order."""
+        self._lengths[place.query, place.document].append(len(sequence.ids))
+
+    def scored(self, results: Sequence[float]) -> Scored:
+        """The answer: each document's best chunk. `results` are in the order of `record`."""
+        remaining = iter(results)
+        best = {pair: max(islice(remaining, len(lengths))) for pair, lengths in self._lengths.items()}
+        lengths = [length for pair in self._pairs for length in self._lengths[pair]]
+        return Scored([best[pair] for pair in self._pairs], chunks=len(lengths), prompt_tokens=sum(lengths))
+
+
+def portions(places: Sequence[Place]) -> Iterator[list[Place]]:
+    """A few places at a time: few enough to be tokenised together without anyone waiting for it."""
+    portion: list[Place] = []
+    characters = 0
+    for place in places:
+        portion.append(place)
+        characters += len(place.document)
+        if len(portion) == _PORTION or characters > _PORTION_CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    if portion:
+        yield portion
+
+
+def _pairs(request: Score) -> Iterator[tuple[str, str]]:
+    queries = request.queries
+    if len(queries) == 1:
+        queries = queries * len(request.documents)
+    yield from zip(queries, request.documents, strict=True)

@@ -1,0 +1,58 @@
+"""`POST /rerank`: sort documents by how relevant they are to a query."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from starlette.requests import Request
+
+from ovms_core.plugin import Call, Endpoint
+from ovms_rerank.answers import Answer, document
+from ovms_rerank.body import RerankBody
+from ovms_rerank.messages import Scored
+from ovms_rerank.ranking import document_texts, require_numbers, score_request
+
+_ONLY_V2 = frozenset({"max_tokens_per_doc", "priority", "relevant_spans"})
+
+
+class Rerank(Endpoint[RerankBody]):
+    """Cohere's rerank (https://docs.cohere.com/reference/rerank) and its dialects by Jina, Voyage and TEI."""
+
+    path = "/rerank"
+    also = ("/v1/rerank", "/v2/rerank")
+    bare = True
+    body = RerankBody
+    task = "rerank"
+
+    def call(self, request: Request, body: RerankBody, ignored: Sequence[str] = ()) -> Call[RerankBody]:
+        score_request(body)  # what is wrong with a request is said before any model is asked for
+        call = super().call(request, body, ignored)
+        call.context["api_version"] = _api_version(request.url.path, body)
+        return call
+
+    async def execute(self, call: Call[RerankBody]) -> AsyncIterator[Any]:
+        async for event in call.require_model().submit(score_request(call.body)):
+            yield require_numbers(event)
+
+    def texts(self, call: Call[RerankBody]) -> Iterator[str]:
+        yield call.body.query
+        yield from document_texts(call.body)
+        if call.body.instruction is not None:
+            yield call.body.instruction
+
+    def to_json(self, call: Call[RerankBody], events: Sequence[Scored]) -> Any:
+        return document(
+            Answer(
+                id=f"rerank-{call.id}",
+                model=call.body.model or call.require_model().name,
+                api_version=call.context.get("api_version", "2"),
+                body=call.body,
+                scored=events[-1],
+            )
+        )
+
+
+def _api_version(path: str, body: RerankBody) -> str:
+    """Cohere's version. `/v1` may be the server's own prefix, so what only v2 has counts for more."""
+    return "1" if path.endswith("/v1/rerank") and not _ONLY_V2 & body.model_fields_set else "2"

@@ -1,0 +1,71 @@
+"""The task of reranking: its options, and how its models are told from others."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ovms_core.models.files import ModelFiles
+from ovms_core.openvino.options import EncoderOptions
+from ovms_core.task import Task
+from ovms_rerank.messages import Score, Scored
+
+CERTAIN = 80
+
+Head = Literal["logit", "softmax", "yes_no"]
+
+
+class RerankOptions(EncoderOptions):
+    """The `options:` of a reranker."""
+
+    head: Literal["auto"] | Head = Field(
+        "auto",
+        description="How outputs become a score: logit (one), softmax (two) or yes_no (a causal model's next token).",
+    )
+    chunk_overlap: int = Field(0, ge=0, description="Tokens that neighbouring chunks of a long document share.")
+    max_document_characters: int = Field(
+        1_000_000, ge=1, description="Characters that a document may have; it is tokenised whole before it is cut."
+    )
+    instruction: str | None = Field(
+        None, description="What a causal reranker is told to judge by, unless the request says; by default Qwen3's."
+    )
+
+
+def detect(files: ModelFiles) -> int:
+    """How sure it is that a model is a reranker, as its ``config.json`` tells."""
+    return CERTAIN if is_cross_encoder(files) or is_yes_no(files) else 0
+
+
+def is_cross_encoder(files: ModelFiles) -> bool:
+    """Whether the model is a sequence classifier with one or two labels."""
+    config = files.json("config.json")
+    return _is_for(config, "ForSequenceClassification") and labels(config) in (1, 2)
+
+
+def is_yes_no(files: ModelFiles) -> bool:
+    """Whether the model is a causal reranker such as Qwen3-Reranker: by its name, for nothing else tells."""
+    config = files.json("config.json")
+    names = f"{config.get('_name_or_path', '')} {files.path.name}".lower()
+    return _is_for(config, "ForCausalLM") and "rerank" in names
+
+
+def labels(config: dict[str, Any]) -> int:
+    """How many labels a classifier has; transformers writes none down when there are two."""
+    named = config.get("id2label")
+    return len(named) if isinstance(named, dict) else int(config.get("num_labels", 2))
+
+
+def _is_for(config: dict[str, Any], suffix: str) -> bool:
+    architectures = config.get("architectures")
+    return isinstance(architectures, list) and any(str(name).endswith(suffix) for name in architectures)
+
+
+RERANK = Task(
+    name="rerank",
+    engine="ovms_rerank.engine:Reranker",
+    options=RerankOptions,
+    request=Score,
+    event=Scored,
+    detect=detect,
+)

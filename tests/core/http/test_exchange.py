@@ -1,0 +1,332 @@
+"""Prime, close, ping and the time limit: what one request's conversation with its client guarantees."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from starlette.responses import StreamingResponse
+from tests.core.support import Client, connect, echo, error_of, frames, plugin, post, refusing, talking
+
+from ovms_core.errors import APIError
+from ovms_core.observe import Observer, Outcome
+from ovms_core.plugin import Call
+from ovms_core.testing import app_with, serving
+
+
+class Stage:
+    """An executor that waits for its cue before every word, and tells when it starts and when it is closed."""
+
+    def __init__(self, words: int = 2) -> None:
+        self.words = words
+        self.cue = asyncio.Semaphore(0)
+        self.started = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.ended: type[BaseException] | None = None
+
+    async def execute(self, call: Call[Any]) -> AsyncIterator[str]:
+        self.started.set()
+        try:
+            for index in range(self.words):
+                await self.cue.acquire()
+                yield f"w{index}"
+        except BaseException as error:
+            self.ended = type(error)
+            raise
+        finally:
+            self.closed.set()
+
+
+class Watcher(Observer):
+    """Keeps the outcomes of calls."""
+
+    def __init__(self) -> None:
+        self.outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+
+    def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
+        self.outcomes.put_nowait(outcome)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_early_error_keeps_its_status(stream: bool) -> None:
+    teapot = APIError(418, "I am a teapot.", param="text", code="teapot")
+    async with serving(app_with(talking(refusing(teapot)))) as url, Client(url) as client:
+        answer = await client.say(stream=stream)
+        assert answer.status_code == 418
+        assert error_of(answer) == {
+            "message": "I am a teapot.",
+            "type": "invalid_request_error",
+            "param": "text",
+            "code": "teapot",
+        }
+
+
+async def test_headers_wait_for_the_first_event() -> None:
+    stage = Stage()
+    async with serving(app_with(talking(stage.execute))) as url, Client(url) as client:
+        answer = asyncio.create_task(client.say(stream=True))
+        await stage.started.wait()
+        await asyncio.sleep(0.1)
+        assert not answer.done()
+        stage.cue.release()
+        stage.cue.release()
+        assert frames(await answer) == ["w0", "w1", "[DONE]"]
+
+
+async def test_a_slow_first_event_gets_headers_after_the_prime_timeout_and_pings() -> None:
+    stage = Stage(words=1)
+    app = app_with(talking(stage.execute), prime_timeout=0.1, ping_interval=0.1)
+    async with (
+        serving(app) as url,
+        Client(url) as client,
+        client.stream("POST", "/v1/talk", json={"stream": True}) as s,
+    ):
+        assert s.status_code == 200
+        assert s.headers["content-type"] == "text/event-stream; charset=utf-8"
+        lines = s.aiter_lines()
+        assert [await anext(lines) for _ in range(4)] == [": ping", "", ": ping", ""]
+        stage.cue.release()
+        assert [line async for line in lines if line and line != ": ping"] == ['data: "w0"', "data: [DONE]"]
+
+
+async def test_a_stream_that_falls_silent_gets_pings_even_before_the_prime_timeout() -> None:
+    stage = Stage()
+    app = app_with(talking(stage.execute), prime_timeout=60, ping_interval=0.1)
+    async with serving(app) as url, Client(url) as client:
+        stage.cue.release()
+        async with client.stream("POST", "/v1/talk", json={"stream": True}) as answer:
+            lines = answer.aiter_lines()
+            assert [await anext(lines) for _ in range(3)] == ['data: "w0"', "", ": ping"]
+
+
+async def test_an_error_after_the_prime_timeout_is_one_frame_and_then_the_end() -> None:
+    late = refusing(APIError(400, "Too late for a status.", code="late"), after=0.3)
+    async with serving(app_with(talking(late), prime_timeout=0.1)) as url, Client(url) as client:
+        answer = await client.say(stream=True)
+        assert answer.status_code == 200
+        ping, error = frames(answer)
+        assert ping == ": ping"
+        assert error["error"]["code"] == "late"
+
+
+async def test_an_error_in_mid_stream_is_one_frame_and_then_the_end() -> None:
+    async def break_down(call: Call[Any]) -> AsyncIterator[str]:
+        yield "w0"
+        raise APIError(503, "The engine is gone.", code="gone")
+
+    async with serving(app_with(talking(break_down))) as url, Client(url) as client:
+        first, error = frames(await client.say(stream=True))
+        assert first == "w0"
+        assert error == {
+            "error": {"message": "The engine is gone.", "type": "server_error", "param": None, "code": "gone"}
+        }
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_unexpected_error_tells_the_client_the_request_id_and_nothing_else(stream: bool) -> None:
+    async def break_down(call: Call[Any]) -> AsyncIterator[str]:
+        yield "w0"
+        raise RuntimeError("/home/secret/place")
+
+    async with serving(app_with(talking(break_down))) as url, Client(url) as client:
+        answer = await client.say(stream=stream)
+        assert "secret" not in answer.text
+        assert "Traceback" not in answer.text
+        assert answer.headers["x-request-id"] in answer.text
+        assert "internal_error" in answer.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_leaves_closes_the_whole_chain(stream: bool) -> None:
+    stage, watcher, outer_closed = Stage(), Watcher(), asyncio.Event()
+
+    async def outer(call: Call[Any], proceed: Any) -> AsyncIterator[Any]:
+        try:
+            async for event in proceed(call):
+                yield event
+        finally:
+            await asyncio.sleep(0.01)  # a clean-up that takes its time is not cut short
+            outer_closed.set()
+
+    plugin = talking(stage.execute, ovms_wrap_execution=lambda: outer, ovms_observe=lambda: watcher)
+    async with serving(app_with(plugin)) as url:
+        _, writer = await connect(url)
+        writer.write(post("/v1/talk", b'{"stream": %b}' % str(stream).lower().encode()))
+        await stage.started.wait()
+        writer.close()
+        async with asyncio.timeout(2):
+            await stage.closed.wait()
+            await outer_closed.wait()
+            assert (await watcher.outcomes.get()).status == 499
+        assert stage.ended is asyncio.CancelledError
+
+
+async def test_a_client_that_leaves_in_mid_stream_closes_the_chain() -> None:
+    stage = Stage(words=100)
+    stage.cue.release()
+    async with serving(app_with(talking(stage.execute))) as url, Client(url) as client:
+        async with client.stream("POST", "/v1/talk", json={"stream": True}) as answer:
+            assert await anext(answer.aiter_lines()) == 'data: "w0"'
+        async with asyncio.timeout(2):
+            await stage.closed.wait()
+
+
+async def test_a_client_that_leaves_while_a_slow_unary_answer_is_sent_harms_nobody() -> None:
+    async def long(call: Call[Any]) -> AsyncIterator[str]:
+        yield "x" * (64 << 20)
+
+    watcher = Watcher()
+    app = app_with(talking(long, ovms_observe=lambda: watcher))
+    async with serving(app) as url, Client(url) as client:
+        reader, writer = await connect(url)
+        writer.write(post("/v1/talk", b"{}"))
+        await reader.readline()
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            await watcher.outcomes.get()
+        assert (await client.get("/health")).status_code == 200
+
+
+async def test_a_complete_answer_is_not_taken_for_a_client_that_left() -> None:
+    """A server reports a disconnect once the response is complete; a clean-up must not be cut short by it."""
+    watcher, cleaned = Watcher(), asyncio.Event()
+
+    async def lingering(call: Call[Any]) -> AsyncIterator[str]:
+        await asyncio.sleep(0.1)  # long enough for the client to be watched
+        try:
+            yield "w0"
+            yield "w1"
+        finally:
+            await asyncio.sleep(0.1)
+            cleaned.set()
+
+    class First:
+        """Takes one event and leaves the rest."""
+
+        async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Any:
+            raise NotImplementedError
+
+        async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+            async for event in events:
+                yield f"data: {event}\n\n".encode()
+                return
+
+    plugin = talking(lingering, ovms_observe=lambda: watcher, ovms_formatter=lambda: First())
+    async with serving(app_with(plugin)) as url, Client(url) as client:
+        assert (await client.say(stream=True)).text == "data: w0\n\n"
+        outcome = await watcher.outcomes.get()
+        assert cleaned.is_set()
+        assert outcome.status == 200
+
+
+async def test_a_unary_request_over_its_time_is_a_504() -> None:
+    stage = Stage()
+    async with serving(app_with(talking(stage.execute), request_timeout=0.2)) as url, Client(url) as client:
+        answer = await client.say()
+        assert answer.status_code == 504
+        assert error_of(answer)["message"] == "The request took longer than 0.2 s (request_timeout)."
+        assert stage.closed.is_set()
+
+
+async def test_a_stream_over_its_time_ends_with_an_error_frame() -> None:
+    stage = Stage()
+    stage.cue.release()
+    async with serving(app_with(talking(stage.execute), request_timeout=0.2)) as url, Client(url) as client:
+        first, error = frames(await client.say(stream=True))
+        assert first == "w0"
+        assert error["error"]["code"] == "request_timeout"
+        assert stage.closed.is_set()
+
+
+async def test_a_stream_that_never_began_is_a_504_over_its_time() -> None:
+    stage = Stage()
+    async with serving(app_with(talking(stage.execute), request_timeout=0.2)) as url, Client(url) as client:
+        assert (await client.say(stream=True)).status_code == 504
+
+
+async def test_an_error_is_not_turned_into_a_stream_by_a_ping_while_the_chain_closes() -> None:
+    async def lingering(call: Call[Any]) -> AsyncIterator[str]:
+        try:
+            yield "w0"
+            yield "w1"
+        finally:
+            await asyncio.sleep(0.4)
+
+    class Picky:
+        async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Any:
+            raise NotImplementedError
+
+        async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+            async for event in events:
+                raise APIError(400, f"No {event}.", code="no")
+            yield b""
+
+    plugin = talking(lingering, ovms_formatter=lambda: Picky())
+    async with serving(app_with(plugin, prime_timeout=0.2, ping_interval=0.01)) as url, Client(url) as client:
+        assert (await client.say(stream=True)).status_code == 400
+
+
+async def test_a_first_frame_waits_for_the_headers_that_a_ping_has_begun_to_send() -> None:
+    async def slow_headers(app: Any, scope: Any, receive: Any, send: Any) -> None:
+        async def late(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                await asyncio.sleep(0.3)
+            await send(message)
+
+        await app(scope, receive, late)
+
+    async def hesitant(call: Call[Any]) -> AsyncIterator[str]:
+        await asyncio.sleep(0.3)
+        yield "w0"
+
+    plugin = talking(hesitant, ovms_wrap_app=lambda: lambda app: lambda *asgi: slow_headers(app, *asgi))
+    async with serving(app_with(plugin, prime_timeout=0.15, ping_interval=0.1)) as url, Client(url) as client:
+        events = frames(await client.say(stream=True))
+        assert [event for event in events if event != ": ping"] == ["w0", "[DONE]"]
+
+
+async def test_pings_never_come_between_the_bytes_of_frames_nor_after_the_end() -> None:
+    async def busy(call: Call[Any]) -> AsyncIterator[str]:
+        for index in range(40):
+            await asyncio.sleep(0.005)
+            yield f"w{index}"
+
+    async def slow_send(app: Any, scope: Any, receive: Any, send: Any) -> None:
+        async def late(message: Any) -> None:
+            await asyncio.sleep(0.004)
+            await send(message)
+
+        await app(scope, receive, late)
+
+    def wrap_app() -> Any:
+        return lambda app: lambda *asgi: slow_send(app, *asgi)
+
+    plugin = talking(busy, ovms_wrap_app=wrap_app)
+    async with serving(app_with(plugin, prime_timeout=0.001, ping_interval=0.001)) as url, Client(url) as client:
+        for _ in range(3):
+            events = frames(await client.say(stream=True))
+            assert [event for event in events if event != ": ping"] == [*(f"w{index}" for index in range(40)), "[DONE]"]
+            assert ": ping" in events
+
+
+async def test_x_ignored_params_is_said_in_both_modes() -> None:
+    async with serving(app_with(talking(echo))) as url, Client(url) as client:
+        for stream in (False, True):
+            answer = await client.say(text="hi", metadata={"a": "b"}, stream=stream)
+            assert answer.headers["x-ignored-params"] == "metadata"
+        assert "x-ignored-params" not in (await client.say(text="hi")).headers
+
+
+async def test_a_formatter_may_answer_with_a_streaming_response() -> None:
+    class Raw:
+        async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> StreamingResponse:
+            return StreamingResponse(events, media_type="text/plain")
+
+        def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+            raise NotImplementedError
+
+    app = app_with(talking(echo), plugin("raw", ovms_formatter=lambda: Raw()))
+    async with serving(app) as url, Client(url) as client:
+        assert (await client.say(text="a b c")).text == "abc"

@@ -1,0 +1,54 @@
+"""Finding the route of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ovms_core.errors import APIError
+from ovms_core.http.routing import Route, RouteConflictError, RouteTable
+
+
+async def app(*asgi: Any) -> None:
+    raise NotImplementedError
+
+
+def table(*routes: tuple[str, str]) -> RouteTable:
+    return RouteTable(Route(method, path, app, owner=f"owner{index}") for index, (method, path) in enumerate(routes))
+
+
+def test_a_route_is_found_by_method_and_path() -> None:
+    routes = table(("GET", "/a"), ("POST", "/a"))
+    assert routes.find("POST", "/a")[0].owner == "owner1"
+
+
+def test_a_trailing_slash_does_not_matter() -> None:
+    assert table(("GET", "/a")).find("GET", "/a/")[0].path == "/a"
+
+
+def test_a_parameter_may_hold_slashes() -> None:
+    route, parameters = table(("GET", "/models/{id:path}")).find("GET", "/models/org/name")
+    assert (route.path, parameters) == ("/models/{id:path}", {"id": "org/name"})
+
+
+def test_head_is_answered_where_get_is() -> None:
+    assert table(("GET", "/a")).find("HEAD", "/a")[0].method == "GET"
+
+
+def test_two_claims_of_one_route_name_both_owners() -> None:
+    with pytest.raises(RouteConflictError, match=r"claim GET /a: 'owner0' and 'owner1'.*plugins\.block"):
+        table(("GET", "/a"), ("GET", "/a"))
+
+
+def test_an_unknown_path_is_a_404_with_the_nearest_route() -> None:
+    with pytest.raises(APIError, match=r"Did you mean /chat/completions\?") as failure:
+        table(("POST", "/chat/completions")).find("POST", "/chat/completion")
+    assert failure.value.status == 404
+
+
+def test_an_endless_path_is_not_echoed() -> None:
+    for path in ("/" + "x" * 100_000, "/models/" + "x" * 100_000):
+        with pytest.raises(APIError) as failure:
+            table(("GET", "/models/{id:path}")).find("POST", path)
+        assert len(failure.value.message) < 500

@@ -1,0 +1,65 @@
+"""Tokenising for encoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
+
+from ovms_core.errors import LoadError
+from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+
+VOCABULARY = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "one", "two", "three", "four"]
+
+
+@pytest.fixture
+def tokenizer() -> TextTokenizer:
+    raw = Tokenizer(WordLevel({word: id for id, word in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    raw.pre_tokenizer = Whitespace()
+    raw.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    raw.enable_padding(length=16)
+    raw.enable_truncation(3)
+    return TextTokenizer(raw)
+
+
+def test_what_the_file_says_of_padding_and_truncation_is_left_out(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.encode(["one two three four", "one"]) == [
+        TokenSequence((1, 4, 5, 6, 7, 2)),
+        TokenSequence((1, 4, 2)),
+    ]
+
+
+def test_pairs_are_joined_the_tokenizers_own_way(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.encode_pairs([("one", "two three")]) == [TokenSequence((1, 4, 2, 5, 6, 2), (0, 0, 0, 1, 1, 1))]
+
+
+def test_a_text_is_cut_on_either_side_and_keeps_its_special_tokens(tokenizer: TextTokenizer) -> None:
+    text = "one two three four"
+    assert tokenizer.encode_cut(text, 4).ids == (1, 4, 5, 2)
+    assert tokenizer.encode_cut(text, 4, "left").ids == (1, 6, 7, 2)
+    assert tokenizer.encode_cut(text, 40).ids == tokenizer.encode([text])[0].ids
+
+
+def test_special_tokens_are_counted(tokenizer: TextTokenizer) -> None:
+    assert (tokenizer.special_tokens(), tokenizer.special_tokens(pair=True)) == (2, 3)
+
+
+def test_the_vocabulary_is_counted(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.vocabulary_size == len(VOCABULARY)
+
+
+def test_a_model_without_a_tokenizer_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"has no tokenizer\.json"):
+        TextTokenizer.load(tmp_path)
+
+
+def test_a_broken_tokenizer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(LoadError, match=r"tokenizer\.json' cannot be read"):
+        TextTokenizer.load(tmp_path)

@@ -1,0 +1,40 @@
+"""Runs a server with scripted models, as ``ovms serve`` would. Arguments: settings as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from functools import partial
+
+from ovms_core import app, serve
+from ovms_core.app import Application
+from ovms_core.settings import Settings
+from ovms_core.testing import scripted_model, scripted_plugin
+
+
+class Telling:
+    """Says on standard output what happens, a line each."""
+
+    def listening(self, url: str, app: Application) -> None:
+        sys.stdout.write(f"listening {url}\n")
+        sys.stdout.flush()
+
+    def progress(self, app: Application) -> None: ...
+
+    def settled(self, url: str, app: Application) -> None:
+        pids = [model.runner.pid for model in app.state.models if model.runner]
+        sys.stdout.write(f"settled {json.dumps(pids)}\n")
+        sys.stdout.flush()
+
+
+def main() -> int:
+    settings = json.loads(sys.argv[1])
+    models = [scripted_model(**model) for model in settings.pop("models", [{}])]
+    logging.basicConfig(level="INFO")
+    vars(serve)["create_app"] = partial(app.create_app, plugins=[scripted_plugin])
+    return serve.run(Settings(port=0, models=models, **settings), report=Telling())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

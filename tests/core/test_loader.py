@@ -1,0 +1,158 @@
+"""Plugins are found, checked, and set aside one by one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.support import echo, plugin, talking
+
+from ovms_core.hookspecs import hookimpl
+from ovms_core.loader import Host, PluginError, PluginReport, PluginState, load_plugins
+from ovms_core.settings import PluginSettings
+
+GOOD = """
+from ovms_core.plugin import hookimpl
+
+@hookimpl
+def ovms_register_tasks():
+    return []
+"""
+
+
+class Site:
+    """A folder on `sys.path` with distributions in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(self, distribution: str, code: str = GOOD, *, name: str | None = None, requires: str = "") -> None:
+        """A distribution whose plugin `name` is the module of the distribution's name, with this `code`."""
+        module = distribution.replace("-", "_")
+        info = self.folder / f"{module}-1.2.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n"
+        (info / "METADATA").write_text(metadata + (f"Requires-Dist: {requires}\n" if requires else ""))
+        (info / "entry_points.txt").write_text(f"[ovms]\n{name or distribution} = {module}\n")
+        (self.folder / f"{module}.py").write_text(code)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.syspath_prepend(tmp_path)
+    yield Site(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("acme_")]:
+        del sys.modules[name]
+
+
+def load(*names: str, **settings: Any) -> Host:
+    """The host, of the installed plugins only those of a test."""
+    return load_plugins(PluginSettings(**{"allow": list(names), **settings}))
+
+
+def state(host: Host, name: str) -> PluginReport:
+    return host.reports[name]
+
+
+def test_an_installed_plugin_is_active_with_its_distribution_and_version(site: Site) -> None:
+    site.install("acme-good")
+    report = state(load("acme-good"), "acme-good")
+    assert (report.state, report.distribution, report.version) == (PluginState.ACTIVE, "acme-good", "1.2")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import no_such_module", "cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError"),
+        ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
+        ("def (", "cannot be imported: SyntaxError"),
+        ("", "implements no hook: mark its functions with @hookimpl"),
+        (GOOD.replace("tasks()", "task()"), "ovms_register_task (did you mean ovms_register_tasks?)"),
+        (GOOD.replace("tasks()", "tasks(settings)"), "settings"),
+        (GOOD + "\ndef ovms_observe(settings): ...", "does not mark ovms_observe with @hookimpl"),
+    ],
+    ids=["import", "raises", "exits", "syntax", "no hook", "misspelt", "signature", "unmarked"],
+)
+def test_a_broken_plugin_is_quarantined_with_its_reason_and_the_others_serve(
+    site: Site, code: str, reason: str
+) -> None:
+    site.install("acme-broken", code)
+    site.install("acme-good")
+    host = load("acme-broken", "acme-good")
+    assert state(host, "acme-broken").state is PluginState.QUARANTINED
+    assert reason in state(host, "acme-broken").reason
+    assert host.active() == ["core", "acme-good"]
+
+
+@pytest.mark.parametrize("requires", ["ovms-core>=99", "ovms_core<0.0.1", "ovms-core==99.*"])
+def test_a_plugin_for_another_core_is_incompatible_and_not_imported(site: Site, requires: str) -> None:
+    name = "acme-other"
+    site.install(name, "raise AssertionError('imported')", requires=requires)
+    report = state(load(name), name)
+    assert report.state is PluginState.INCOMPATIBLE
+    assert report.reason.startswith("needs ovms-core")
+
+
+@pytest.mark.parametrize("requires", ["ovms-core<99,>=0.0.1", 'ovms-core>=99; extra == "later"', "starlette>=99", "?!"])
+def test_a_plugin_for_this_core_is_active_whatever_else_it_requires(site: Site, requires: str) -> None:
+    site.install("acme-fitting", requires=requires)
+    assert state(load("acme-fitting"), "acme-fitting").state is PluginState.ACTIVE
+
+
+def test_two_distributions_with_one_name_stop_the_start_with_both_names(site: Site) -> None:
+    site.install("acme-one", name="shared")
+    site.install("acme-two", name="shared")
+    with pytest.raises(PluginError, match=r"named 'shared': 'acme-one' and 'acme-two'\. Uninstall one"):
+        load("shared")
+
+
+def test_the_name_of_the_core_is_taken(site: Site) -> None:
+    site.install("acme-thief", name="core")
+    with pytest.raises(PluginError, match="'acme-thief' names its plugin 'core'"):
+        load()
+
+
+def test_plugins_are_blocked_by_name_and_by_not_being_allowed(site: Site) -> None:
+    for name in ("acme-a", "acme-b", "acme-c"):
+        site.install(name, "raise AssertionError('imported')" if name != "acme-a" else GOOD)
+    host = load("acme-a", "acme-b", block=["acme-b"])
+    assert state(host, "acme-a").state is PluginState.ACTIVE
+    assert state(host, "acme-b").state is PluginState.BLOCKED
+    assert state(host, "acme-c").state is PluginState.BLOCKED
+
+
+def test_a_required_plugin_must_work(site: Site) -> None:
+    site.install("acme-needed", "1 / 0")
+    with pytest.raises(PluginError, match=r"'acme-needed' is required.*quarantined: cannot be imported"):
+        load("acme-needed", required=["acme-needed"])
+    with pytest.raises(PluginError, match=r"'acme-missing' is required .* but not installed"):
+        load(required=["acme-missing"])
+
+
+def test_plugins_given_by_hand_are_the_only_ones(site: Site) -> None:
+    site.install("acme-installed")
+    host = load_plugins(PluginSettings(), [talking(echo)])
+    assert sorted(host.reports) == ["core", "talk"]
+
+
+def test_hooks_are_asked_in_the_order_of_the_plugins_names() -> None:
+    def tasks() -> list[Any]:
+        return []
+
+    host = load_plugins(PluginSettings(), [plugin(name, ovms_register_tasks=tasks) for name in "cab"])
+    assert [owner for owner, _ in host.implementations("ovms_register_tasks")] == ["a", "b", "c"]
+
+
+def test_a_plugin_that_may_guard_requests_is_never_just_set_aside() -> None:
+    class Guard:
+        @hookimpl
+        def ovms_wrap_execution(self, endpoint: Any) -> None:
+            return None
+
+    host = load_plugins(PluginSettings(), [Guard()])
+    with pytest.raises(PluginError, match="may guard requests"):
+        host.quarantine("Guard", "it is tired")

@@ -1,0 +1,145 @@
+"""Interceptors wrap every endpoint, unary and streaming alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from tests.core.support import Client, echo, error_of, frames, plugin, talking
+
+from ovms_core.endpoint import Executor, Interceptor
+from ovms_core.errors import APIError
+from ovms_core.pipeline import wrap
+from ovms_core.plugin import Call
+from ovms_core.testing import app_with, serving
+
+
+def marking(name: str) -> Interceptor:
+    async def mark(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+        yield f"<{name}>"
+        async for event in proceed(call):
+            yield event
+        yield f"</{name}>"
+
+    return mark
+
+
+async def test_interceptors_nest_in_the_order_of_names_and_see_both_modes_alike() -> None:
+    marks = [plugin(name, ovms_wrap_execution=lambda name=name: marking(name)) for name in ("b", "a")]
+    async with serving(app_with(talking(echo), *marks)) as url, Client(url) as client:
+        assert (await client.say(text="x")).json() == {"text": "<a><b>x</b></a>"}
+        assert frames(await client.say(text="x", stream=True)) == ["<a>", "<b>", "x", "</b>", "</a>", "[DONE]"]
+
+
+async def test_an_interceptor_may_refuse_by_what_the_request_says_in_both_modes() -> None:
+    async def guard(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+        if any("forbidden" in text for text in call.texts()):
+            raise APIError(400, "The input was rejected by policy.", code="policy_violation")
+        async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield event.replace("secret", "•••")
+
+    async with serving(app_with(talking(echo, ovms_wrap_execution=lambda: guard))) as url, Client(url) as client:
+        for stream in (False, True):
+            refused = await client.say(text="a forbidden word", stream=stream)
+            assert refused.status_code == 400
+            assert error_of(refused)["code"] == "policy_violation"
+            assert "•••" in (await client.say(text="a secret word", stream=stream)).text
+
+
+async def test_an_interceptor_may_answer_from_a_cache_and_retry() -> None:
+    tries = []
+
+    async def flaky(call: Call[Any]) -> AsyncIterator[str]:
+        tries.append(call.id)
+        if len(tries) < 3:
+            raise APIError(503, "not yet")
+        yield "at last"
+
+    async def retry(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+        for _ in range(2):
+            try:
+                async for event in proceed(call):
+                    yield event
+                return
+            except APIError:
+                continue
+        async for event in proceed(call):
+            yield event
+
+    async with serving(app_with(talking(flaky, ovms_wrap_execution=lambda: retry))) as url, Client(url) as client:
+        assert (await client.say()).json() == {"text": "at last"}
+
+
+async def test_every_interceptor_is_closed_when_the_client_leaves() -> None:
+    closed: list[str] = []
+    all_closed = asyncio.Event()
+
+    def closing(name: str) -> Interceptor:
+        async def intercept(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+            try:
+                async for event in proceed(call):
+                    yield event
+            finally:
+                closed.append(name)
+                if name == "a":
+                    all_closed.set()
+
+        return intercept
+
+    async def endless(call: Call[Any]) -> AsyncIterator[str]:
+        while True:
+            yield "word"
+            await asyncio.sleep(0.01)
+
+    marks = [plugin(name, ovms_wrap_execution=lambda name=name: closing(name)) for name in ("a", "b")]
+    async with serving(app_with(talking(endless), *marks)) as url, Client(url) as client:
+        async with client.stream("POST", "/v1/talk", json={"stream": True}) as answer:
+            await anext(answer.aiter_lines())
+        async with asyncio.timeout(2):
+            await all_closed.wait()
+        assert closed == ["b", "a"]
+
+
+def test_with_no_interceptor_the_executor_itself_is_called() -> None:
+    assert wrap(echo, []) is echo
+
+
+async def test_an_executor_need_not_be_a_generator() -> None:
+    class Plain:
+        def __init__(self, call: Call[Any]) -> None:
+            self._words = iter(call.body.text.split())
+
+        def __aiter__(self) -> Plain:
+            return self
+
+        async def __anext__(self) -> str:
+            for word in self._words:
+                return str(word)
+            raise StopAsyncIteration
+
+    async with serving(app_with(talking(Plain))) as url, Client(url) as client:
+        assert (await client.say(text="a b")).json() == {"text": "ab"}
+        assert frames(await client.say(text="a b", stream=True)) == ["a", "b", "[DONE]"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_without_events_is_an_answer(stream: bool) -> None:
+    async def silent(call: Call[Any]) -> AsyncIterator[str]:
+        for word in call.body.text.split():
+            yield word
+
+    async with serving(app_with(talking(silent))) as url, Client(url) as client:
+        answer = await client.say(stream=stream)
+        assert answer.status_code == 200
+        assert answer.text in ('{"text":""}', "data: [DONE]\n\n")
+
+
+async def test_every_endpoint_answers_under_every_prefix() -> None:
+    async with serving(app_with(talking(echo))) as url, Client(url) as client:
+        for prefix in ("/v3", "/v1", "/v3/v1"):
+            assert (await client.say(f"{prefix}/talk", text="a")).status_code == 200
+        assert (await client.say("/talk", text="a")).status_code == 404

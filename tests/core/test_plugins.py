@@ -1,0 +1,233 @@
+"""What plugins offer is gathered once; conflicts and failing guards stop the start."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+from starlette.applications import Starlette
+from tests.core.support import Client, Talk, echo, error_of, frames, plugin, raising, talking
+
+from ovms_core.loader import PluginError, PluginState
+from ovms_core.plugin import Call, Endpoint, Observer, Outcome
+from ovms_core.settings import PluginSettings
+from ovms_core.testing import app_with, serving
+from ovms_core.testing.scripted import TASK
+
+
+class Shelf:
+    """A source with nothing in it."""
+
+    scheme = "shelf"
+
+    def locate(self, name: str) -> Path | None:
+        return None
+
+    def fetch(self, name: str, into: Path, **settings: Any) -> None:
+        raise NotImplementedError
+
+    def offers(self) -> list[Any]:
+        return []
+
+
+async def shout(call: Call[Any]) -> AsyncIterator[str]:
+    yield call.body.text.upper()
+
+
+def stage(hook: str) -> SimpleNamespace:
+    """Something that a plugin may answer to a replacing `hook`."""
+    return SimpleNamespace(hook=hook)
+
+
+CONFLICTS: list[tuple[dict[str, Any], str]] = [
+    ({"ovms_register_tasks": lambda: [dataclasses.replace(TASK)]}, r"register the task 'scripted': 'one' and 'two'"),
+    ({"ovms_register_sources": lambda: [Shelf()]}, r"register the source 'shelf': 'one' and 'two'"),
+    ({"ovms_register_endpoints": lambda: [Talk(echo)]}, r"claim POST /v3/talk: 'one' and 'two'"),
+    ({"ovms_parser": lambda: stage("parser")}, r"'one' and 'two' both answer ovms_parser for /base"),
+    ({"ovms_executor": lambda: stage("executor")}, r"'one' and 'two' both answer ovms_executor for /base"),
+    ({"ovms_formatter": lambda: stage("formatter")}, r"'one' and 'two' both answer ovms_formatter for /base"),
+]
+
+
+@pytest.mark.parametrize(("hooks", "message"), CONFLICTS)
+def test_two_plugins_that_give_incompatible_answers_stop_the_start(hooks: dict[str, Any], message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        app_with(talking(echo, "/base"), plugin("one", **hooks), plugin("two", **hooks))
+
+
+@pytest.mark.parametrize(
+    "hook", ["ovms_register_tasks", "ovms_register_endpoints", "ovms_register_sources", "ovms_parser", "ovms_formatter"]
+)
+async def test_a_plugin_whose_hook_raises_is_quarantined_and_the_others_serve(hook: str) -> None:
+    hooks = {"ovms_register_endpoints": lambda: [Talk(echo, "/broken")], hook: lambda: raising(ValueError("no luck"))()}
+    app = app_with(talking(echo), plugin("broken", **hooks))
+    report = next(report for report in app.state.plugins if report.name == "broken")
+    assert report.state is PluginState.QUARANTINED
+    assert "ValueError: no luck" in report.reason
+    async with serving(app) as url, Client(url) as client:
+        assert (await client.say(text="a")).json() == {"text": "a"}
+        assert (await client.say("/v1/broken", text="a")).status_code == 404
+
+
+def test_an_endpoint_that_lacks_a_path_or_a_body_quarantines_its_plugin() -> None:
+    class Half(Endpoint[Any]):
+        def execute(self, call: Call[Any]) -> AsyncIterator[Any]:
+            raise NotImplementedError
+
+    app = app_with(plugin("half", ovms_register_endpoints=lambda: [Half()]))
+    assert [report.reason for report in app.state.plugins if report.name == "half"] == [
+        "its registration failed: PluginError: endpoint Half has no path and no body"
+    ]
+
+
+@pytest.mark.parametrize("hook", ["ovms_wrap_execution", "ovms_wrap_app"])
+def test_a_guard_that_raises_stops_the_start(hook: str) -> None:
+    with pytest.raises(PluginError, match=rf"'guard' failed in {hook}: ValueError: no policy.*does not start"):
+        app_with(talking(echo), plugin("guard", **{hook: lambda: raising(ValueError("no policy"))()}))
+
+
+@pytest.mark.parametrize("hook", ["ovms_register_tasks", "ovms_parser"])
+def test_a_guard_that_breaks_elsewhere_stops_the_start_as_well(hook: str) -> None:
+    """If it were only quarantined, requests would pass unguarded."""
+    guard = plugin("guard", ovms_wrap_execution=lambda: None, **{hook: lambda: raising(ValueError("broken"))()})
+    with pytest.raises(PluginError, match="may guard requests"):
+        app_with(talking(echo), guard)
+
+
+@pytest.mark.parametrize("hook", ["ovms_register_tasks", "ovms_executor"])
+def test_a_required_plugin_that_breaks_at_any_hook_stops_the_start(hook: str) -> None:
+    broken = plugin("broken", **{hook: lambda: raising(ValueError("broken"))()})
+    with pytest.raises(PluginError, match="'broken' is required"):
+        app_with(talking(echo), broken, plugins=PluginSettings(required=["broken"]))
+
+
+async def test_an_observer_that_raises_is_logged_and_never_felt(caplog: pytest.LogCaptureFixture) -> None:
+    class Clumsy(Observer):
+        call_started = raising(ValueError("clumsy start"))
+        call_ended = raising(ValueError("clumsy end"))
+
+    observers = [
+        plugin("clumsy", ovms_observe=lambda: Clumsy()),
+        plugin("dead", ovms_observe=lambda: raising(ValueError())()),
+    ]
+    async with serving(app_with(talking(echo), *observers)) as url, Client(url) as client:
+        assert (await client.say(text="a")).json() == {"text": "a"}
+    assert "observer Clumsy failed" in caplog.text
+    assert "plugin dead: ovms_observe failed" in caplog.text
+
+
+async def test_an_observer_sees_every_call_with_its_outcome() -> None:
+    class Notes(Observer):
+        def __init__(self) -> None:
+            self.seen: list[tuple[str, int]] = []
+
+        def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
+            assert outcome.duration > 0
+            self.seen.append((call.endpoint.path, outcome.status))
+
+    notes = Notes()
+    async with serving(app_with(talking(echo, ovms_observe=lambda: notes))) as url, Client(url) as client:
+        await client.say(text="a b")
+        await client.say(text="a b", stream=True)
+    assert notes.seen == [("/talk", 200), ("/talk", 200)]
+
+
+async def test_a_lifespan_is_open_while_the_server_runs() -> None:
+    events: list[str] = []
+
+    @asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        events.append("open")
+        yield
+        events.append("closed")
+
+    def lifespan(app: Starlette) -> Any:
+        assert app.state.settings
+        return life()
+
+    async with serving(app_with(talking(echo, ovms_lifespan=lifespan))):
+        assert events == ["open"]
+    assert events == ["open", "closed"]
+
+
+async def test_a_lifespan_that_fails_closes_the_plugins_endpoints_and_no_others() -> None:
+    life = raising(OSError("/var/lib/secret is full"))
+    app = app_with(talking(echo), talking(echo, "/broken", ovms_lifespan=lambda: life()))
+    async with serving(app) as url, Client(url) as client:
+        answer = await client.say("/v1/broken", text="a")
+        assert answer.status_code == 503
+        assert error_of(answer)["code"] == "plugin_down"
+        assert "secret" not in answer.text
+        assert "retry-after" in answer.headers
+        assert (await client.say(text="a")).status_code == 200
+    assert any("is full" in report.reason for report in app.state.plugins)
+
+
+async def test_an_executor_a_parser_and_a_formatter_can_be_replaced() -> None:
+    async def parse(request: Any) -> Call[Any]:
+        endpoint = Talk(echo)
+        return endpoint.call(
+            request, endpoint.body(text=request.query_params["text"], stream="s" in request.query_params)
+        )
+
+    class Plain:
+        async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Any:
+            from starlette.responses import PlainTextResponse
+
+            return PlainTextResponse("".join([event async for event in events]))
+
+        async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+            async for event in events:
+                yield f'data: ["{event}"]\n\n'.encode()
+
+    others = [
+        plugin("parser", ovms_parser=lambda endpoint: parse if endpoint.path == "/talk" else None),
+        plugin("executor", ovms_executor=lambda: shout),
+        plugin("formatter", ovms_formatter=lambda: Plain()),
+    ]
+    async with serving(app_with(talking(echo), *others)) as url, Client(url) as client:
+        assert (await client.post("/v1/talk?text=hello")).text == "HELLO"
+        assert frames(await client.post("/v1/talk?text=hello&s=1")) == [["HELLO"]]
+
+
+async def test_middleware_wraps_the_application_in_the_order_of_names() -> None:
+    order: list[str] = []
+
+    def middleware(name: str) -> SimpleNamespace:
+        def wrap(app: Any) -> Any:
+            async def outside(scope: Any, receive: Any, send: Any) -> None:
+                order.append(name)
+                await app(scope, receive, send)
+
+            return outside
+
+        return plugin(name, ovms_wrap_app=lambda: wrap)
+
+    async with serving(app_with(talking(echo), middleware("b"), middleware("a"))) as url, Client(url) as client:
+        await client.say(text="x")
+    assert order == ["a", "b"]
+
+
+def test_a_plugin_may_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    from ovms_core.loader import load_plugins
+
+    def commands(cli: typer.Typer) -> None:
+        cli.command("hello")(lambda: None)
+
+    host = load_plugins(PluginSettings(), [plugin("hello", ovms_register_commands=commands)])
+    cli = typer.Typer()
+    host.ask("hello", "ovms_register_commands", cli=cli)
+    assert [command.name for command in cli.registered_commands] == ["hello"]
+
+
+def test_what_went_wrong_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    app_with(plugin("broken", ovms_register_tasks=lambda: raising(ValueError("no luck"))()))
+    assert "plugin broken is quarantined: its registration failed: ValueError: no luck" in caplog.text

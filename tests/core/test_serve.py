@@ -1,0 +1,210 @@
+"""A server as a process: signals, draining, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from tests.core.support import Client, counted, post, raw, until, words
+
+from ovms_core.configuration import ConfigurationError
+from ovms_core.serve import listen
+
+
+class ServerProcess:
+    """A server that runs in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.url = ""
+        self.workers: list[int] = []
+
+    async def settle(self) -> None:
+        self.url = (await self.line()).removeprefix("listening ")
+        self.workers = json.loads((await self.line()).removeprefix("settled "))
+
+    async def line(self) -> str:
+        assert self.process.stdout is not None
+        return (await self.process.stdout.readline()).decode().strip()
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self, seconds: float = 10) -> tuple[int, str]:
+        """Its exit status, and what it wrote to standard error."""
+        _, stderr = await asyncio.wait_for(self.process.communicate(), seconds)
+        assert self.process.returncode is not None
+        return self.process.returncode, stderr.decode()
+
+    async def workers_gone(self) -> None:
+        await until(lambda: not any(map(alive, self.workers)))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@asynccontextmanager
+async def server(*, settle: bool = True, **settings: Any) -> AsyncIterator[ServerProcess]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.core.serve_scripted",
+        json.dumps(settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    running = ServerProcess(process)
+    try:
+        if settle:
+            await running.settle()
+        yield running
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def begin(client: httpx.AsyncClient, **script: Any) -> tuple[httpx.Response, AsyncIterator[str]]:
+    """A stream of which the first word has come."""
+    request = client.build_request("POST", "/v1/script", json={"stream": True, **script})
+    answer = await client.send(request, stream=True)
+    lines = answer.aiter_lines()
+    assert await anext(lines) == 'data: ["word",0,"w0 "]'
+    return answer, lines
+
+
+async def served(url: str) -> bool:
+    """Whether a new client is still served."""
+    async with Client(url) as client:
+        try:
+            return (await client.say("/v1/script", count=1)).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+async def test_sigterm_lets_streams_finish_refuses_new_requests_and_ends_with_0() -> None:
+    async with server() as running, Client(running.url) as client:
+        _, lines = await begin(client, count=60, seconds=0.01)
+        running.signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            while await served(running.url):
+                pass
+        rest = [line async for line in lines if line]
+        assert len(rest) == 60
+        assert rest[-1] == "data: [DONE]"
+        status, log = await running.ended()
+        assert status == 0
+        assert "Traceback" not in log
+        await running.workers_gone()
+
+
+async def test_a_request_on_a_kept_connection_is_refused_with_503_while_draining() -> None:
+    async with server() as running:
+        two = post("/v1/script", b'{"count": 40, "seconds": 0.01}') + post("/v1/script", b'{"count": 1}')
+        answering = asyncio.create_task(raw(running.url, two))
+        await asyncio.sleep(0.2)
+        running.signal(signal.SIGTERM)
+        answer = await answering
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"w39" in answer
+        assert answer.count(b"HTTP/1.1 200") == 1
+
+
+async def test_a_second_signal_ends_at_once() -> None:
+    async with server(drain_timeout=60) as running, Client(running.url) as client:
+        _, lines = await begin(client, count=10_000, seconds=0.01)
+        running.signal(signal.SIGTERM)
+        for _ in range(50):
+            await anext(lines)
+        running.signal(signal.SIGTERM)
+        status, _ = await running.ended(seconds=3)
+        assert status == 0
+        await running.workers_gone()
+
+
+async def test_a_second_signal_does_not_wait_for_a_long_step() -> None:
+    async with server(drain_timeout=60) as running, Client(running.url) as client:
+        hanging = asyncio.create_task(client.say("/v1/script", hang_at=0))
+        await asyncio.sleep(0.3)
+        running.signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        running.signal(signal.SIGTERM)
+        await running.ended(seconds=3)
+        await running.workers_gone()
+        assert (await hanging).json()["error"]["code"] == "draining"
+
+
+async def test_what_does_not_finish_in_the_drain_timeout_is_told_so() -> None:
+    async with server(drain_timeout=1) as running, Client(running.url) as client:
+        unary = asyncio.create_task(client.say("/v1/script", count=10_000, seconds=0.01))
+        await asyncio.sleep(0.3)
+        running.signal(signal.SIGTERM)
+        answer = await unary
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "draining"
+        status, log = await running.ended()
+        assert status == 0
+        assert "Traceback" not in log
+
+
+async def test_ctrl_c_is_clean() -> None:
+    async with server() as running:
+        running.signal(signal.SIGINT)
+        status, log = await running.ended()
+        assert status == 0
+        assert "Traceback" not in log
+        assert "never retrieved" not in log
+        await running.workers_gone()
+
+
+async def test_ctrl_c_while_a_model_loads_is_clean_and_quick() -> None:
+    async with server(settle=False, models=[{"load_seconds": 60}]) as running:
+        await running.line()
+        children = psutil.Process(running.process.pid).children
+        await until(lambda: bool(children()))
+        worker = children()[0].pid
+        running.signal(signal.SIGINT)
+        status, log = await running.ended(seconds=3)
+        assert status == 0
+        assert "Traceback" not in log
+        assert not alive(worker)
+
+
+async def test_no_worker_outlives_a_server_that_is_killed() -> None:
+    async with server(models=[{"name": "a"}, {"name": "b"}]) as running, Client(running.url) as client:
+        hanging = asyncio.create_task(client.say("/v1/script", model="a", hang_at=0))
+        await asyncio.sleep(0.2)
+        assert all(map(alive, running.workers))
+        running.signal(signal.SIGKILL)
+        await running.workers_gone()
+        with pytest.raises(httpx.TransportError):
+            await hanging
+
+
+async def test_the_loop_of_production_serves_and_survives_a_killed_worker() -> None:
+    async with server() as running, Client(running.url) as client:
+        streams = [asyncio.create_task(client.say("/v1/script", count=60, seconds=0.01, stream=True)) for _ in range(8)]
+        await asyncio.sleep(0.3)
+        psutil.Process(running.workers[0]).kill()
+        for stream in streams:
+            assert words(await stream) == counted(60)
+
+
+def test_an_address_that_is_taken_is_an_error_that_says_what_to_do() -> None:
+    with (
+        listen("127.0.0.1", 0) as taken,
+        pytest.raises(ConfigurationError, match="Choose another with --host and --port"),
+    ):
+        listen("127.0.0.1", taken.getsockname()[1])

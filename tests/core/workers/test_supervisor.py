@@ -1,0 +1,316 @@
+"""Engines die, hang and break; their requests do not, except the one that did it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+from tests.core.support import until
+from tests.core.workers import engines
+
+from ovms_core.errors import APIError
+from ovms_core.messages import ModelSpec
+from ovms_core.task import Task
+from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
+from ovms_core.testing.scripted import TASK
+from ovms_core.workers.breaker import Breaker
+from ovms_core.workers.supervisor import Supervisor
+
+
+@asynccontextmanager
+async def supervised(task: Task = TASK, breaker: Breaker | None = None, **settings: Any) -> AsyncIterator[Supervisor]:
+    """A supervisor with its worker, settled. `settings` are its limits, and the engine's options."""
+    limits = {"max_queue": 100, "load_timeout": 30.0, "step_timeout": 30.0}
+    limits |= {name: settings.pop(name) for name in limits if name in settings}
+    spec = ModelSpec(name="m", task=task.name, path="/srv/models/m", work_dir="", options=settings)
+    supervisor = Supervisor(task, spec, breaker=breaker, **limits)  # type: ignore[arg-type]
+    supervisor.start()
+    await supervisor.settled()
+    try:
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+def with_engine(engine: type[ScriptedEngine]) -> Task:
+    """The scripted task with another engine."""
+    return dataclasses.replace(TASK, engine=f"{engine.__module__}:{engine.__qualname__}")
+
+
+async def run(supervisor: Supervisor, script: Script) -> list[int]:
+    """The words that a script gave; raises its error."""
+    return [event.index async for event in supervisor.submit(script)]
+
+
+async def outcome(supervisor: Supervisor, script: Script) -> list[int] | APIError:
+    try:
+        return await run(supervisor, script)
+    except APIError as error:
+        return error
+
+
+async def probe(supervisor: Supervisor) -> Probed:
+    async for event in supervisor.submit(Probe()):
+        return event  # type: ignore[no-any-return]
+    raise AssertionError("no answer")
+
+
+async def started(supervisor: Supervisor, script: Script) -> tuple[Any, Word]:
+    """A script's events, of which the first is here."""
+    events = supervisor.submit(script)
+    return events, await anext(events)
+
+
+def kill(supervisor: Supervisor) -> int:
+    assert supervisor.pid is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    return supervisor.pid
+
+
+async def test_requests_are_served_side_by_side_in_a_process_of_their_own() -> None:
+    async with supervised() as supervisor:
+        results = await asyncio.gather(*(run(supervisor, Script(count=n)) for n in (1, 5, 3)))
+        assert results == [[0], [0, 1, 2, 3, 4], [0, 1, 2]]
+        assert (await probe(supervisor)).pid == supervisor.pid != os.getpid()
+
+
+async def test_closing_the_events_cancels_in_the_engine_within_a_step() -> None:
+    async with supervised() as supervisor:
+        events, _ = await started(supervisor, Script(count=10_000, seconds=0.01))
+        assert (await probe(supervisor)).in_flight == 1
+        await events.aclose()
+        seen = await probe(supervisor)
+        assert (seen.in_flight, seen.cancelled) == (0, 1)
+        assert supervisor.load().in_flight == 0
+
+
+async def test_after_a_kill_all_requests_finish_without_gap_or_duplicate() -> None:
+    async with supervised(slots=16) as supervisor:
+        scripts = [Script(count=40, seconds=0.002) for _ in range(32)]
+        running = [asyncio.create_task(run(supervisor, script)) for script in scripts]
+        await until(lambda: any(len(job.history) > 5 for job in supervisor.queue.flying.values()))
+        dead = kill(supervisor)
+        assert await asyncio.gather(*running) == [list(range(40))] * 32
+        assert supervisor.pid != dead
+        assert supervisor.restarts == 1
+
+
+@pytest.mark.parametrize("word", [0, 3])
+@pytest.mark.parametrize("how", ["die_at", "raise_at"])
+async def test_a_poison_among_good_requests_fails_alone(how: str, word: int) -> None:
+    async with supervised() as supervisor:
+        good = [outcome(supervisor, Script(count=6, seconds=0.002)) for _ in range(8)]
+        poison = outcome(supervisor, msgspec.structs.replace(Script(count=6), **{how: word}))
+        *results, failure = await asyncio.gather(*good[:4], *good[4:], poison)
+        assert results == [[0, 1, 2, 3, 4, 5]] * 8
+        assert isinstance(failure, APIError)
+        assert failure.status == 500
+        assert failure.code == "engine_failed"
+        assert ("signal 9" if how == "die_at" else f"RuntimeError: step raised at word {word}") in failure.message
+        assert await run(supervisor, Script(count=2)) == [0, 1]
+
+
+async def test_an_engine_that_hangs_is_replaced_and_the_request_to_blame_fails() -> None:
+    async with supervised(step_timeout=0.3) as supervisor:
+        good = asyncio.create_task(run(supervisor, Script(count=30, seconds=0.01)))
+        poison = asyncio.create_task(outcome(supervisor, Script(count=9, hang_at=4)))
+        assert await good == list(range(30))
+        failure = await poison
+        assert isinstance(failure, APIError)
+        assert "a step took longer than 0.3 s" in failure.message
+
+
+async def test_a_hang_that_does_not_come_back_harms_nobody(tmp_path: Path) -> None:
+    async with supervised(with_engine(engines.HangsOnce), step_timeout=0.3, marker=str(tmp_path / "m")) as supervisor:
+        assert await run(supervisor, Script(count=5)) == [0, 1, 2, 3, 4]
+        assert supervisor.restarts == 1
+
+
+async def test_what_cannot_be_resumed_fails_once_something_was_sent_and_else_runs_again() -> None:
+    async with supervised(slots=1) as supervisor:
+        events, _ = await started(supervisor, Script(count=500, seconds=0.005, resumable=False))
+        waiting = asyncio.create_task(run(supervisor, Script(count=3, resumable=False)))
+        await asyncio.sleep(0)
+        kill(supervisor)
+        with pytest.raises(APIError, match="cannot be continued") as failure:
+            async for _ in events:
+                pass
+        assert failure.value.status == 500
+        assert await waiting == [0, 1, 2]
+
+
+async def test_a_request_whose_resumption_is_broken_fails_alone() -> None:
+    class Broken(Script, tag="script", kw_only=True):
+        def resumed(self, events: Any) -> Any:
+            raise ZeroDivisionError
+
+    async with supervised() as supervisor:
+        events, _ = await started(supervisor, Broken(count=500, seconds=0.005))
+        kill(supervisor)
+        with pytest.raises(APIError, match="cannot be continued"):
+            async for _ in events:
+                pass
+        assert await run(supervisor, Script(count=1)) == [0]
+
+
+async def test_a_full_queue_refuses_at_once_and_the_admitted_finish() -> None:
+    async with supervised(slots=2, max_queue=3) as supervisor:
+        tries = [asyncio.create_task(outcome(supervisor, Script(count=3, seconds=0.01))) for _ in range(20)]
+        results = await asyncio.gather(*tries)
+        assert results.count([0, 1, 2]) == 5
+        refusals = [result for result in results if isinstance(result, APIError)]
+        assert {refusal.status for refusal in refusals} == {429}
+        assert all(int(refusal.headers["retry-after"]) >= 1 for refusal in refusals)
+
+
+async def test_a_request_that_the_engine_rejects_fails_alone() -> None:
+    async with supervised() as supervisor:
+        failure = await outcome(supervisor, Script(count=-1))
+        assert isinstance(failure, APIError)
+        assert (failure.status, failure.param) == (400, "count")
+        assert supervisor.restarts == 0
+
+
+async def test_a_value_that_cannot_travel_fails_its_request_and_frees_its_slot() -> None:
+    async with supervised(slots=1) as supervisor:
+        for hopeless in (Script(count=2**70), Script(count=object())):  # type: ignore[arg-type]
+            failure = await outcome(supervisor, hopeless)
+            assert isinstance(failure, APIError)
+            assert (failure.status, failure.code) == (400, "invalid_value")
+        assert await run(supervisor, Script(count=1)) == [0]
+
+
+async def test_a_value_of_the_wrong_type_fails_its_request_and_not_the_engine() -> None:
+    async with supervised() as supervisor:
+        failure = await outcome(supervisor, Script(count="many"))  # type: ignore[arg-type]
+        assert isinstance(failure, APIError)
+        assert "$.count" in failure.message
+        assert supervisor.restarts == 0
+
+
+async def test_an_event_that_the_task_does_not_declare_is_the_engines_failure() -> None:
+    async with supervised(with_engine(engines.SaysWrong)) as supervisor:
+        failure = await outcome(supervisor, Script())
+        assert isinstance(failure, APIError)
+        assert "does not declare" in failure.message
+
+
+async def test_a_load_error_is_told_and_not_tried_again() -> None:
+    async with supervised(load_error="Weights are missing in /srv/models/m: fetch them.") as supervisor:
+        assert supervisor.failed
+        assert supervisor.problem == "Weights are missing in /srv/models/m: fetch them."
+        assert supervisor.restarts == 0
+        failure = await outcome(supervisor, Script())
+        assert isinstance(failure, APIError)
+        assert failure.status == 503
+        assert "…/m: fetch them" in failure.message
+
+
+async def test_an_engine_that_dies_while_loading_is_tried_three_times() -> None:
+    async with supervised(load_death=True) as supervisor:
+        assert supervisor.failed
+        assert supervisor.problem == "the engine died while loading (signal 9), 3 times"
+
+
+async def test_an_engine_whose_info_fails_has_failed_to_load() -> None:
+    async with supervised(with_engine(engines.NoInfo)) as supervisor:
+        assert supervisor.problem == "ZeroDivisionError: no info"
+
+
+async def test_an_engine_that_cannot_be_imported_has_failed_to_load() -> None:
+    async with supervised(dataclasses.replace(TASK, engine="no_such_module:Engine")) as supervisor:
+        assert "no_such_module" in str(supervisor.problem)
+
+
+async def test_loading_has_a_time_limit() -> None:
+    async with supervised(load_seconds=60, load_timeout=0.5) as supervisor:
+        assert supervisor.problem == "loading took longer than 0.5 s: raise load_timeout."
+        assert supervisor.pid is None
+
+
+async def test_requests_wait_for_a_model_that_still_loads() -> None:
+    async with supervised() as supervisor:
+        kill(supervisor)
+        await until(lambda: not supervisor.ready)
+        assert await run(supervisor, Script(count=2)) == [0, 1]
+
+
+async def test_after_repeated_deaths_requests_get_503_and_later_one_attempt_is_made() -> None:
+    breaker = Breaker(limit=3, window=60, cooldown=1.0)
+    async with supervised(breaker=breaker) as supervisor:
+        for _ in range(3):
+            await until(lambda: supervisor.ready)
+            kill(supervisor)
+            await until(lambda: not supervisor.ready)
+        await until(lambda: supervisor.failed)
+        failure = await outcome(supervisor, Script())
+        assert isinstance(failure, APIError)
+        assert (failure.status, failure.headers["retry-after"]) == (503, "1")
+        assert "the engine died (signal 9)" in failure.message
+        await until(lambda: supervisor.ready)
+        assert not supervisor.failed
+        assert supervisor.problem is None
+        assert await run(supervisor, Script(count=1)) == [0]
+
+
+async def test_when_the_breaker_opens_what_waits_fails() -> None:
+    async with supervised(breaker=Breaker(limit=1, cooldown=60)) as supervisor:
+        running = asyncio.create_task(outcome(supervisor, Script(count=500, seconds=0.01)))
+        await until(lambda: supervisor.load().in_flight == 1)
+        kill(supervisor)
+        failure = await running
+        assert isinstance(failure, APIError)
+        assert failure.status == 503
+
+
+async def test_stopping_ends_the_process_and_the_requests() -> None:
+    async with supervised() as supervisor:
+        pid = supervisor.pid
+        running = asyncio.create_task(outcome(supervisor, Script(count=500, seconds=0.01)))
+        await until(lambda: supervisor.load().in_flight == 1)
+        await supervisor.stop()
+        failure = await running
+        assert isinstance(failure, APIError)
+        assert (failure.status, supervisor.pid) == (503, None)
+        assert pid is not None
+        assert not psutil.pid_exists(pid)
+        assert isinstance(await outcome(supervisor, Script()), APIError)
+
+
+async def test_stopping_while_loading_ends_the_process() -> None:
+    spec = ModelSpec(name="m", task="scripted", path="", work_dir="", options={"load_seconds": 60})
+    supervisor = Supervisor(TASK, spec, max_queue=1, load_timeout=60, step_timeout=60)
+    supervisor.start()
+    await until(lambda: supervisor.pid is not None)
+    pid = supervisor.pid
+    stopping = asyncio.create_task(supervisor.stop())
+    await stopping
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
+async def test_what_an_engine_has_started_ends_with_it(tmp_path: Path) -> None:
+    """A process that outlives the engine would hold its pipes open, and its death would never be noticed."""
+    marker = tmp_path / "child"
+    async with supervised(with_engine(engines.HasChild), marker=str(marker)) as supervisor:
+        child = int(marker.read_text())
+        assert psutil.pid_exists(child)
+        kill(supervisor)
+        await until(lambda: supervisor.restarts == 1 and supervisor.ready)
+        await until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+
+
+async def test_what_an_engine_prints_goes_to_the_log_and_not_on_the_wire(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ovms.model.m")
+    async with supervised(with_engine(engines.Talkative)) as supervisor:
+        assert await run(supervisor, Script(count=1)) == [0]
+        await until(lambda: {"said on stdout", "said on stderr", "said by native code"} <= set(caplog.messages))

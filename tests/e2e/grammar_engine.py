@@ -1,0 +1,38 @@
+"""The real engine, with a way to give it a grammar that does not compile."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+from unittest.mock import patch
+
+from openvino_genai import GenerationConfig, StructuredOutputConfig
+
+import ovms_llm.engine
+from ovms_llm.engine import TextGeneration
+from ovms_llm.plan import Plan, plan
+
+MARK = "BAD GRAMMAR"
+
+
+class _BadPlan(Plan):
+    def config(self, emitted: int = 0, index: int = 0) -> GenerationConfig:
+        config = super().config(emitted, index)
+        config.structured_output_config = StructuredOutputConfig(json_schema="{this is no schema")
+        return config
+
+
+def _bad_plan(*arguments: Any) -> Plan:
+    good = plan(*arguments)
+    return _BadPlan(**{field.name: getattr(good, field.name) for field in fields(good)})
+
+
+class GrammarEngine(TextGeneration):
+    """Gives every request whose prompt holds `MARK` a grammar that GenAI accepts and then fails on in `step`."""
+
+    def add(self, id: int, request: Any) -> None:
+        if MARK not in repr(request):
+            super().add(id, request)
+            return
+        with patch.object(ovms_llm.engine, "plan", _bad_plan):
+            super().add(id, request)

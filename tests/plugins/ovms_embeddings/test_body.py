@@ -1,0 +1,86 @@
+"""Embeddings bodies, vectors as JSON, and detection: what the server process does by itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import subprocess
+import sys
+from base64 import b64decode
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ovms_core.plugin import ModelFiles
+from ovms_embeddings.body import EmbeddingsBody
+from ovms_embeddings.task import EMBEDDINGS, detect
+from ovms_embeddings.vectors import as_base64, as_floats
+
+NUMBERS = (0.1, -2.5, 1e-7, 3.4028234663852886e38)
+VECTOR = struct.pack("<4f", *NUMBERS)
+
+
+def test_floats_survive_as_the_same_float32_values() -> None:
+    read = json.loads(msgspec.json.encode(as_floats(VECTOR)))
+    assert struct.pack("<4f", *read) == VECTOR
+
+
+def test_base64_is_the_little_endian_bytes() -> None:
+    assert b64decode(json.loads(msgspec.json.encode(as_base64(VECTOR)))) == VECTOR
+
+
+@pytest.mark.parametrize(
+    ("input_", "inputs"),
+    [("a", ["a"]), (["a", "b"], ["a", "b"]), ([1, 2], [[1, 2]]), ([[1], [2, 3]], [[1], [2, 3]]), ([], [])],
+)
+def test_every_form_of_input_is_one_list(input_: object, inputs: list[object]) -> None:
+    assert EmbeddingsBody.model_validate({"input": input_}).inputs() == inputs
+
+
+def model(folder: Path, *names: str, architecture: str | None = None) -> ModelFiles:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    if architecture:
+        (folder / "config.json").write_text(json.dumps({"architectures": [architecture]}))
+    return ModelFiles.at(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "architecture", "score"),
+    [
+        (["onnx/model.onnx", "modules.json"], "BertModel", 90),
+        (["openvino_model.xml", "modules.json"], "Qwen3ForCausalLM", 90),
+        (["openvino/openvino_model.xml"], "XLMRobertaModel", 70),
+        (["model.onnx"], "BertModel", 70),
+        (["model.onnx"], "BertForSequenceClassification", 0),
+        (["model.onnx", "modules.json"], "BertForSequenceClassification", 0),
+        (["openvino_model.xml"], "Qwen3ForCausalLM", 0),
+        (["model.safetensors", "modules.json"], "BertModel", 0),
+        (["model.onnx"], None, 0),
+    ],
+)
+def test_embedding_models_are_recognised(tmp_path: Path, names: list[str], architecture: str, score: int) -> None:
+    assert detect(model(tmp_path, *names, architecture=architecture)) == score
+
+
+def test_options_are_checked_before_anything_loads() -> None:
+    assert EMBEDDINGS.options.model_validate({"pooling": "cls"}).model_dump()["pooling"] == "cls"
+    with pytest.raises(ValueError, match="pooling"):
+        EMBEDDINGS.options.model_validate({"pooling": "median"})
+
+
+def test_numbers_that_are_none_never_reach_a_client() -> None:
+    assert msgspec.json.encode(as_floats(struct.pack("<f", math.nan))) == b"[null]"
+
+
+def test_the_server_side_imports_nothing_heavy() -> None:
+    check = """
+import sys
+import ovms_embeddings.hooks
+heavy = {"openvino", "numpy", "tokenizers"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+    subprocess.run([sys.executable, "-c", check], check=True)

@@ -1,0 +1,124 @@
+"""``POST /embeddings`` end to end: the application, a worker process, OpenVINO, and OpenAI's client."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import numpy as np
+import openai
+import pytest
+import pytest_asyncio
+from tests.plugins.ovms_embeddings.decoder import Decoder
+
+from ovms_core.app import create_app
+from ovms_core.settings import ModelSettings, Settings
+from ovms_embeddings import hooks
+
+TEXTS = ["the cat is sleeping", "dog", "where is the dog today"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server with one model, a tiny decoder."""
+    folder = tmp_path_factory.mktemp("http")
+    decoder = Decoder().save(folder / "tiny", query="query : ", document="")
+    model = ModelSettings(source=str(decoder), device="CPU", options={"max_items": 100})
+    app = create_app(Settings(models=[model], model_repository=str(folder / "repository")), [hooks])
+    async with app.router.lifespan_context(app):
+        await app.state.lifecycle.settled()
+        (served,) = app.state.models
+        assert served.problem is None
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test/v1") as client:
+            yield client
+
+
+async def post(http: httpx.AsyncClient, **fields: Any) -> httpx.Response:
+    return await http.post("/embeddings", json=fields)
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_the_openai_client_asks_for_base64_and_gets_floats(http: httpx.AsyncClient) -> None:
+    any_http: Any = http  # the client's own HTTP library differs from version to version, its interface does not
+    client = openai.AsyncOpenAI(api_key="none", base_url="http://test/v1", http_client=any_http)
+    answer = await client.embeddings.create(model="tiny", input=TEXTS)
+    assert [item.index for item in answer.data] == [0, 1, 2]
+    assert [len(item.embedding) for item in answer.data] == [16, 16, 16]
+    assert (answer.object, answer.model) == ("list", "tiny")
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens == 5 + 2 + 6
+
+
+async def test_floats_and_base64_are_the_same_numbers(http: httpx.AsyncClient) -> None:
+    floats = (await post(http, input=TEXTS)).json()["data"]
+    encoded = (await post(http, input=TEXTS, encoding_format="base64")).json()["data"]
+    for one, other in zip(floats, encoded, strict=True):
+        assert np.frombuffer(base64.b64decode(other["embedding"]), "<f4").tolist() == one["embedding"]
+
+
+async def test_the_model_may_be_left_out_where_there_is_one(http: httpx.AsyncClient) -> None:
+    assert (await post(http, input="dog")).json()["model"] == "tiny"
+
+
+@pytest.mark.parametrize("input_", ["dog", ["dog"], [7, 1], [[7, 1]]])
+async def test_every_form_of_input_gives_the_same_vector(http: httpx.AsyncClient, input_: Any) -> None:
+    expected = (await post(http, input="dog")).json()["data"][0]["embedding"]
+    (item,) = (await post(http, input=input_)).json()["data"]
+    assert item["embedding"] == pytest.approx(expected, abs=1e-6)
+
+
+async def test_dimensions_prompts_and_normalisation_reach_the_model(http: httpx.AsyncClient) -> None:
+    answer = await post(http, input="dog", dimensions=4, input_type="query", normalize=False)
+    prompted = (await post(http, input="query : dog", dimensions=4, normalize=False)).json()
+    assert answer.json()["data"] == prompted["data"]
+    assert len(answer.json()["data"][0]["embedding"]) == 4
+
+
+async def test_what_has_no_effect_is_said(http: httpx.AsyncClient) -> None:
+    answer = await post(http, input="dog", user="someone")
+    assert (answer.status_code, answer.headers["x-ignored-params"]) == (200, "user")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({}, "input"),
+        ({"input": None}, "input"),
+        ({"input": ""}, "input"),
+        ({"input": []}, "input"),
+        ({"input": ["a", "b", "c", ""]}, "input[3]"),
+        ({"input": [[1], []]}, "input[1]"),
+        ({"input": ["a", 2]}, "input[1]"),
+        ({"input": [1, "a"]}, "input[1]"),
+        ({"input": [1, -2]}, "input[1]"),
+        ({"input": [[1, 2], [3, 1.5]]}, "input[1][1]"),
+        ({"input": {"text": "a"}}, "input"),
+        ({"input": ["dog"] * 101}, "input"),
+        ({"input": ["dog", "cat " * 80]}, "input[1]"),
+        ({"input": [99]}, "input[0]"),
+        ({"input": "dog", "dimensions": 0}, "dimensions"),
+        ({"input": "dog", "dimensions": 17}, "dimensions"),
+        ({"input": "dog", "encoding_format": "hex"}, "encoding_format"),
+        ({"input": "dog", "truncation_side": "top"}, "truncation_side"),
+        ({"input": "dog", "truncate": "yes"}, "truncate"),
+        ({"input": "dog", "prompt_name": "nothing"}, "prompt_name"),
+        ({"input": "dog", "input_type": "nothing"}, "input_type"),
+        ({"input": [7], "input_type": "query"}, "input_type"),
+        ({"input": "dog", "normalise": True}, "normalise"),
+    ],
+)
+async def test_what_cannot_be_done_names_its_field(http: httpx.AsyncClient, fields: dict[str, Any], param: str) -> None:
+    answer = await post(http, **fields)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["param"], error["type"]) == (param, "invalid_request_error")
+    assert param.partition("[")[0] in error["message"]
+
+
+async def test_the_model_is_listed_with_what_clients_need_to_know(http: httpx.AsyncClient) -> None:
+    (model,) = (await http.get("/models")).json()["data"]
+    assert (model["task"], model["dimensions"], model["device"]) == ("embeddings", 16, "CPU")

@@ -1,0 +1,63 @@
+"""Options, detection and what stays out of the server process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ovms_core.models.files import ModelFiles
+from ovms_imagegen.options import ImageOptions
+from ovms_imagegen.task import detect
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"default_size": "big"}, "default_size"),
+        ({"sizes": ["64x64"], "max_size": "128x128"}, "not both"),
+        ({"sizes": ["64x64"], "default_size": "128x128"}, "not among sizes: 64x64"),
+        ({"sizes": []}, "sizes"),
+        ({"scheduler": "KARRAS"}, "scheduler"),
+        ({"lora": [{"alias": "ink"}]}, "needs either 'path' or 'parts'"),
+        ({"lora": [{"alias": "ink", "path": "a", "parts": {"b": 1}}]}, "needs either 'path' or 'parts'"),
+        ({"lora": [{"alias": "ink", "path": "a"}, {"alias": "ink", "path": "b"}]}, "used twice"),
+        ({"lora": [{"alias": "both", "parts": {"ink": 1}}]}, "'ink' is not the alias of an adapter"),
+        ({"step": 3}, "step"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ImageOptions.model_validate(options)
+
+
+def test_the_starter_model_is_detected(shapes: Path) -> None:
+    assert detect(ModelFiles.at(shapes)) == 90
+
+
+@pytest.mark.parametrize("kind", ["StableDiffusionXLPipeline", "FluxPipeline", "LatentConsistencyModelPipeline"])
+def test_every_family_is_detected(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "transformer" / "openvino_model.xml").touch()
+    assert detect(ModelFiles.at(tmp_path)) == 90
+
+
+def test_weights_in_another_format_are_not_detected(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    assert detect(ModelFiles.at(tmp_path)) == 0
+
+
+def test_the_server_process_imports_nothing_heavy() -> None:
+    program = """
+import sys
+import ovms_imagegen.hooks, ovms_imagegen.task, ovms_imagegen.endpoints, ovms_imagegen.command
+print([name for name in ("openvino", "openvino_genai", "numpy", "PIL") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

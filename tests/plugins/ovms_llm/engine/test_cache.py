@@ -1,0 +1,58 @@
+"""The KV cache: it never runs dry, and nothing stays in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ovms_core.engine import DONE, RequestError
+from ovms_llm.engine import TextGeneration
+
+from .conftest import generate, run
+
+pytestmark = pytest.mark.real
+
+
+def test_long_requests_in_a_small_cache_all_finish_with_the_text_they_have_alone(
+    small_engine: TextGeneration,
+) -> None:
+    tokens = small_engine.info().details["cache_tokens"]
+    each = tokens // 6
+    requests = [generate(f"Chapter {number}.", max_tokens=each, ignore_eos=True) for number in range(16)]
+    outcomes = run(small_engine, *requests)
+    assert small_engine.preemptions > 0
+    assert all(len(outcome.tokens()) == each for outcome in outcomes)
+    assert all(outcome.last().finish_reason == "length" for outcome in outcomes)
+    [alone] = run(small_engine, requests[15])
+    assert outcomes[15].text() == alone.text()
+
+
+def test_cancelled_requests_hold_nothing(small_engine: TextGeneration) -> None:
+    for round_ in range(10):
+        for id in range(10):
+            small_engine.add(id, generate(f"Story {round_} {id}", max_tokens=50))
+        for _ in range(round_ % 4):
+            list(small_engine.step())
+        for id in range(10):
+            small_engine.cancel(id)
+    assert small_engine.cache_usage() == 0
+    [outcome] = run(small_engine, generate("After all that,", max_tokens=4))
+    assert outcome.gains[-1] is DONE
+
+
+def test_a_request_that_can_never_fit_is_told_what_to_do(small_engine: TextGeneration) -> None:
+    tokens = small_engine.info().details["cache_tokens"]
+    with pytest.raises(RequestError, match=r"raise options\.cache_size or lower max_tokens"):
+        small_engine.add(0, generate("A story", max_tokens=tokens + 1))
+
+
+def test_without_max_tokens_an_answer_is_as_long_as_the_cache(small_engine: TextGeneration) -> None:
+    tokens = small_engine.info().details["cache_tokens"]
+    [outcome] = run(small_engine, generate("A story", max_tokens=None, ignore_eos=True))
+    assert tokens - 64 <= len(outcome.tokens()) < tokens
+    assert outcome.last().finish_reason == "length"
+
+
+def test_beams_in_a_small_cache_finish(small_engine: TextGeneration) -> None:
+    beams = [generate(f"Beam {i}", use_beam_search=True, best_of=4, temperature=None, max_tokens=100) for i in range(4)]
+    outcomes = run(small_engine, *beams)
+    assert all(outcome.gains[-1] is DONE for outcome in outcomes)

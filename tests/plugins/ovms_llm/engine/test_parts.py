@@ -1,0 +1,55 @@
+"""The parts of the engine that need no model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ovms_core.models.files import ModelFiles
+from ovms_llm.detokenizer import Detokenizer
+from ovms_llm.stops import StopStrings
+from ovms_llm.task import detect
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 20])
+def test_a_stop_string_is_found_however_the_text_is_cut(size: int) -> None:
+    text, stops, shown = "one two three four", StopStrings(["three", "two t"], include=False), ""
+    for start in range(0, len(text), size):
+        piece, match = stops.feed(text[start : start + size])
+        shown += piece
+        if match:
+            break
+    assert (shown, match) == ("one ", "two t")
+
+
+def test_half_a_character_is_held_back() -> None:
+    place = Detokenizer()
+    data = "é🤗".encode()
+
+    def decode(ids: list[int]) -> str:
+        return bytes(ids).decode("utf-8", "replace")
+
+    pieces = [place.advance(*map(decode, place.windows([byte]))) for byte in data]
+    assert pieces == ["", "é", "", "", "", "🤗"]
+
+
+@pytest.mark.parametrize(
+    ("names", "architecture", "mine"),
+    [
+        (["model.gguf"], None, True),
+        (["openvino_model.xml"], "Qwen3ForCausalLM", True),
+        (["openvino_model.xml", "modules.json"], "Qwen3ForCausalLM", False),
+        (["openvino_model.xml"], "BertForSequenceClassification", False),
+        (["model_index.json", "openvino_model.xml"], None, False),
+    ],
+)
+def test_only_causal_language_models_are_claimed(
+    tmp_path: Path, names: list[str], architecture: str | None, mine: bool
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    if architecture:
+        (tmp_path / "config.json").write_text(json.dumps({"architectures": [architecture]}))
+    assert (detect(ModelFiles.at(tmp_path)) > 0) is mine

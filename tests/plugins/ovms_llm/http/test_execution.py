@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from tests.plugins.ovms_llm.http.conftest import Server
+
+from ovms_core.endpoint import Call
+from ovms_core.errors import APIError
+from ovms_llm.chat import ChatBody, ChatCompletions
+from ovms_llm.completions import CompletionBody, Completions
+from ovms_llm.merge import merge
+from ovms_llm.messages import Delta, Started
+from ovms_llm.tokenization import TokenizeBody, TokenizeTexts
+
+
+def call_of(server: Server, endpoint: Any, body: Any) -> Call[Any]:
+    return Call(endpoint, body, server.model)
+
+
+@pytest.mark.parametrize("prompts", ["a", ["a", "b", "c"]])
+async def test_leaving_closes_every_prompt(server: Server, prompts: str | list[str]) -> None:
+    server.runner.gate = asyncio.Event()
+    body = CompletionBody.model_validate({"prompt": prompts})
+    events = Completions().execute(call_of(server, Completions(), body))
+    count = 1 if isinstance(prompts, str) else len(prompts)
+    assert isinstance(events, AsyncGenerator)
+    async with aclosing(events):
+        started = 0
+        while started < count:
+            started += isinstance(await anext(events), Started)
+        assert server.runner.open == count
+    assert server.runner.open == 0
+
+
+async def test_a_prompt_that_fails_ends_the_others(server: Server) -> None:
+    server.runner.gate = asyncio.Event()
+    error = APIError(400, "too long", code="context_length_exceeded")
+    server.runner.script = lambda request: [error] if request.prompt.text == "b" else [Started(1)]
+    response = await server.complete(prompt=["a", "b", "c"])
+    assert response.json()["error"]["code"] == "context_length_exceeded"
+    assert server.runner.open == 0
+
+
+async def test_prompts_run_side_by_side(server: Server) -> None:
+    everyone = asyncio.Barrier(3)
+
+    class Meeting:
+        async def submit(self, request: Any) -> AsyncGenerator[Any, None]:
+            await everyone.wait()
+            yield Started(1)
+
+    streams = [Meeting().submit(None) for _ in range(3)]
+    assert [event async for event in merge(streams)] == [Started(1)] * 3
+
+
+async def test_a_slow_reader_holds_the_streams_back() -> None:
+    given: list[int] = []
+
+    async def counting() -> AsyncGenerator[int, None]:
+        for number in range(1000):
+            given.append(number)
+            yield number
+
+    async with aclosing(merge([counting()])) as events:
+        await anext(events)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(given) < 5
+
+
+async def test_execution_does_not_depend_on_whether_the_client_streams(server: Server) -> None:
+    fields = {"messages": [{"role": "user", "content": "Hi"}]}
+    endpoint, seen = ChatCompletions(), []
+    for stream in (False, True):
+        body = ChatBody.model_validate({**fields, "stream": stream})
+        seen.append([event async for event in endpoint.execute(call_of(server, endpoint, body))])
+    assert seen[0] == seen[1]
+    assert server.runner.requests[0] == server.runner.requests[1]
+
+
+async def test_the_events_of_many_prompts_count_their_choices_on(server: Server) -> None:
+    body = CompletionBody.model_validate({"prompt": ["a", "b"], "n": 2})
+    events = [event async for event in Completions().execute(call_of(server, Completions(), body))]
+    assert {event.index for event in events if isinstance(event, Delta)} == {0, 1, 2, 3}
+
+
+def test_a_guardrail_reads_every_text_of_a_conversation() -> None:
+    call = {"id": "c", "function": {"name": "NAME", "arguments": "ARGUMENTS"}}
+    messages = [
+        {"role": "developer", "content": "DEVELOPER"},
+        {"role": "user", "content": [{"type": "text", "text": "PART"}], "name": "USER"},
+        {"role": "assistant", "tool_calls": [call], "reasoning_content": "THOUGHT", "refusal": "REFUSAL"},
+        {"role": "tool", "content": "RESULT", "tool_call_id": "c"},
+    ]
+    body = ChatBody.model_validate({"messages": messages, "chat_template_kwargs": {"a": {"b": ["KWARG"]}}})
+    texts = set(Call(ChatCompletions(), body, None).texts())
+    assert texts == {
+        *("DEVELOPER", "PART", "USER", "NAME", "ARGUMENTS", "THOUGHT", "REFUSAL", "RESULT", "KWARG"),
+    }
+
+
+def test_a_guardrail_reads_prompts_and_suffixes() -> None:
+    body = CompletionBody.model_validate({"prompt": ["a", "b"], "suffix": "c"})
+    assert list(Call(Completions(), body, None).texts()) == ["a", "b", "c"]
+    ids = CompletionBody.model_validate({"prompt": [1, 2]})
+    assert list(Call(Completions(), ids, None).texts()) == []
+    tokenize = TokenizeBody.model_validate({"text": ["a", "b"]})
+    assert list(Call(TokenizeTexts(), tokenize, None).texts()) == ["a", "b"]

@@ -1,0 +1,82 @@
+"""Which models are rerankers, and what the server process imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ovms_core.models.files import ModelFiles
+from ovms_rerank.profile import Profile
+from ovms_rerank.task import CERTAIN, RerankOptions, detect
+
+CLASSIFIER = ["XLMRobertaForSequenceClassification"]
+CAUSAL = ["Qwen3ForCausalLM"]
+
+
+def model(folder: Path, tokenizer: dict[str, Any] | None = None, **config: Any) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer or {}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "score"),
+    [
+        ("bge", {"architectures": CLASSIFIER, "id2label": {"0": "LABEL_0"}}, CERTAIN),
+        ("two", {"architectures": CLASSIFIER}, CERTAIN),
+        ("toxicity", {"architectures": CLASSIFIER, "id2label": {str(label): "" for label in range(6)}}, 0),
+        ("Qwen3-Reranker-0.6B", {"architectures": CAUSAL}, CERTAIN),
+        ("model", {"architectures": CAUSAL, "_name_or_path": "Qwen/Qwen3-Reranker-4B"}, CERTAIN),
+        ("Qwen3-8B", {"architectures": CAUSAL}, 0),
+        ("minilm", {"architectures": ["BertModel"]}, 0),
+        ("odd", {"architectures": "Qwen3ForCausalLM"}, 0),
+        ("reranker", {}, 0),
+    ],
+)
+def test_a_model_is_recognised_by_its_configuration(
+    tmp_path: Path, name: str, config: dict[str, Any], score: int
+) -> None:
+    assert detect(ModelFiles.at(model(tmp_path / name, **config))) == score
+
+
+def test_the_starter_model_is_a_reranker(tiny_reranker: Path) -> None:
+    assert detect(ModelFiles.at(tiny_reranker)) == CERTAIN
+
+
+@pytest.mark.parametrize(
+    ("config", "tokenizer", "wanted", "length"),
+    [
+        ({"model_type": "bert", "max_position_embeddings": 512}, {}, None, 512),
+        ({"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}, {}, None, 512),
+        ({"model_type": "bert", "max_position_embeddings": 512}, {"model_max_length": 256}, None, 256),
+        ({"model_type": "deberta-v2", "max_position_embeddings": 512}, {"model_max_length": 1e30}, None, 512),
+        ({"model_type": "bert", "max_position_embeddings": 512}, {}, 128, 128),
+        ({"model_type": "bert", "max_position_embeddings": 512}, {}, 4096, 512),
+        ({"model_type": "qwen3", "max_position_embeddings": 40960}, {"model_max_length": 131072}, None, 8192),
+        ({}, {}, None, 512),
+    ],
+)
+def test_the_maximum_length_is_what_all_allow(
+    tmp_path: Path, config: dict[str, Any], tokenizer: dict[str, Any], wanted: int | None, length: int
+) -> None:
+    folder = model(tmp_path / "model", tokenizer, **config)
+    assert Profile.read(folder, RerankOptions.model_validate({"max_length": wanted})).max_length == length
+
+
+def test_an_unknown_option_is_an_error() -> None:
+    with pytest.raises(ValidationError, match="heads"):
+        RerankOptions.model_validate({"heads": "auto"})
+
+
+def test_the_server_process_imports_nothing_heavy() -> None:
+    heavy = ["openvino", "numpy", "tokenizers"]
+    code = f"import sys, ovms_rerank.hooks; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
