@@ -45,8 +45,20 @@ def serve(which: str, port: int) -> None:
     """Serve one of the two on `port`."""
     import uvicorn
 
-    app = bare_app() if which == "bare" else our_app()
-    uvicorn.run(app, port=port, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none")
+    from ovms_core.serve import configure, listen
+
+    if which == "bare":
+        same: dict[str, Any] = {
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+            "proxy_headers": False,
+            "ws": "none",
+        }
+        uvicorn.run(bare_app(), port=port, **same)
+        return
+    with listen("127.0.0.1", port) as listener:
+        uvicorn.Server(configure(our_app())).run([listener])
 
 
 def main(rounds: int = 7, seconds: float = 2.0) -> None:

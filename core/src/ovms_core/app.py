@@ -44,11 +44,9 @@ class Application(Starlette):
 
     stack: ASGIApp
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """The stack that `create_app` made; Starlette's router keeps the lifespan."""
-        return self._enter
-
-    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer HTTP with the stack that `create_app` made; Starlette's router keeps the lifespan."""
+        scope["app"] = self
         inside = self.stack if scope["type"] == "http" else self.router
         await inside(scope, receive, send)
 

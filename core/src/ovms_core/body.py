@@ -74,7 +74,7 @@ class Part(BaseModel):
 
     @classmethod
     def _refuse_unknown(cls, given: dict[str, Any]) -> None:
-        if given.keys() <= cls.model_fields.keys():
+        if given.keys() <= cls.__pydantic_fields__.keys():
             return
         known = list(_names(cls))
         for name in given:

@@ -159,7 +159,8 @@ async def read_body(request: Request) -> bytes:
 
 def require_json(request: Request) -> None:
     """Raise `APIError` 415 unless the request says that its body is JSON, or says nothing."""
-    given = next((value for name, value in request.scope["headers"] if name == b"content-type"), b"application/json")
+    headers = request.scope.get("ovms.headers") or dict(request.scope["headers"])
+    given: bytes = headers.get(b"content-type", b"application/json")
     if given == b"application/json":
         return
     kind = given.decode("latin-1").partition(";")[0].strip().lower()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -24,23 +24,17 @@ class RequestMetrics(Observer):
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        running = Gauge("ovms_requests_in_flight", "Calls under way", _LABELS, registry=self.registry)
         first = self._histogram("ovms_first_byte_seconds", "Time to the first byte of a stream", _LABELS)
         duration = self._histogram("ovms_request_seconds", "Duration of calls, by status", (*_LABELS, "status"))
         # To find the series for some labels costs more than to count in it.
-        self._running = lru_cache(maxsize=1024)(running.labels)
         self._first = lru_cache(maxsize=1024)(first.labels)
         self._duration = lru_cache(maxsize=4096)(duration.labels)
 
     def _histogram(self, name: str, text: str, labels: tuple[str, ...]) -> Histogram:
         return Histogram(name, text, labels, buckets=_SECONDS, registry=self.registry)
 
-    def call_started(self, call: Call[Any]) -> None:
-        self._running(*_labels(call)).inc()
-
     def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
         labels = _labels(call)
-        self._running(*labels).dec()
         self._duration(*labels, outcome.status).observe(outcome.duration)
         if call.stream and outcome.first_byte is not None:
             self._first(*labels).observe(outcome.first_byte - outcome.started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,16 +50,21 @@ class Observers:
 
     def call_started(self, call: Call[Any]) -> None:
         """Tell all."""
-        self._tell(lambda observer: observer.call_started(call))
+        for observer in self._observers:
+            try:
+                observer.call_started(call)
+            except Exception:
+                _log_failure(observer)
 
     def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
         """Tell all."""
         outcome.duration = time.perf_counter() - outcome.started
-        self._tell(lambda observer: observer.call_ended(call, outcome))
-
-    def _tell(self, what: Callable[[Observer], None]) -> None:
         for observer in self._observers:
             try:
-                what(observer)
+                observer.call_ended(call, outcome)
             except Exception:
-                log.exception("observer %s failed", type(observer).__name__)
+                _log_failure(observer)
+
+
+def _log_failure(observer: Observer) -> None:
+    log.exception("observer %s failed", type(observer).__name__)

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
 from ovms_core.errors import APIError
 from ovms_core.http.boundary import unexpected
-from ovms_core.http.exchange import ClientGoneError, Exchange
+from ovms_core.http.exchange import ClientGoneError, Exchange, Nightwatch
 from ovms_core.observe import Observers, Outcome
 from ovms_core.settings import Settings
 
@@ -54,12 +54,21 @@ class Pipeline:
         self._formatter = formatter or endpoint
         self._observers = observers or Observers(())
         self._settings = settings
+        self._nightwatch = Nightwatch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._parse(Request(scope, receive))
         outcome = Outcome()
         self._observers.call_started(call)
-        exchange = Exchange(scope, receive, send, self._settings, streams=call.stream, headers=_headers(call))
+        exchange = Exchange(
+            scope,
+            receive,
+            send,
+            self._settings,
+            streams=call.stream,
+            headers=_headers(call),
+            nightwatch=self._nightwatch,
+        )
         try:
             async with exchange:
                 await self._answer(call, exchange, outcome)

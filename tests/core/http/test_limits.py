@@ -117,7 +117,7 @@ async def test_what_a_meter_counted_is_given_back_once() -> None:
     async def receive() -> Message:
         return messages.pop(0)
 
-    meter = budget.meter({"headers": []}, receive)
+    meter = budget.meter({"ovms.headers": {}}, receive)
     await meter()
     with pytest.raises(APIError, match="larger than 10 bytes"):
         await meter()

@@ -35,12 +35,12 @@ class Keys:
 
 
 def _presented(scope: Scope) -> bytes | None:
-    for name, value in scope["headers"]:
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            return bytes(value[7:].strip())
-        if name in (b"x-api-key", b"api-key"):
-            return bytes(value.strip())
-    return None
+    headers: Mapping[bytes, bytes] = scope["ovms.headers"]
+    bearer = headers.get(b"authorization", b"")
+    if bearer[:7].lower() == b"bearer ":
+        return bearer[7:].strip()
+    other = headers.get(b"x-api-key") or headers.get(b"api-key")
+    return other.strip() if other else None
 
 
 def _digest(key: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import random
 import re
 
 from starlette.requests import ClientDisconnect
@@ -19,26 +19,31 @@ _CLOSE = {"connection": "close"}
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
-def request_id(scope: Scope) -> bytes:
+def request_id(sent: bytes | None) -> bytes:
     """The client's own request id if it sent a sane one, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return bytes(value)
-    return os.urandom(16).hex().encode()
+    if sent is not None and _SANE_ID.fullmatch(sent):
+        return sent
+    return b"%032x" % random.getrandbits(128)
 
 
 class RequestIds:
-    """Gives every request an id, which its response carries: the outermost layer."""
+    """Gives every request an id, which its response carries: the outermost layer.
+
+    What is inside finds the request's headers in ``scope["ovms.headers"]``, as a dictionary, and
+    ``scope["ovms.started"]`` once the response has started.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        id = request_id(scope)
+        headers = scope["ovms.headers"] = dict(scope["headers"])
+        id = request_id(headers.get(b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = id.decode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
+                scope["ovms.started"] = True
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", id)]
             await send(message)
 
@@ -55,20 +60,13 @@ class Boundary:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_and_note)
+            await self.app(scope, receive, send)
         except ClientDisconnect:
             log.debug("request %s: the client left before its body was complete", scope["state"]["request_id"])
         except (Exception, asyncio.CancelledError) as error:
             told = _told(error, scope["state"]["request_id"])
-            if started:
+            if scope.get("ovms.started"):
                 raise
             await send_error(told, send)
 

@@ -16,12 +16,40 @@ from ovms_core import sse
 from ovms_core.errors import APIError
 from ovms_core.settings import Settings
 
-_WATCH_AFTER = 0.05
-"""Seconds after which a request is worth a task that waits for its client to leave."""
+_ROUND_EVERY = 0.05
+"""Seconds between two rounds of a `Nightwatch`."""
 
 
 class ClientGoneError(Exception):
     """The client left before its answer was complete."""
+
+
+class Nightwatch:
+    """Sees on its rounds which requests last, and lets these attend to their clients.
+
+    A timer for every request would cost more than most requests do.
+    """
+
+    def __init__(self) -> None:
+        self._new: set[Exchange] = set()
+        self._armed = False
+
+    def add(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        """A request has begun."""
+        self._new.add(exchange)
+        if not self._armed:
+            self._armed = True
+            loop.call_later(_ROUND_EVERY, self._go_round)
+
+    def remove(self, exchange: Exchange) -> None:
+        """A request is over."""
+        self._new.discard(exchange)
+
+    def _go_round(self) -> None:
+        self._armed = False
+        lasting, self._new = self._new, set()
+        for exchange in lasting:
+            exchange.attend()
 
 
 class Exchange:
@@ -42,6 +70,7 @@ class Exchange:
         *,
         streams: bool,
         headers: Mapping[str, str],
+        nightwatch: Nightwatch,
     ) -> None:
         self.started_at: float | None = None
         self._scope = scope
@@ -50,12 +79,13 @@ class Exchange:
         self._settings = settings
         self._streams = streams
         self._headers = headers
+        self._nightwatch = nightwatch
         self._interruption: APIError | ClientGoneError | None = None
         self._ended = False
         self._sent_at = time.monotonic()
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def started(self) -> bool:
@@ -64,16 +94,17 @@ class Exchange:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._owner = cast("asyncio.Task[object]", asyncio.current_task())
-        self._timers.append(self._loop.call_later(_WATCH_AFTER, self._attend))
+        self._owner = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
+        self._nightwatch.add(self, self._loop)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended = True
-        for timer in self._timers:
-            timer.cancel()
+        self._nightwatch.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         interruption = self._take_interruption()
@@ -107,7 +138,8 @@ class Exchange:
 
     async def send_response(self, response: Response) -> None:
         """Send a whole response."""
-        response.headers.update(self._headers)
+        if self._headers:
+            response.headers.update(self._headers)
         self.started_at = time.perf_counter()
         await response(self._scope, self._receive, self._send)
         self._ended = True
@@ -141,10 +173,10 @@ class Exchange:
 
     # -- what goes on meanwhile
 
-    def _attend(self) -> None:
-        """The request lasts: watch its client and its time."""
+    def attend(self) -> None:
+        """The request lasts: watch its client and its time from now on."""
         self._tasks.append(self._loop.create_task(self._watch()))
-        self._timers.append(self._loop.call_later(self._settings.request_timeout, self._expire))
+        self._timer = self._loop.call_later(self._settings.request_timeout, self._expire)
         if self._streams:
             self._tasks.append(self._loop.create_task(self._keep_alive()))
 

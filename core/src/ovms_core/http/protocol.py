@@ -14,13 +14,14 @@ MAX_HEADERS: Final = 64 << 10
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers are too large, or not there within ``body_timeout``.
+    """Refuses a request whose headers are too large, or that has not arrived whole within ``body_timeout``.
 
     uvicorn with httptools has no such limits. What is not HTTP at all gets the one error shape as well.
     """
 
     _size = 0
     _in_headers = True
+    _complete = False
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -33,34 +34,47 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self._in_headers or self.transport.is_closing():
+        if self._complete:
             return
-        self._size += len(data)
+        if self._in_headers:
+            self._size += len(data)
         if self._size > MAX_HEADERS:
             self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
-        elif self._deadline is None:
+        elif self._deadline is None and not self.transport.is_closing():
             self._set_deadline()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._size, self._in_headers = 0, True
+        self._size, self._in_headers, self._complete = 0, True, False
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
-        self._clear_deadline()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._complete = True
+        self._clear_deadline()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(APIError(400, f"{msg} Is it HTTP/1.1?", code="invalid_http"))
 
     def _set_deadline(self) -> None:
         settings: Any = self.config.app.state.settings  # type: ignore[union-attr]
-        self._deadline = self.loop.call_later(settings.body_timeout, self.transport.close)
+        self._deadline = self.loop.call_later(settings.body_timeout, self._expire)
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _expire(self) -> None:
+        """Answer what has begun, unless something else has been answered already; close in any case."""
+        if self.cycle is None or self.cycle.response_started:
+            self.transport.close()
+        else:
+            message = "The request did not arrive in time (body_timeout)."
+            self._refuse(APIError(408, message, code="body_timeout"))
 
     def _refuse(self, error: APIError) -> None:
         body = error.document()
