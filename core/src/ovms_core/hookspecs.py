@@ -31,19 +31,19 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def ovms_register_tasks() -> Iterable[Task]:
     """The tasks that the plugin's engines can do. The same name twice is an error."""
-    raise NotImplementedError
+    return ()
 
 
 @hookspec
 def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
     """The plugin's endpoints. The same method and path twice is an error."""
-    raise NotImplementedError
+    return ()
 
 
 @hookspec
 def ovms_register_sources() -> Iterable[Source]:
     """Where models can come from. The same scheme twice is an error."""
-    raise NotImplementedError
+    return ()
 
 
 @hookspec

@@ -89,7 +89,7 @@ def configure(app: Application) -> uvicorn.Config:
         app,
         http=_protocol(),
         log_config=None,
-        log_level=settings.log_level,
+        log_level="warning" if settings.log_level == "info" else settings.log_level,  # it repeats what we say
         access_log=False,
         server_header=False,
         lifespan="on",

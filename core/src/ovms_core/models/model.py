@@ -116,8 +116,11 @@ class Model:
         return self.runner.submit(request)
 
     def require_available(self) -> None:
-        """Raise `APIError` 503 unless requests can be taken: the model has been ready, and not failed since."""
-        if self.state is State.FAILED:
+        """Raise `APIError` 503 unless requests can be taken.
+
+        A model that has been ready takes them: its runner knows when it will be up again.
+        """
+        if self.failure is not None or (self.state is State.FAILED and self.info is None):
             raise APIError(
                 503, f"Model '{self.name}' failed: {self.public_problem}", code="model_failed", retry_after=60
             )
