@@ -25,7 +25,7 @@ test: lint  ## Run ruff, mypy and all tests
 lint: $(VENV)/.development  ## Run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(SOURCES) tests benchmarks
+	$(BIN)/mypy $(SOURCES) tests benchmarks docs/examples
 
 format: $(VENV)/.development  ## Put the code in order
 	$(BIN)/ruff check --fix .
@@ -33,6 +33,11 @@ format: $(VENV)/.development  ## Put the code in order
 
 bench: $(VENV)/.development  ## Print the speed figures, as ratios within one run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.development  ## Build the documentation into ./site, warnings as errors
+	$(BIN)/python -m ovms_core.cli.reference docs
+	$(BIN)/python docs/reference.py
+	$(BIN)/mkdocs build --strict
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist site

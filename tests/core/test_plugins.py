@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from tests.core.support import Client, Talk, echo, error_of, frames, plugin, raising, talking
 
 from ovms_core.loader import PluginError, PluginState
-from ovms_core.plugin import Call, Endpoint, Observer, Outcome
+from ovms_core.plugin import Call, Endpoint, Formatter, Observer, Outcome
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
 from ovms_core.testing.scripted import TASK
@@ -177,7 +177,7 @@ async def test_an_executor_a_parser_and_a_formatter_can_be_replaced() -> None:
             request, endpoint.body(text=request.query_params["text"], stream="s" in request.query_params)
         )
 
-    class Plain:
+    class Plain(Formatter):
         async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Any:
             from starlette.responses import PlainTextResponse
 

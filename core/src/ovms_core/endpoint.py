@@ -57,11 +57,15 @@ Interceptor = Callable[[Call[Any], Executor], AsyncIterator[Any]]
 
 
 class Formatter(Protocol):
-    """Turns a call's events into HTTP; an `Endpoint` is one."""
+    """Turns a call's events into HTTP; an `Endpoint` is one. Subclass it to inherit `error`."""
 
     async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response: ...
 
     def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]: ...
+
+    def error(self, call: Call[Any], error: APIError) -> bytes:
+        """The last frame of a stream that failed after it had started; then the stream ends."""
+        return b"data: %b\n\n" % error.document()
 
 
 class Endpoint(ABC, Generic[B]):
@@ -142,6 +146,10 @@ class Endpoint(ABC, Generic[B]):
         async for event in events:
             yield sse.data(event)
         yield sse.DONE
+
+    def error(self, call: Call[B], error: APIError) -> bytes:
+        """The last frame of a stream that failed after it had started; then the stream ends."""
+        return Formatter.error(self, call, error)
 
 
 async def read_body(request: Request) -> bytes:

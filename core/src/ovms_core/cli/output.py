@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _PIPED_WIDTH = 240
 _STYLES = {
-    **dict.fromkeys(("ready", "active", "ok"), "green"),
-    **dict.fromkeys(("queued", "loading", "warn", "blocked", "unloaded", "degraded"), "yellow"),
-    **dict.fromkeys(("failed", "fail", "incompatible", "quarantined"), "red"),
+    **dict.fromkeys(("ready", "active", "ok", "yes"), "green"),
+    **dict.fromkeys(("queued", "loading", "warn", "blocked", "unloaded", "degraded", "partial"), "yellow"),
+    **dict.fromkeys(("failed", "fail", "incompatible", "quarantined", "no"), "red"),
 }
 
 

@@ -33,6 +33,9 @@ _PATIENCE = 0.005
 _HUNG_AFTER = 2.0
 """Seconds after which a step waits for its batch for good: then a hang is seen as a step that never ends."""
 
+_MAX_LENGTH = 512
+"""The longest step of `Shapes` unless an engine says otherwise, in tokens: what most encoders take."""
+
 _DRAW = 64
 """Items of one request that are prepared in one step."""
 
@@ -50,7 +53,7 @@ class _InFlight(Generic[RequestT, ItemT, ResultT]):
 
 
 class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
-    """Subclass with `split`, `cost`, `run`, `join` and `info`; call `super().__init__` with the limits.
+    """Subclass with `split`, `cost`, `run`, `join` and `info`; call `super().__init__`, with the limits of the model.
 
     Items must be hashable: equal items that are in flight together are computed once.
 
@@ -76,8 +79,8 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
                 return Measured(list(results))
     """
 
-    def __init__(self, limits: BatchLimits) -> None:
-        self.limits = limits
+    def __init__(self, limits: BatchLimits | None = None) -> None:
+        self.limits = limits = limits or BatchLimits(Shapes.up_to(_MAX_LENGTH))
         self._window: Window[ItemT] = Window(limits)
         self._in_flight: dict[int, _InFlight[RequestT, ItemT, ResultT]] = {}
         self._threads = ThreadPoolExecutor(limits.streams, thread_name_prefix="batch")

@@ -12,14 +12,18 @@ import uvicorn
 from ovms_core.app import Application, create_app
 from ovms_core.serve import configure, listen
 from ovms_core.settings import ModelSettings, Settings
+from ovms_core.testing.fake_engine import FakeEngine, FakeModels
 
 
-def app_with(*plugins: object, models: Sequence[ModelSettings] = (), **settings: Any) -> Application:
+def app_with(*plugins: object, models: Sequence[ModelSettings | FakeEngine] = (), **settings: Any) -> Application:
     """An application with exactly these plugins and models; nothing installed is looked for.
 
     `settings` are those of `Settings`; only `drain_timeout` is shorter unless given.
     """
-    return create_app(Settings(models=list(models), **{"drain_timeout": 1, **settings}), plugins=list(plugins))
+    real = [model for model in models if isinstance(model, ModelSettings)]
+    fakes = [model for model in models if isinstance(model, FakeEngine)]
+    extra = [FakeModels(fakes)] if fakes else []
+    return create_app(Settings(models=real, **{"drain_timeout": 1, **settings}), plugins=[*plugins, *extra])
 
 
 @asynccontextmanager

@@ -98,7 +98,7 @@ def _endpoints(settings: Settings) -> list[Endpoint[Any]]:
     return [ScriptEndpoint(), NothingEndpoint()]
 
 
-plugin = SimpleNamespace(__name__="scripted", ovms_register_tasks=_tasks, ovms_register_endpoints=_endpoints)
+scripted_plugin = SimpleNamespace(__name__="scripted", ovms_register_tasks=_tasks, ovms_register_endpoints=_endpoints)
 """A plugin with the scripted task and its endpoints, for `app_with`."""
 
 

@@ -9,8 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ovms_core.body import fault
-from ovms_core.plugin import Body, Int
+from ovms_core.plugin import Body, Int, fault
 from ovms_imagegen.limits import MAX_SEED
 from ovms_imagegen.messages import OutputFormat
 

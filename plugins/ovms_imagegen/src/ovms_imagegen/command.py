@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ovms_core.cli.options import DEFAULT_URL, ApiKey, Url
+from ovms_core.command import DEFAULT_URL, ApiKey, Url
 
 
 def register(cli: typer.Typer) -> None:

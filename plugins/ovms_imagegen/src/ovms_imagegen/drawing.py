@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ovms_core.cli.client import ServerError
+from ovms_core.command import ServerError
 from ovms_imagegen.blocks import half_blocks
 from ovms_imagegen.stream_client import events
 

@@ -9,9 +9,8 @@ from typing import Any, ClassVar, TypeVar
 
 from starlette.requests import Request
 
-from ovms_core import sse
 from ovms_core.engine import RequestError
-from ovms_core.plugin import APIError, Call, Endpoint, decode_body, require_json, validate_body
+from ovms_core.plugin import APIError, Call, Endpoint, decode_body, require_json, sse, validate_body
 from ovms_imagegen import responses
 from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody
 from ovms_imagegen.files import KeptFiles

@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from ovms_core.cli.client import ServerError
+from ovms_core.command import ServerError
 
 _PROGRESS: Final = re.compile(r": progress image=(\d+) step=(\d+) total=(\d+)")
 _SILENCE: Final = 600.0

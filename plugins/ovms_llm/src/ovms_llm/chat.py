@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from msgspec import UnsetType, structs
 from pydantic import Field, model_validator
 
-from ovms_core.body import Int, fault
+from ovms_core.plugin import Int, fault
 from ovms_llm.chunks import ChunkShape
 from ovms_llm.conversation import Conversation, Rendering
 from ovms_llm.generation import GenerationEndpoint

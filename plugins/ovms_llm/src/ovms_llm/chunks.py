@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ovms_core import sse
+from ovms_core.plugin import sse
 from ovms_llm.messages import Delta, TokenLogprob
 from ovms_llm.responses import Head, TimingsReport
 from ovms_llm.tally import Tally

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from msgspec import UnsetType, structs
 from pydantic import Field, model_validator
 
-from ovms_core.body import Int, fault
+from ovms_core.plugin import Int, fault
 from ovms_llm.chunks import ChunkShape, characters
 from ovms_llm.generation import GenerationEndpoint
 from ovms_llm.messages import Generate, Prompt, Text, TokenLogprob, Tokens

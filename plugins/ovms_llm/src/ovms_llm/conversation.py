@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from ovms_core.body import Json, Part, fault
+from ovms_core.plugin import Json, Part, fault
 from ovms_llm.messages import Chat
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]

@@ -11,23 +11,12 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import DONE, Engine, EngineInfo, Gain, ModelSpec, RequestError
-from ovms_llm.loading import chat_template, load, sampling_defaults
-from ovms_llm.messages import (
-    AnyRequest,
-    Delta,
-    Detokenize,
-    Detokenized,
-    Generate,
-    Started,
-    Tokenize,
-    Tokenized,
-    TokenLogprob,
-)
-from ovms_llm.plan import beams_of, plan
-from ovms_llm.prompts import Prompts
+from ovms_llm.intake import Intake
+from ovms_llm.loading import load
+from ovms_llm.messages import AnyRequest, Delta, Generate, Started, Tokenize, TokenLogprob
 from ovms_llm.reading import read_outputs
 from ovms_llm.schedule import Schedule
-from ovms_llm.sequence import Clock, Gained, Job, Reading, Sequence
+from ovms_llm.sequence import Gained, Job, Reading, Sequence
 from ovms_llm.vocabulary import Vocabulary
 
 # Requests that wait inside the engine, tokenised already, so that a freed place is taken in the same step.
@@ -45,13 +34,11 @@ class TextGeneration(Engine):
         loaded = load(model)
         self._loaded = loaded
         self._pipeline = loaded.pipeline
-        self._tokenizer = self._pipeline.get_tokenizer()
-        self._vocabulary = Vocabulary(self._tokenizer, loaded.vocabulary_size)
-        self._prompts = Prompts(self._tokenizer, chat_template(loaded, self._tokenizer), self._vocabulary)
-        self._eos = loaded.folder.eos_token_ids.union(self._pipeline.get_config().stop_token_ids)
-        self._defaults = sampling_defaults(loaded)
+        tokenizer = loaded.pipeline.get_tokenizer()
+        self._vocabulary = Vocabulary(tokenizer, loaded.vocabulary_size)
         options = loaded.options
         self._schedule = Schedule(loaded.cache, options.max_num_seqs, shares_prompts=options.enable_prefix_caching)
+        self._intake = Intake(loaded, tokenizer, self._vocabulary, self._schedule)
         self._jobs: dict[int, Job] = {}
         self._answers: list[tuple[int, Gain]] = []
         self._handles = 0
@@ -69,7 +56,7 @@ class TextGeneration(Engine):
                 "cache_size_gb": round(cache.bytes / 2**30, 3),
                 "cache_tokens": cache.tokens,
                 "block_size": cache.block_size,
-                "vocabulary_size": loaded.vocabulary_size,
+                "vocabulary_size": self._vocabulary.size,
             },
             warnings=list(loaded.folder.warnings),
         )
@@ -78,9 +65,9 @@ class TextGeneration(Engine):
         if isinstance(request, Generate):
             self._add_generate(id, request)
         elif isinstance(request, Tokenize):
-            self._answers += [(id, self._tokenized(request)), (id, DONE)]
+            self._answers += [(id, self._intake.tokenized(request)), (id, DONE)]
         else:
-            self._answers += [(id, self._detokenized(request)), (id, DONE)]
+            self._answers += [(id, self._intake.detokenized(request)), (id, DONE)]
 
     def cancel(self, id: int) -> None:
         self._answers = [answer for answer in self._answers if answer[0] != id]
@@ -118,55 +105,11 @@ class TextGeneration(Engine):
     # -- requests ---------------------------------------------------------------------------------
 
     def _add_generate(self, id: int, request: Generate) -> None:
-        clock = Clock()
-        ids, text = self._prompts.ids(request.prompt)
-        prompt = ids or self._beginning()
-        self._vocabulary.check(request.sampling.stop_token_ids, "stop_token_ids")
-        self._vocabulary.check(request.emitted, "emitted")
-        job = self._job(id, request, prompt, text, clock)
+        job, prompt = self._intake.job(id, request)
         if request.emitted and job.open == 1:
             self._resume(job, prompt, request.emitted)
         else:
             self._start(job, prompt)
-
-    def _beginning(self) -> list[int]:
-        bos: int = self._tokenizer.get_bos_token_id()
-        if bos < 0:
-            raise RequestError("the prompt is empty, and the model has no token to begin with", param="prompt")
-        return [bos]
-
-    def _job(self, id: int, request: Generate, prompt: list[int], text: str | None, clock: Clock) -> Job:
-        sampling = request.sampling
-        max_tokens = self._max_tokens(len(prompt), sampling.max_tokens, beams_of(sampling))
-        decided = plan(sampling, max_tokens, self._defaults, self._eos)
-        self._schedule.check(len(prompt), max_tokens, decided.beams)
-        decided.config()
-        if request.echo and text is None:
-            text = self._vocabulary.decode([prompt], False)[0]
-        clock.tokenized = clock.now()
-        return Job(
-            id=id,
-            plan=decided,
-            clock=clock,
-            timings=request.timings,
-            prompt_tokens=len(prompt),
-            prompt_text=text if request.echo else None,
-            started=bool(request.emitted),
-            open=sampling.n if decided.beams > 1 else decided.sequences,
-        )
-
-    def _max_tokens(self, prompt_tokens: int, asked: int | None, beams: int) -> int:
-        limit = self._loaded.max_model_len
-        rest = limit - prompt_tokens
-        if rest < 1 or (asked is not None and asked > rest):
-            wish = f"{prompt_tokens} tokens of the prompt" + (f" and {asked} of max_tokens" if asked else "")
-            raise RequestError(
-                f"the context of {limit} tokens cannot hold {wish}: shorten the prompt"
-                + (" or lower max_tokens" if asked else ""),
-                param="max_tokens" if asked and rest >= 1 else None,
-                code="context_length_exceeded",
-            )
-        return asked if asked is not None else max(1, min(rest, self._schedule.room(prompt_tokens, max(1, beams))))
 
     def _start(self, job: Job, prompt: list[int]) -> None:
         leader = Sequence(job, 0, prompt)
@@ -183,15 +126,6 @@ class TextGeneration(Engine):
             self._schedule.waiting.append(sequence)
         else:
             self._pass_on(sequence, ended, None, self._answers)
-
-    def _tokenized(self, request: Tokenize) -> Tokenized:
-        ids, _ = self._prompts.ids(request.prompt)
-        texts = [self._vocabulary.logprob(id, 0.0).token for id in ids] if request.with_texts else None
-        return Tokenized(ids, self._loaded.max_model_len, texts)
-
-    def _detokenized(self, request: Detokenize) -> Detokenized:
-        self._vocabulary.check(request.ids, "tokens")
-        return Detokenized(self._vocabulary.decode([request.ids], request.skip_special_tokens)[0])
 
     # -- the pipeline -----------------------------------------------------------------------------
 

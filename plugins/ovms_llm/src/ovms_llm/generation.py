@@ -24,7 +24,7 @@ from ovms_llm.sampling import GenerationBody
 from ovms_llm.tally import Choice, Tally, collect
 
 if TYPE_CHECKING:
-    from ovms_core.models.model import Model
+    from ovms_core.plugin import Model
 
 G = TypeVar("G", bound=GenerationBody)
 

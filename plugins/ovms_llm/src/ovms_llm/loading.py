@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, ModelSpec
+from ovms_core.openvino.device import choose_device
 from ovms_llm.budget import (
     GIB,
     PROBE_TOKENS,
@@ -20,7 +22,6 @@ from ovms_llm.budget import (
     bytes_per_token,
     default_cache_bytes,
 )
-from ovms_llm.device import choose_device
 from ovms_llm.memory import available_memory
 from ovms_llm.model_folder import ModelFolder, open_model
 from ovms_llm.options import TextGenerationOptions
@@ -33,7 +34,7 @@ _TOLERANCE: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model that is ready to generate. `vocabulary_size` is the number of logits."""
+    """A model that is ready to generate. `vocabulary_size` is the number of logits, where the model says so."""
 
     pipeline: Any
     folder: ModelFolder
@@ -42,14 +43,14 @@ class Loaded:
     precision: str
     cache: Cache
     max_model_len: int
-    vocabulary_size: int
+    vocabulary_size: int | None
 
 
 def load(model: ModelSpec) -> Loaded:
     """Load `model` as its options say. Raises `LoadError`, saying what to do about it."""
     options = TextGenerationOptions.model_validate(model.options)
     core = ov.Core()
-    device = choose_device(core, model.device)
+    device = choose_device(model.device, core)
     folder = open_model(model)
     network = core.read_model(folder.path / "openvino_model.xml")
     heads = attention_states(network)
@@ -78,9 +79,9 @@ class _CacheBudget:
     bytes_per_token: int
 
 
-def _vocabulary_size(network: Any) -> int:
+def _vocabulary_size(network: Any) -> int | None:
     last = network.output("logits").get_partial_shape()[-1]
-    return int(last.get_length()) if last.is_static else 2**31
+    return int(last.get_length()) if last.is_static else None
 
 
 def _precision(core: Any, device: str, options: TextGenerationOptions) -> str:
@@ -119,9 +120,21 @@ def _cache_bytes(
 ) -> _CacheBudget:
     each = bytes_per_token(heads, precision)
     if options.cache_size is not None:
+        _check_cache_size(options.cache_size, each)
         return _CacheBudget(int(options.cache_size * GIB), each)
     wanted = options.max_num_seqs * max_model_len * each
     return _CacheBudget(default_cache_bytes(available_memory(), folder.weight_bytes, wanted), each)
+
+
+def _check_cache_size(size: float, bytes_per_token: int) -> None:
+    tokens, fewest = int(size * GIB) // bytes_per_token, _FEWEST_BLOCKS * _BLOCK
+    if tokens < fewest:
+        # Rounded up in the last place that is shown, so that the size that is named will do.
+        enough = math.ceil(fewest * bytes_per_token / GIB * 1000) / 1000
+        raise LoadError(
+            f"a KV cache of {size:g} GB holds {tokens} tokens of this model, and at least {fewest} are needed: "
+            f"set options.cache_size to {enough:g} or more, or leave it out"
+        )
 
 
 def _scheduler(options: TextGenerationOptions, max_model_len: int, blocks: int) -> genai.SchedulerConfig:
@@ -159,7 +172,9 @@ def _pipeline(
         return genai.ContinuousBatchingPipeline(str(folder.path), scheduler, device, _properties(options))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise LoadError(f"OpenVINO GenAI cannot load the model on {device}: {reason}") from error
+        chosen = options.kv_cache_precision or options.plugin_config
+        advice = "; try without options.kv_cache_precision and options.plugin_config" if chosen else ""
+        raise LoadError(f"OpenVINO GenAI cannot load the model on {device}: {reason}{advice}") from error
 
 
 def _probe(pipeline: Any, blocks: int) -> Cache:

@@ -1,4 +1,8 @@
-"""What the endpoints and the engine of text generation say to each other."""
+"""What the endpoints and the engine of text generation say to each other.
+
+Public, to other plugins too: a dialect is an endpoint with ``task = "text_generation"`` that submits `Generate`
+and `Tokenize`. `__all__` is the promise: these names keep working.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from ovms_core.messages import Event, Request
+from ovms_core.plugin import Event, Request
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
@@ -69,8 +73,9 @@ class Sampling(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Generate(Request, tag="generate", kw_only=True):
     """Continue a prompt.
 
-    `emitted` holds the tokens that an engine gave before it died; what follows them is wanted.
-    `echo` asks for the prompt's text in `Started`. `timings` asks for a `Timings` event at the end.
+    `emitted` holds the tokens that an engine gave before it died; what follows them is wanted. `started`
+    says that it gave `Started`. `echo` asks for the prompt's text in `Started`, `timings` for a `Timings`
+    event at the end.
     """
 
     prompt: Prompt
@@ -78,13 +83,16 @@ class Generate(Request, tag="generate", kw_only=True):
     echo: bool = False
     timings: bool = False
     emitted: list[int] = msgspec.field(default_factory=list)
+    started: bool = False
 
     def resumed(self, events: Sequence[Any]) -> Self | None:
+        """Go on behind the tokens that were given; several sequences begin again, as long as none was sent."""
+        started = self.started or any(isinstance(event, Started) for event in events)
         if self.sampling.n > 1 or self.sampling.use_beam_search or (self.sampling.best_of or 1) > 1:
             sent = any(isinstance(event, Delta) for event in events)
-            return None if sent else self
+            return None if sent else msgspec.structs.replace(self, started=started)
         fresh = [token for event in events if isinstance(event, Delta) for token in event.tokens]
-        return msgspec.structs.replace(self, emitted=self.emitted + fresh)
+        return msgspec.structs.replace(self, emitted=self.emitted + fresh, started=started)
 
 
 class Tokenize(Request, tag="tokenize", kw_only=True):
@@ -167,3 +175,23 @@ class Detokenized(Event, tag="detokenized", array_like=True):
 
 AnyRequest = Generate | Tokenize | Detokenize
 AnyEvent = Started | Delta | Timings | Tokenized | Detokenized
+
+__all__ = [
+    "AnyEvent",
+    "AnyRequest",
+    "Chat",
+    "Delta",
+    "Detokenize",
+    "Detokenized",
+    "FinishReason",
+    "Generate",
+    "Prompt",
+    "Sampling",
+    "Started",
+    "Text",
+    "Timings",
+    "TokenLogprob",
+    "Tokenize",
+    "Tokenized",
+    "Tokens",
+]

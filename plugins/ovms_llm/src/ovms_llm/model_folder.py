@@ -19,8 +19,9 @@ _LENGTHS: Final = ("max_position_embeddings", "n_positions", "max_sequence_lengt
 class ModelFolder:
     """A folder of OpenVINO IR and what the files beside it say of the model.
 
-    `max_model_len` is in tokens. `templates` are chat templates by name; models that have several call
-    the usual one ``default``. `special_tokens` are texts that templates refer to, such as `bos_token`.
+    `max_model_len` is in tokens, and so is `answer_tokens`, how long a chat's answer may be when the request
+    does not say. `templates` are chat templates by name; models that have several call the usual one
+    ``default``. `special_tokens` are texts that templates refer to, such as `bos_token`.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class ModelFolder:
     sampling_defaults: dict[str, Any] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
     special_tokens: dict[str, str] = field(default_factory=dict)
+    answer_tokens: int | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -43,7 +45,8 @@ def open_model(model: ModelSpec) -> ModelFolder:
     path = Path(model.path)
     if (path / "openvino_model.xml").is_file():
         return _read(path)
-    return _read(gguf.converted(_gguf_in(path), Path(model.work_dir)))
+    source = _gguf_in(path)
+    return _read(gguf.converted(source, Path(model.work_dir)), beside=source.parent)
 
 
 def _gguf_in(path: Path) -> Path:
@@ -68,9 +71,10 @@ def _json(path: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _read(path: Path) -> ModelFolder:
+def _read(path: Path, beside: Path | None = None) -> ModelFolder:
+    """What the files in `path` say; sampling defaults may also stand beside the file that it was converted from."""
     config = _json(path / "config.json")
-    generation = _json(path / "generation_config.json")
+    generation = _json((beside or path) / "generation_config.json")
     metadata = _json(path / gguf.METADATA).get("metadata", {})
     tokenizer = _json(path / "tokenizer_config.json")
     length = _context_length(config) or _gguf_length(metadata)
@@ -83,8 +87,13 @@ def _read(path: Path) -> ModelFolder:
         sampling_defaults={name: generation[name] for name in _DEFAULTS if generation.get(name) is not None},
         templates=_templates(path, tokenizer),
         special_tokens=_special_tokens(tokenizer),
+        answer_tokens=_positive(generation.get("max_new_tokens")),
         warnings=() if length else (warning,),
     )
+
+
+def _positive(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _context_length(config: dict[str, Any]) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ovms_core.task import TaskOptions
+from ovms_core.plugin import TaskOptions
 
 
 class TextGenerationOptions(TaskOptions):

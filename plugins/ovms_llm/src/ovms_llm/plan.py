@@ -58,6 +58,9 @@ class Plan:
     def config(self, emitted: int = 0, index: int = 0) -> GenerationConfig:
         """GenAI's settings for sequence `index`, of which `emitted` tokens exist already.
 
+        GenAI gets those tokens as a part of the prompt. So they count for `repetition_penalty`, which looks at
+        the prompt, too, but no longer for `frequency_penalty` and `presence_penalty`, which begin anew: a text
+        with one of these may go on differently after its sequence was put back or its engine died.
         Raises `RequestError` with GenAI's words when it refuses them.
         """
         try:

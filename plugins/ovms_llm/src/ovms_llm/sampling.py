@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ovms_core.body import Body, Int, Part, fault
+from ovms_core.plugin import Body, Int, Part, fault
 from ovms_llm.messages import Generate, Prompt, Sampling
 
 IGNORED: Final = frozenset(

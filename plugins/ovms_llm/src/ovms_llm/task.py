@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_core.models.files import ModelFiles
-from ovms_core.task import Task
+from ovms_core.plugin import ModelFiles, Task
 from ovms_llm.messages import AnyEvent, AnyRequest
 from ovms_llm.options import TextGenerationOptions
 

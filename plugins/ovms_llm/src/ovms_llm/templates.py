@@ -7,8 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from jinja2 import TemplateError, TemplateSyntaxError
+
 from ovms_core.engine import RequestError
 from ovms_llm.messages import Chat
+
+os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would miss PyTorch, which nothing here needs
+from transformers.utils.chat_template_utils import render_jinja_template
 
 _RESERVED: Final = frozenset(
     {
@@ -21,7 +26,16 @@ _RESERVED: Final = frozenset(
     }
 )
 # What a template does wrong when it is given messages it was not made for.
-_TEMPLATE_ERRORS: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_RENDER_ERRORS: Final = (
+    TemplateError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 _LOOPS_OVER_PARTS = re.compile(r"for\s+\w+\s+in\s+\w+(?:\.content|\[['\"]content['\"]\])")
 _TAKES_STRINGS = re.compile(r"is\s+(?:not\s+)?string")
 
@@ -29,7 +43,7 @@ Fallback = Callable[[list[dict[str, Any]], bool, str, list[Any] | None, dict[str
 
 
 class ChatTemplate:
-    """A model's chat templates, rendered by transformers' sandboxed Jinja.
+    """A model's chat templates, rendered by transformers in its sandbox: they are code of strangers.
 
     `fallback` is the tokenizer's own implementation, ``(messages, add_generation_prompt, template,
     tools, variables)``, used for templates that Jinja cannot compile.
@@ -39,7 +53,6 @@ class ChatTemplate:
         self._templates = {name: template for name, template in templates.items() if template}
         self._variables = dict(variables)
         self._fallback = fallback
-        self._uncompiled = {template for template in self._templates.values() if not _compiles(template)}
 
     def render(self, chat: Chat) -> str:
         """The prompt. Raises `RequestError` with the template's own words when it refuses the messages."""
@@ -53,7 +66,7 @@ class ChatTemplate:
         messages = [_flattened(message, at, takes_parts) for at, message in enumerate(chat.messages)]
         try:
             return self._apply(template, messages, chat)
-        except _render_errors() as error:
+        except _RENDER_ERRORS as error:
             raise RequestError(f"the model's chat template refuses the messages: {error}", param="messages") from error
 
     def _choose(self, chat: Chat) -> str:
@@ -65,44 +78,23 @@ class ChatTemplate:
 
     def _apply(self, template: str, messages: list[dict[str, Any]], chat: Chat) -> str:
         variables = self._variables | chat.template_kwargs
-        if template not in self._uncompiled:
-            return _render(template, messages, chat, variables)
+        try:
+            (text,), _ = render_jinja_template(
+                [messages],
+                chat_template=template,
+                add_generation_prompt=chat.add_generation_prompt,
+                continue_final_message=chat.continue_final_message,
+                **variables,
+            )
+        except TemplateSyntaxError:
+            return self._fall_back(template, messages, chat, variables)
+        return str(text)
+
+    def _fall_back(self, template: str, messages: list[dict[str, Any]], chat: Chat, variables: dict[str, Any]) -> str:
         if chat.continue_final_message:
             raise ValueError("it cannot continue the final message")
         tools = variables.pop("tools", None)
         return self._fallback(messages, chat.add_generation_prompt, template, tools, variables)
-
-
-def _render(template: str, messages: list[dict[str, Any]], chat: Chat, variables: dict[str, Any]) -> str:
-    from transformers.utils.chat_template_utils import render_jinja_template
-
-    rendered, _ = render_jinja_template(
-        [messages],
-        chat_template=template,
-        add_generation_prompt=chat.add_generation_prompt,
-        continue_final_message=chat.continue_final_message,
-        **variables,
-    )
-    return str(rendered[0])
-
-
-def _render_errors() -> tuple[type[Exception], ...]:
-    from jinja2 import TemplateError
-
-    return (TemplateError, *_TEMPLATE_ERRORS, RuntimeError)
-
-
-def _compiles(template: str) -> bool:
-    # transformers warns that PyTorch is missing, which rendering does not need.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    from jinja2 import TemplateError
-    from transformers.utils.chat_template_utils import render_jinja_template
-
-    try:
-        render_jinja_template([], chat_template=template)
-    except TemplateError:
-        return False
-    return True
 
 
 def _flattened(message: dict[str, Any], at: int, takes_parts: bool) -> dict[str, Any]:

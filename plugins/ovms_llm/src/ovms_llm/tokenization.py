@@ -12,8 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from ovms_core.body import Body, fault
-from ovms_core.plugin import Call, Endpoint
+from ovms_core.plugin import Body, Call, Endpoint, fault
 from ovms_llm.conversation import Conversation, Rendering
 from ovms_llm.merge import merge
 from ovms_llm.messages import Detokenize, Detokenized, Prompt, Text, Tokenize, Tokenized

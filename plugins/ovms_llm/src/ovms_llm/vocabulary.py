@@ -13,19 +13,19 @@ _SAMPLE_LENGTH: Final = 7
 
 
 class Vocabulary:
-    """The tokens of a tokenizer. `size` is the number of ids that a model knows, which may be larger.
+    """The tokens of a tokenizer. `size` is the number of ids that a model knows, if that is known; it may be larger.
 
     `decode` is the tokenizer's, but for a byte-level vocabulary (the usual kind) it joins bytes here: an
     inference of the detokenizer costs 0.4 ms in the middle of a generation, joining a few microseconds.
     Whether that gives the same text is tried on the whole vocabulary first.
     """
 
-    def __init__(self, tokenizer: Any, size: int) -> None:
+    def __init__(self, tokenizer: Any, size: int | None) -> None:
         tokens: dict[Any, int] = tokenizer.get_vocab()
-        self.size = size
+        self.size = size or 1 + max(tokens.values())
         self._tokenizer = tokenizer
         self._ids = {token.encode() if isinstance(token, str) else token: id for token, id in tokens.items()}
-        self._bytes = _by_id(self._ids, size)
+        self._bytes = _by_id(self._ids, self.size)
         self._shown = self._without_special()
         self.joins_bytes = self._agrees()
 

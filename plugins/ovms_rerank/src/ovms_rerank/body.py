@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ovms_core.body import Body, Int, Json, Part
+from ovms_core.plugin import Body, Int, Json, Part
 
 Count = Annotated[Int, Field(ge=1, le=2**31 - 1)]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tokenizers import Encoding
 
-from ovms_core.errors import RequestError
+from ovms_core.engine import RequestError
 from ovms_core.openvino.tokens import TokenSequence
 from ovms_rerank.layouts import Layout
 from ovms_rerank.messages import Fit

@@ -10,7 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from ovms_core.errors import LoadError
+from ovms_core.engine import LoadError
 from ovms_rerank.task import Head
 
 

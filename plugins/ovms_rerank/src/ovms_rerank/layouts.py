@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tokenizers import Encoding
 
-from ovms_core.errors import LoadError, RequestError
+from ovms_core.engine import LoadError, RequestError
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 
 SYSTEM_PROMPT = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-from ovms_core.messages import Event, Request
+from ovms_core.plugin import Event, Request
 
 Fit = Literal["chunk", "keep_start", "keep_end", "refuse"]
 """What happens to a document that does not fit beside its query."""

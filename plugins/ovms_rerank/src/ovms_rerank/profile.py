@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ovms_core.models.files import ModelFiles
 from ovms_core.openvino.files import model_folder
+from ovms_core.plugin import ModelFiles
 from ovms_rerank.task import RerankOptions, is_yes_no, labels
 
 _PROMPTED_LENGTH = 8192

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ovms_core.models.files import ModelFiles
 from ovms_core.openvino.options import EncoderOptions
-from ovms_core.task import Task
+from ovms_core.plugin import ModelFiles, Task
 from ovms_rerank.messages import Score, Scored
 
 CERTAIN = 80

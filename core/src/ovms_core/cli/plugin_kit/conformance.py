@@ -1,0 +1,70 @@
+"""Runs a plugin's own conformance tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from importlib_metadata import EntryPoint
+from packaging.utils import canonicalize_name
+
+from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+
+_MARKER = "ovms_conformance"
+_NEEDED = ("pytest", "pytest_asyncio", "httpx")
+_NOTHING_COLLECTED = 5
+
+
+def conformance_findings(entry: EntryPoint, tests: Path | None) -> Iterator[Finding]:
+    """How the plugin's conformance tests ended."""
+    if not all(map(find_spec, _NEEDED)):
+        yield warn("conformance", "not tested", "Run pip install 'ovms-core[testing]'.")
+        return
+    where = [str(tests)] if tests else _tests_of(entry)
+    if not where:
+        yield warn("conformance", "its tests are not here", "Name their folder with --tests.")
+        return
+    command = [sys.executable, "-m", "pytest", "-m", _MARKER, "-q", "--no-header", "-rf", *where]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    yield _finding(finished)
+
+
+def _finding(finished: subprocess.CompletedProcess[str]) -> Finding:
+    lines = finished.stdout.strip().splitlines()
+    if finished.returncode == _NOTHING_COLLECTED:
+        return warn("conformance", "it has no conformance tests", "Subclass ovms_core.testing.EndpointConformance.")
+    if finished.returncode:
+        failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+        return fail("conformance", "\n".join(failed) or finished.stderr.strip(), f"Run pytest -m {_MARKER}.")
+    return ok("conformance", lines[-1])
+
+
+def _tests_of(entry: EntryPoint) -> list[str]:
+    """What pytest is given: the tests beside an editable package's source, beside us, or inside the package."""
+    for project in (_source(entry), Path()):
+        if project is not None and _is_project_of(project, entry) and (project / "tests").is_dir():
+            return [str(project / "tests")]
+    inside = f"{entry.module.partition('.')[0]}.tests"
+    return ["--pyargs", inside] if find_spec(inside) else []
+
+
+def _source(entry: EntryPoint) -> Path | None:
+    """Where an editable package's project is (https://packaging.python.org/specifications/direct-url/)."""
+    text = entry.dist.read_text("direct_url.json") if entry.dist is not None else None
+    url = json.loads(text).get("url", "") if text else ""
+    return Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else None
+
+
+def _is_project_of(folder: Path, entry: EntryPoint) -> bool:
+    file = folder / "pyproject.toml"
+    if not file.is_file() or entry.dist is None:
+        return False
+    name = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {}).get("name", "")
+    return canonicalize_name(name) == canonicalize_name(entry.dist.name)

@@ -1,0 +1,94 @@
+"""Examines an installed plugin."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from importlib_metadata import EntryPoint, entry_points
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ovms_core.app import create_app
+from ovms_core.cli.plugin_kit.conformance import conformance_findings
+from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+from ovms_core.loader import CORE, EVERY_PLUGIN, GROUP, PluginError, PluginState, load_plugins
+from ovms_core.settings import Settings
+from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
+
+
+def examine_plugin(package: str, tests: Path | None) -> Iterator[Finding]:
+    """What is found about `package`, the name of a distribution or of a plugin; `tests` has its conformance tests."""
+    logging.getLogger("ovms").addHandler(logging.NullHandler())  # it is all in the findings
+    entries = _entries(package)
+    if not entries:
+        yield fail(
+            "package",
+            f"no installed package '{package}' has a plugin",
+            f"Install it ('pip install -e .'), and name its hooks under [project.entry-points.{GROUP}].",
+        )
+        return
+    for entry in entries:
+        assert entry.dist is not None
+        yield ok("package", f"{entry.dist.name} {entry.dist.version}, plugin '{entry.name}'")
+        yield _requirement(entry)
+        yield from _loading(entry)
+    yield from conformance_findings(entries[0], tests)
+
+
+def _entries(package: str) -> list[EntryPoint]:
+    name = canonicalize_name(package)
+    found = [entry for entry in entry_points(group=GROUP) if entry.dist is not None]
+    return [each for each in found if each.dist and name in (canonicalize_name(each.dist.name), each.name)]
+
+
+def _requirement(entry: EntryPoint) -> Finding:
+    """A range of versions: without an upper end the next core may break it, with `==` nobody can update."""
+    assert entry.dist is not None
+    needed = [need for need in map(Requirement, entry.dist.requires or ()) if canonicalize_name(need.name) == CORE]
+    advice = f"Depend on a range, such as '{CORE}>=0.1,<0.2'."
+    if not needed:
+        return fail("requirement", f"it does not depend on {CORE}", advice)
+    operators = {part.operator for need in needed for part in need.specifier}
+    if operators & {"==", "==="} or not operators & {"<", "<=", "~="} or not operators & {">", ">=", "~="}:
+        return warn("requirement", f"'{needed[0]}' is no range", advice)
+    return ok("requirement", str(needed[0]))
+
+
+def _loading(entry: EntryPoint) -> Iterator[Finding]:
+    try:
+        report = load_plugins(EVERY_PLUGIN).reports[entry.name]
+    except PluginError as error:
+        yield fail("loading", str(error), "Rename the plugin.")
+        return
+    if report.state is not PluginState.ACTIVE:
+        yield fail("loading", f"{report.state}: {report.reason}", "Put that right; 'ovms plugins' shows it too.")
+        return
+    yield ok("loading", f"{report.state}")
+    yield _import(entry)
+    yield _server(entry)
+
+
+def _import(entry: EntryPoint) -> Finding:
+    heavy = imported_with(entry.module) & HEAVY
+    if heavy:
+        advice = "Import inside the hook functions, and engines in the engine's module only."
+        return fail("import", f"{entry.module} imports {', '.join(sorted(heavy))}", advice)
+    return ok("import", f"{entry.module} imports nothing heavy")
+
+
+def _server(entry: EntryPoint) -> Finding:
+    """A server with all that is installed."""
+    try:
+        app = create_app(Settings())
+    except PluginError as error:
+        return fail("server", str(error), "Choose another name or path, or block the other plugin.")
+    state = next(report for report in app.state.plugins if report.name == entry.name)
+    if state.state is not PluginState.ACTIVE:
+        return fail("server", f"{state.state}: {state.reason}", "Put that right; 'ovms serve' logs it too.")
+    if engines := imported_with(entry.module, registered=True) & ENGINES:
+        advice = "Import it in the engine's module only: that is loaded in the engine's own process."
+        return fail("server", f"the server process imports {', '.join(sorted(engines))}", advice)
+    paths = [f"{r.method} {r.path}" for r in app.state.routes.routes if r.owner == entry.name and r.path[:4] == "/v3/"]
+    return ok("server", ", ".join(path for path in paths if "/v3/v1/" not in path) or "no routes of its own")

@@ -1,0 +1,136 @@
+"""What holds between an endpoint and its engine, a real worker process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import httpx
+
+from ovms_core.endpoint import Call, Executor
+from ovms_core.messages import Request
+from ovms_core.models.model import Runner, RunnerLoad
+from ovms_core.testing.conformance.execution import Held
+from ovms_core.testing.conformance.subject import Contract, Subject, error_in, error_of
+from ovms_core.testing.frames import read_frames
+
+_CROWD = 8
+
+
+class EngineTests(Contract):
+    """Clients leave, crowds come, processes die: the engine serves on."""
+
+    async def test_a_client_that_leaves_closes_its_request_to_the_engine(self, conformance: Subject) -> None:
+        for stream in (False, True) if conformance.endpoint.streams else (False,):
+            held = Held()
+            with conformance.engine_replaced(lambda runner, held=held: HeldRunner(runner, held)):  # type: ignore[misc]
+                request = asyncio.create_task(self.ask(conformance, stream=stream))
+                await self.until(held.entered.is_set)
+                request.cancel()
+                await asyncio.wait({request})
+                await self.until(held.closed.is_set)
+
+    async def test_cancelled_requests_free_their_slots_and_harm_nobody(self, conformance: Subject) -> None:
+        with conformance.frozen() as worker:
+            crowd = [asyncio.create_task(self.ask(conformance)) for _ in range(_CROWD)]
+            await self.until(lambda: worker.in_flight > 0)
+            for request in crowd:
+                request.cancel()
+            await asyncio.wait(crowd)
+            await self.until(lambda: worker.in_flight == 0)
+        answer = await self.ask(conformance)
+        assert answer.status_code == 200, answer.text
+        assert worker.runner.load().restarts == 0, f"cancel() killed the engine: {worker.runner.problem}"
+
+    async def test_a_full_queue_is_a_429_with_retry_after(self, conformance: Subject) -> None:
+        model = conformance.require_engine()
+        assert model.info is not None
+        with conformance.frozen():
+            count = model.info.slots + model.settings.max_queue + 1
+            crowd = {asyncio.create_task(self.ask(conformance)) for _ in range(count)}
+            refused, admitted = await asyncio.wait(crowd, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
+            assert refused, f"{count} requests, and none was turned away"
+            for request in refused:
+                answer = request.result()
+                assert (answer.status_code, error_of(answer)["type"]) == (429, "rate_limit_error"), answer.text
+                assert int(answer.headers["retry-after"]) >= 1
+            first, *others = (request for request in crowd if request in admitted)
+            for request in others:
+                request.cancel()
+        answer = await first
+        assert answer.status_code == 200, f"what was admitted still finishes: {answer.text}"
+
+    async def test_a_killed_engine_is_a_pause_or_a_clean_error(self, conformance: Subject) -> None:
+        conformance.require_engine()
+        expected = self.said((await self.ask(conformance)).json())
+        kill = self._killed_in_mid_stream if conformance.endpoint.streams else self._killed_at_once
+        for answer in await kill(conformance):
+            self._check_survival(answer, expected)
+        after = await self.ask(conformance)
+        assert after.status_code == 200, f"after its engine was killed, the endpoint answers {after.text}"
+
+    async def _killed_at_once(self, conformance: Subject) -> list[httpx.Response]:
+        with conformance.frozen() as worker:
+            request = asyncio.create_task(self.ask(conformance))
+            await self.until(lambda: worker.in_flight > 0)
+            worker.kill()
+            return [await request]
+
+    async def _killed_in_mid_stream(self, conformance: Subject) -> list[httpx.Response]:
+        """The answers to a whole and a streaming request whose engine is killed at the first event of the stream."""
+        worker = conformance.worker()
+        alive = True
+
+        async def kill_at_first_event(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+            nonlocal alive
+            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if alive and call.stream:
+                        worker.kill()
+                        alive = False
+                    yield event
+
+        with conformance.intercepted(kill_at_first_event):
+            return list(await asyncio.gather(self.ask(conformance), self.ask(conformance, stream=True)))
+
+    def _check_survival(self, answer: httpx.Response, expected: str) -> None:
+        if answer.status_code != 200:
+            assert answer.status_code in (500, 503), answer.text
+            error_of(answer)
+            return
+        if not answer.headers["content-type"].startswith("text/event-stream"):
+            assert self.said(answer.json()) == expected
+            return
+        *frames, last = read_frames(answer.text)
+        if self.ends_with in (last.data, last.event):
+            shown = [frame.document() for frame in (*frames, last) if frame.data != self.ends_with]
+            assert "".join(map(self.said, shown)) == expected
+        else:
+            error_in(last.document())
+
+
+class HeldRunner:
+    """A runner that takes requests and never answers."""
+
+    def __init__(self, runner: Runner, held: Held) -> None:
+        self.info = runner.info
+        self.ready = runner.ready
+        self.failed = runner.failed
+        self.problem = runner.problem
+        self._runner = runner
+        self._held = held
+
+    async def submit(self, request: Request) -> AsyncGenerator[Any, None]:
+        await self._held.hold()
+        yield
+
+    def load(self) -> RunnerLoad:
+        return self._runner.load()
+
+    async def settled(self) -> None:
+        await self._runner.settled()
+
+    async def stop(self) -> None:
+        await self._runner.stop()

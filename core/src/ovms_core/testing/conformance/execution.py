@@ -1,0 +1,103 @@
+"""What happens while an endpoint executes: guardrails read and block, and clients leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from ovms_core.endpoint import Call, Executor
+from ovms_core.errors import APIError
+from ovms_core.testing.conformance.subject import BLOCKED, Contract, Subject, block, error_of
+
+
+class ExecutionTests(Contract):
+    """A valid request is answered, unless a guardrail blocks it or its client leaves."""
+
+    async def test_a_valid_request_is_answered(self, conformance: Subject) -> None:
+        answer = await self.ask(conformance)
+        assert answer.status_code == 200, answer.text
+        assert answer.content
+        assert answer.headers["x-request-id"]
+
+    async def test_a_guardrail_that_blocks_blocks_both_modes(self, conformance: Subject) -> None:
+        for stream in _modes(conformance):
+            with conformance.intercepted(block):
+                answer = await self.ask(conformance, stream=stream)
+            assert (answer.status_code, error_of(answer)["code"]) == (403, BLOCKED), answer.text
+
+    async def test_a_guardrail_that_blocks_late_lets_nothing_out(self, conformance: Subject) -> None:
+        for stream in _modes(conformance):
+            with conformance.intercepted(_block_late):
+                answer = await self.ask(conformance, stream=stream)
+            assert (answer.status_code, error_of(answer)["code"]) == (403, BLOCKED), answer.text
+
+    async def test_a_guardrail_can_read_every_text(self, conformance: Subject) -> None:
+        read: list[str] = []
+
+        def guard(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+            read.extend(call.texts())
+            return block(call, proceed)
+
+        with conformance.intercepted(guard):
+            answer = await self.ask(conformance)
+        assert answer.status_code == 403, answer.text
+        assert all(isinstance(text, str) for text in read), "texts() gives strings"
+        if any(_texts({name: value for name, value in self.valid_body.items() if name != "model"})):
+            assert read, "valid_body has texts, but texts() gives none to a guardrail"
+
+    async def test_a_client_that_leaves_ends_the_execution_in_both_modes(self, conformance: Subject) -> None:
+        for stream in _modes(conformance):
+            held = Held()
+            with conformance.intercepted(held.intercept):
+                request = asyncio.create_task(self.ask(conformance, stream=stream))
+                await self.until(held.entered.is_set)
+                request.cancel()
+                await asyncio.wait({request})
+                await self.until(held.closed.is_set)
+
+
+class Held:
+    """Holds an execution at its first event."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    async def intercept(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+        async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+            async for event in events:
+                await self.hold()
+                yield event
+
+    async def hold(self) -> None:
+        """Wait for good; tells when it begins and when it was given up."""
+        self.entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+
+async def _block_late(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    """A guardrail that must see the whole answer first."""
+    events = [event async for event in proceed(call)]
+    for event in _reject(events):
+        yield event
+
+
+def _reject(events: list[Any]) -> list[Any]:
+    raise APIError(403, f"The answer of {len(events)} events was rejected.", code=BLOCKED)
+
+
+def _modes(conformance: Subject) -> list[bool]:
+    return [False, True] if conformance.endpoint.streams else [False]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)

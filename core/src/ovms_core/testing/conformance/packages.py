@@ -1,0 +1,65 @@
+"""What holds for a plugin as a package: it is light to import, and described."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ovms_core.testing.conformance.subject import Contract, Subject
+from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
+
+
+class PackageTests(Contract):
+    """The plugin costs nothing until it is used, and what it adds can be read in the API's description."""
+
+    async def test_hooks_import_nothing_heavy(self) -> None:
+        loaded = await asyncio.to_thread(imported_with, self._module())
+        assert not loaded & HEAVY, f"importing {self._module()} imports {', '.join(sorted(loaded & HEAVY))}"
+
+    async def test_the_server_process_imports_no_engine(self) -> None:
+        loaded = await asyncio.to_thread(imported_with, self._module(), registered=True)
+        assert not loaded & ENGINES, f"{self._module()} brings {', '.join(sorted(loaded & ENGINES))} into the server"
+
+    async def test_the_openapi_entry_is_valid(self, conformance: Subject) -> None:
+        document = (await conformance.client.get("/openapi.json")).json()
+        operation = document["paths"][conformance.endpoint.path][conformance.endpoint.method.lower()]
+        assert operation["summary"] != conformance.endpoint.path, "the endpoint's class has no docstring"
+        for reference in _references(operation):
+            assert _resolve(document, reference) is not None, f"{reference} is nowhere in /openapi.json"
+        if "requestBody" in operation:
+            for content in operation["requestBody"]["content"].values():
+                self._check_schema(document, content["schema"], conformance)
+        if conformance.endpoint.streams:
+            assert "text/event-stream" in operation["responses"]["200"]["content"]
+
+    def _check_schema(self, document: Any, schema: Any, conformance: Subject) -> None:
+        body = _resolve(document, schema["$ref"]) if "$ref" in schema else schema
+        known = set(body["properties"]) | conformance.endpoint.body.ignored
+        assert set(self.valid_body) <= known, f"not described: {set(self.valid_body) - known}"
+        assert not conformance.endpoint.streams or "stream" in known, "the endpoint streams; its body has no 'stream'"
+
+    def _module(self) -> str:
+        if not isinstance(self.plugin, ModuleType):
+            pytest.skip("the plugin is an object, not a module that an entry point could name")
+        return self.plugin.__name__
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _resolve(document: Any, reference: str) -> Any:
+    for part in reference.removeprefix("#/").split("/"):
+        document = document.get(part) if isinstance(document, dict) else None
+    return document

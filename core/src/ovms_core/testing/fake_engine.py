@@ -1,0 +1,128 @@
+"""An engine of this process that gives what a test says, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+
+from ovms_core.errors import APIError, RequestError
+from ovms_core.hookspecs import hookimpl
+from ovms_core.messages import EngineInfo, Request
+from ovms_core.models.model import Model, RunnerLoad
+from ovms_core.models.registry import Models
+from ovms_core.settings import ModelSettings
+from ovms_core.task import Task, TaskOptions
+
+Answer = Sequence[Any] | Callable[[Any], Iterable[Any]]
+"""The events for every request, or a function from a request to its events."""
+
+
+class FakeEngine:
+    """A model of the named task with no process behind it: for tests of what an endpoint does with its engine.
+
+    `answer` gives the events; a `RequestError` or an `APIError` among them is raised. With `endless` a request
+    stays open after its events until its client leaves. Give it to `app_with` among the ``models``.
+
+    Example::
+
+        engine = FakeEngine("word_count", [Counted([3])])
+        async with connected(app_with(hooks, models=[engine])) as client:
+            await client.post("/v3/word_count", json={"texts": ["a b c"]})
+        assert engine.requests == [Count(["a b c"])]
+        assert engine.closed
+    """
+
+    def __init__(
+        self,
+        task: str,
+        answer: Answer = (),
+        *,
+        name: str | None = None,
+        info: EngineInfo | None = None,
+        endless: bool = False,
+    ) -> None:
+        self.name = name or task
+        self.task = task
+        self.requests: list[Any] = []
+        self.cancelled: list[Any] = []
+        self.closed = False
+        self.info: EngineInfo | None = info or EngineInfo(slots=64, device="CPU")
+        self.ready = True
+        self.failed = False
+        self.problem: str | None = None
+        self._answer = answer
+        self._endless = endless
+        self._in_flight = 0
+        self._cancellation = asyncio.Event()
+
+    async def until_cancelled(self) -> None:
+        """Wait until a request was closed before its end."""
+        await self._cancellation.wait()
+
+    # -- ovms_core.models.model.Runner
+
+    async def submit(self, request: Request) -> AsyncGenerator[Any, None]:
+        """The events for `request`."""
+        self.requests.append(request)
+        self._in_flight += 1
+        try:
+            for event in self._answer(request) if callable(self._answer) else self._answer:
+                if isinstance(event, Exception):
+                    raise _as_client_sees(event)
+                yield event
+            if self._endless:
+                await asyncio.Event().wait()
+        except (GeneratorExit, asyncio.CancelledError):
+            self.cancelled.append(request)
+            self._cancellation.set()
+            raise
+        finally:
+            self._in_flight -= 1
+
+    def load(self) -> RunnerLoad:
+        """How many requests are open."""
+        return RunnerLoad(waiting=0, in_flight=self._in_flight, restarts=0)
+
+    async def settled(self) -> None:
+        """It always is."""
+
+    async def stop(self) -> None:
+        """The server ends."""
+        self.closed = True
+
+    def model(self) -> Model:
+        """A served model with this engine."""
+        model = Model(ModelSettings(name=self.name, source=".", task=self.task))
+        model.task = Task(self.task, "", TaskOptions, Any, Any, detect=lambda files: 0)
+        model.runner = self
+        return model
+
+
+def _as_client_sees(error: Exception) -> Exception:
+    if isinstance(error, RequestError):
+        return APIError(error.status, error.message, param=error.param, code=error.code)
+    return error
+
+
+class FakeModels:
+    """The plugin that puts fake engines among an application's models for as long as it runs."""
+
+    __name__ = "fake_models"
+
+    def __init__(self, engines: Sequence[FakeEngine]) -> None:
+        self._engines = engines
+
+    @hookimpl
+    def ovms_lifespan(self, app: Starlette) -> Any:
+        return self._lifespan(app)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncGenerator[None, None]:
+        app.state.models = Models([*app.state.models, *(engine.model() for engine in self._engines)])
+        yield
+        for engine in self._engines:
+            await engine.stop()

@@ -1,0 +1,21 @@
+"""The fixtures of `EndpointConformance`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from ovms_core.testing.conformance import Subject
+
+
+@pytest_asyncio.fixture(scope="class", loop_scope="class")
+async def conformance(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    """The endpoint under test, in a server that runs for its class of tests."""
+    from ovms_core.testing.conformance.subject import running
+
+    async with running(request.cls) as subject:
+        yield subject

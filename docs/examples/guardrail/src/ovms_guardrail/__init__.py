@@ -1,0 +1,1 @@
+"""A guardrail for ovms-core: blocks requests and redacts answers that hold forbidden words."""

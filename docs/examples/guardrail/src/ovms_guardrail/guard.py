@@ -1,0 +1,47 @@
+"""The guard: refuses requests that hold a forbidden word, and redacts it in answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from ovms_core.plugin import APIError, Call, Executor, windowed
+
+REDACTED = "[redacted]"
+
+
+def configured_words(environ: Mapping[str, str]) -> list[str]:
+    """The words in ``GUARDRAIL_WORDS``, with commas between them, and in the file ``GUARDRAIL_FILE``, one a line."""
+    words = environ.get("GUARDRAIL_WORDS", "").split(",")
+    if file := environ.get("GUARDRAIL_FILE"):
+        words += Path(file).read_text(encoding="utf-8").splitlines()
+    return [word.strip() for word in words if word.strip()]
+
+
+class Guard:
+    """An interceptor. `words` are looked for as whole words, whatever their case. Raises `ValueError` for none."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        longest_first = sorted(set(words), key=len, reverse=True)
+        if not longest_first:
+            raise ValueError("there is nothing to guard against: set GUARDRAIL_WORDS or GUARDRAIL_FILE")
+        self._longest = len(longest_first[0])
+        choices = "|".join(map(re.escape, longest_first))
+        self._pattern = re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
+
+    async def __call__(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+        """The events of `call`, redacted. Raises `APIError` 400 for one that is against the rules."""
+        if any(map(self._pattern.search, call.texts())):
+            raise APIError(400, "The request was rejected by this server's policy.", code="policy_violation")
+        if getattr(call.body, "logprobs", None) not in (None, False):
+            message = "'logprobs' would tell the words that this server redacts: leave it out."
+            raise APIError(400, message, param="logprobs", code="policy_violation")
+        async with aclosing(windowed(proceed(call), self._longest)) as windows:
+            async for window in windows:
+                for match in self._pattern.finditer(window.text, window.start):
+                    window.replace(*match.span(), REDACTED)
+                for event in window.release():
+                    yield event

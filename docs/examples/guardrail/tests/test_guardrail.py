@@ -1,0 +1,128 @@
+"""The guard around an endpoint, in the real pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from ovms_core.plugin import Body, Call, Endpoint, Event, hookimpl
+from ovms_core.testing import EndpointConformance, app_with, connected, read_frames
+from ovms_guardrail import hooks
+from ovms_guardrail.guard import configured_words
+
+BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+
+
+class Letters(Event, tag="letters"):
+    text: str
+
+
+class RepeatBody(Body):
+    answer: str
+    prompt: str = ""
+    letters: int = 3
+    logprobs: bool = False
+    stream: bool = False
+
+
+class Repeat(Endpoint[RepeatBody]):
+    """Answer with `answer`, a few letters an event; only `prompt` counts as what the client asks."""
+
+    path = "/repeat"
+    body = RepeatBody
+    streams = True
+
+    async def execute(self, call: Call[RepeatBody]) -> AsyncIterator[Letters]:
+        for start in range(0, len(call.body.answer), call.body.letters):
+            yield Letters(call.body.answer[start : start + call.body.letters])
+
+    def texts(self, call: Call[RepeatBody]) -> Iterator[str]:
+        yield call.body.prompt
+
+    def to_json(self, call: Call[RepeatBody], events: Sequence[Letters]) -> object:
+        return {"text": "".join(event.text for event in events)}
+
+
+@hookimpl
+def endpoints() -> Iterable[Endpoint[Any]]:
+    return [Repeat()]
+
+
+REPEAT = SimpleNamespace(__name__="repeat", ovms_register_endpoints=endpoints)
+
+
+class TestAGuardedEndpointKeepsAllPromises(EndpointConformance):
+    plugin = hooks
+    needs = (REPEAT,)
+    valid_body = {"answer": "A tulip, two tulips.", "prompt": "flowers"}
+
+
+@asynccontextmanager
+async def guarded() -> AsyncIterator[httpx.AsyncClient]:
+    async with connected(app_with(REPEAT, hooks)) as client:
+        yield client
+
+
+async def ask(client: httpx.AsyncClient, **fields: Any) -> httpx.Response:
+    return await client.post("/v1/repeat", json=fields)
+
+
+async def answer(stream: bool, **fields: Any) -> str:
+    async with guarded() as client:
+        response = await ask(client, **fields, stream=stream)
+    assert response.status_code == 200, response.text
+    if not stream:
+        return str(response.json()["text"])
+    *frames, _ = read_frames(response.text)
+    return "".join(frame.document()["text"] for frame in frames)
+
+
+@BOTH
+@pytest.mark.parametrize("letters", [1, 2, 3, 7, 100])
+async def test_words_are_redacted_across_the_borders_of_events(stream: bool, letters: int) -> None:
+    said = "A Tulip, some tulips and OPEN SESAME; tulip"
+    redacted = "A [redacted], some tulips and [redacted]; [redacted]"
+    assert await answer(stream, answer=said, letters=letters) == redacted
+
+
+@BOTH
+async def test_what_holds_none_of_the_words_is_left_alone(stream: bool) -> None:
+    assert await answer(stream, answer="roses and 木犀", prompt="tulips") == "roses and 木犀"
+
+
+@BOTH
+async def test_a_request_that_holds_a_word_is_refused(stream: bool) -> None:
+    async with guarded() as client:
+        response = await ask(client, prompt="Open Sesame!", answer="a", stream=stream)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "policy_violation"
+
+
+@BOTH
+async def test_probabilities_that_would_tell_the_words_are_refused(stream: bool) -> None:
+    async with guarded() as client:
+        response = await ask(client, answer="a", logprobs=True, stream=stream)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "logprobs"
+
+
+def test_a_server_whose_guard_has_no_words_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUARDRAIL_WORDS", " , ")
+    with pytest.raises(Exception, match="set GUARDRAIL_WORDS or GUARDRAIL_FILE"):
+        app_with(REPEAT, hooks)
+
+
+def test_words_come_from_a_file_too(tmp_path: Path) -> None:
+    file = tmp_path / "words"
+    file.write_text("tulip\n\nopen sesame\n")
+    assert configured_words({"GUARDRAIL_FILE": str(file), "GUARDRAIL_WORDS": "rose"}) == [
+        "rose",
+        "tulip",
+        "open sesame",
+    ]

@@ -1,0 +1,1 @@
+"""Anthropic's Messages API for ovms-core, over the models of ovms-llm."""

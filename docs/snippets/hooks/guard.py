@@ -1,0 +1,22 @@
+"""A plugin that refuses requests with forbidden words, at every endpoint."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from ovms_core.plugin import APIError, Call, Endpoint, Executor, Interceptor, Settings, hookimpl
+
+FORBIDDEN = ("abracadabra",)
+
+
+async def guard(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    if any(word in text.lower() for text in call.texts() for word in FORBIDDEN):
+        raise APIError(400, "The input was rejected by policy.", code="policy_violation")
+    async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+        async for event in events:
+            yield event
+
+
+@hookimpl
+def ovms_wrap_execution(endpoint: Endpoint[Any], settings: Settings) -> Interceptor | None:
+    return guard

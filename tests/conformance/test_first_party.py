@@ -1,0 +1,101 @@
+"""The first-party endpoints, with the starter models, pass what is asked of everybody's."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+import ovms_embeddings.hooks
+import ovms_imagegen.hooks
+import ovms_llm.hooks
+import ovms_rerank.hooks
+import ovms_starter.hooks
+from ovms_core.settings import ModelSettings
+from ovms_core.testing import EndpointConformance
+from ovms_embeddings.endpoint import Embeddings
+from ovms_imagegen.endpoints import Edits, Generations
+from ovms_llm.chat import ChatCompletions
+from ovms_llm.completions import Completions
+from ovms_rerank.rerank import Rerank
+from ovms_rerank.score import Scores
+
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
+    "DwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def starter(name: str, **options: Any) -> ModelSettings:
+    """A starter model on the CPU."""
+    return ModelSettings(source=f"starter:{name}", device="CPU", options=options)
+
+
+@pytest.mark.real
+class TestChatCompletions(EndpointConformance):
+    plugin = ovms_llm.hooks
+    needs = (ovms_starter.hooks,)
+    endpoint = ChatCompletions
+    models = (starter("smollm2", cache_size=1),)
+    valid_body: ClassVar = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 6, "temperature": 0}
+
+
+@pytest.mark.real
+class TestCompletions(EndpointConformance):
+    plugin = ovms_llm.hooks
+    needs = (ovms_starter.hooks,)
+    endpoint = Completions
+    models = (starter("smollm2", cache_size=1),)
+    valid_body: ClassVar = {"prompt": "one, two, three,", "max_tokens": 6, "temperature": 0}
+
+
+@pytest.mark.real
+class TestEmbeddings(EndpointConformance):
+    plugin = ovms_embeddings.hooks
+    needs = (ovms_starter.hooks,)
+    endpoint = Embeddings
+    models = (starter("minilm"),)
+    valid_body: ClassVar = {"input": ["one text", "another"]}
+
+
+@pytest.mark.real
+class TestRerank(EndpointConformance):
+    plugin = ovms_rerank.hooks
+    needs = (ovms_starter.hooks,)
+    endpoint = Rerank
+    models = (starter("tiny-reranker"),)
+    valid_body: ClassVar = {"query": "fruit", "documents": ["an apple", "a bicycle"]}
+
+
+@pytest.mark.real
+class TestScore(EndpointConformance):
+    plugin = ovms_rerank.hooks
+    needs = (ovms_starter.hooks,)
+    endpoint = Scores
+    models = (starter("tiny-reranker"),)
+    valid_body: ClassVar = {"text_1": "fruit", "text_2": ["an apple", "a bicycle"]}
+
+
+class Pictures(EndpointConformance):
+    """What is said of a picture is its file."""
+
+    plugin = ovms_imagegen.hooks
+    needs = (ovms_starter.hooks,)
+    models = (starter("shapes", default_steps=2),)
+
+    def said(self, document: Any) -> str:
+        return "".join(picture["b64_json"] for picture in document.get("data", [document]))
+
+
+@pytest.mark.real
+class TestImageGenerations(Pictures):
+    endpoint = Generations
+    valid_body: ClassVar = {"prompt": "a red circle", "seed": 1}
+    ends_with = "image_generation.completed"
+
+
+@pytest.mark.real
+class TestImageEdits(Pictures):
+    endpoint = Edits
+    valid_body: ClassVar = {"prompt": "a red circle", "seed": 1, "image": PIXEL}
+    ends_with = "image_edit.completed"

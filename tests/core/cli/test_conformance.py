@@ -1,0 +1,156 @@
+"""The conformance runner finds out servers that only look right."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.core.cli.impostor import Answering, answering, chunk, document, events, message
+
+from ovms_core.conformance.examination import Result, examine
+from ovms_core.conformance.feature import Group, Target, Verdict
+from ovms_core.conformance.features import GROUPS
+from ovms_core.conformance.report import as_markdown, summary
+from ovms_core.conformance.server import Server
+
+Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
+
+STORY = "Once there was a lighthouse on a rock, far out in the sea."
+EVERY = [feature for group in GROUPS for feature in group.features]
+
+
+def found(name: str, answer: Answering, **models: str) -> Result:
+    """What is found out about one feature of a server with these answers."""
+    only = [Group(g.name, g.needs, [f for f in g.features if f.name == name]) for g in GROUPS]
+    with answering(answer) as url:
+        target = Target(Server.at(url), **{"chat_model": "m", "embed_model": "m", **models})
+        [result] = examine(target, only)
+    return result
+
+
+def test_features_have_names_of_their_own_and_say_what_is_asked_for() -> None:
+    assert len({feature.name for feature in EVERY}) == len(EVERY)
+    assert all(feature.description.endswith(".") for feature in EVERY)
+
+
+@pytest.mark.parametrize("content", [b"null", b"[]", b'{"choices": []}', b"oops", b""])
+def test_nothing_is_found_where_the_answers_are_nonsense(content: bytes) -> None:
+    with answering(lambda path, body: (200, "application/json", content)) as url:
+        results = list(examine(Target(Server.at(url), "m", "m", "m", "m"), GROUPS))
+    there = {result.feature for result in results if result.verdict is Verdict.YES}
+    assert there <= {"health", "readiness", "version"}  # which need only answer
+
+
+def test_a_stop_string_that_gets_out_is_found_out() -> None:
+    result = found("stop string", lambda path, body: message(STORY))
+    assert (result.verdict, result.note) == (Verdict.NO, "the stop string is in the answer")
+
+
+def test_a_part_of_a_stop_string_that_gets_out_in_a_stream_is_found_out() -> None:
+    def answer(path: str, body: dict[str, Any]) -> Any:
+        if not body.get("stream"):
+            return message(STORY)
+        told, stop, _ = STORY.partition(body["stop"])
+        return events(chunk(told), chunk(stop[:1]), b"data: [DONE]")
+
+    assert "a part of the stop string" in found("stop string in a stream", answer).note
+
+
+def test_a_stop_string_that_is_kept_in_is_found_right() -> None:
+    def answer(path: str, body: dict[str, Any]) -> Any:
+        return message(STORY.partition(body["stop"])[0] if "stop" in body else STORY)
+
+    assert found("stop string", answer).verdict is Verdict.YES
+
+
+def test_a_stream_without_an_end_is_found_out() -> None:
+    assert found("done at the end", lambda path, body: events(chunk("a"))).verdict is Verdict.NO
+    assert found("done at the end", lambda path, body: events(chunk("a"), b"data: [DONE]")).verdict is Verdict.YES
+
+
+def test_a_character_that_is_split_between_frames_is_found_out() -> None:
+    halves = b'data: {"choices": [{"text": "\xf0\x9f"}]}', b'data: {"choices": [{"text": "\x98\x80"}]}'
+    assert found("characters are never split", lambda path, body: events(*halves)).verdict is Verdict.NO
+    replaced = b'data: {"choices": [{"text": "\\ufffd"}]}', b'data: {"choices": [{"text": "\\ufffd."}]}'
+    assert found("characters are never split", lambda path, body: events(*replaced)).verdict is Verdict.NO
+
+
+def test_vectors_in_the_wrong_order_are_found_out() -> None:
+    def answer(path: str, body: dict[str, Any]) -> Any:
+        given = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        vectors = [[math.cos(len(text)), math.sin(len(text))] for text in sorted(given)]
+        data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+        return document({"object": "list", "data": data})
+
+    assert "another vector than alone" in found("several texts in order", answer).note
+
+
+def test_an_error_with_another_status_is_half_of_the_feature() -> None:
+    refusal = {"error": {"message": "no", "type": "invalid_request_error", "param": "temperature", "code": None}}
+    result = found("wrong type", lambda path, body: document(refusal, 422))
+    assert (result.verdict, result.note) == (Verdict.PARTIAL, "422 instead of 400")
+
+
+def test_what_the_server_refuses_is_noted_in_its_own_words() -> None:
+    result = found("answer", lambda path, body: document({"error": {"message": "not today"}}, 503))
+    assert (result.verdict, result.note) == (Verdict.NO, "503: not today")
+
+
+def test_a_connection_that_breaks_is_a_feature_that_is_not_there() -> None:
+    result = found("answer", lambda path, body: None)
+    assert result.verdict is Verdict.NO
+    assert result.note.startswith("the connection broke: ")
+
+
+def test_what_needs_a_model_that_is_not_named_is_skipped() -> None:
+    result = found("answer", lambda path, body: message(STORY), chat_model="")
+    assert (result.verdict, result.note) == (Verdict.SKIPPED, "--chat-model is not given")
+
+
+def test_the_page_has_a_table_for_each_group_and_the_sum() -> None:
+    results = [
+        Result("Chat", "answer", "An answer.", Verdict.YES),
+        Result("Chat", "stop", "It stops.", Verdict.NO, "400: a | b"),
+        Result("Errors", "unknown model", "A 404.", Verdict.PARTIAL, "400 instead of 404"),
+    ]
+    page = as_markdown(results, "ovms conformance URL")
+    assert "## Chat\n" in page
+    assert "| stop | **no** | It stops. | 400: a \\| b |" in page
+    assert summary(results) == "1 yes, 1 partial, 1 no"
+
+
+def test_the_command_prints_json_for_programs(ovms: Ovms) -> None:
+    with answering(lambda path, body: document({"object": "list", "data": []})) as url:
+        ended = ovms("conformance", url, "--json")
+    assert ended.returncode == 0, ended.stderr
+    features = {each["feature"]: each for each in json.loads(ended.stdout)["features"]}
+    assert features["list models"]["verdict"] == "yes"
+    assert features["answer"]["verdict"] == "skipped"
+
+
+def test_the_command_prints_tables_for_people(ovms: Ovms) -> None:
+    with answering(lambda path, body: document({"error": {"message": "nothing here"}}, 404)) as url:
+        ended = ovms("conformance", url)
+    assert "404: nothing here" in ended.stdout
+    assert ended.stdout.strip().splitlines()[-1].endswith("skipped")
+
+
+def test_a_key_that_the_server_does_not_take_ends_the_command(ovms: Ovms) -> None:
+    with answering(lambda path, body: document({"error": {"message": "no"}}, 401)) as url:
+        ended = ovms("conformance", url)
+    assert ended.returncode == 2
+    assert "wants another API key: give it with --api-key or OVMS_API_KEY" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("http://127.0.0.1:9", "No server answers at"), ("ftp://x", "is no address of a server")]
+)
+def test_a_server_that_is_not_there_ends_the_command_with_a_reason(ovms: Ovms, url: str, said: str) -> None:
+    ended = ovms("conformance", url)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr

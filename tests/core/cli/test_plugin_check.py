@@ -1,0 +1,168 @@
+"""``ovms plugin check``: each thing that can be wrong with an installed plugin is found and told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
+Install = Callable[..., None]
+
+HOOKS = """
+    from ovms_core.plugin import hookimpl
+    {top}
+
+    @hookimpl
+    def ovms_register_endpoints(settings):
+        from ovms_core.plugin import Body, Endpoint
+        {inside}
+
+        class Hello(Endpoint):
+            '''Says hello.'''
+            path = "{path}"
+            body = Body
+
+            async def execute(self, call):
+                yield "hello"
+
+        return [Hello()]
+"""
+
+CONFORMANCE = """
+    from ovms_core.testing import EndpointConformance
+    import greeting
+
+    class TestHello(EndpointConformance):
+        plugin = greeting
+        valid_body = {body}
+
+    def test_of_another_kind():
+        raise AssertionError
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, environment: dict[str, str]) -> Install:
+    """Installs the distribution ``greeting`` with a plugin of that name."""
+    site = tmp_path / "site"
+    environment["PYTHONPATH"] = str(site)
+
+    def install(
+        path: str = "/hello", *, top: str = "", inside: str = "", requires: str = "ovms-core>=0.1,<0.2"
+    ) -> None:
+        info = site / "greeting-0.3.dist-info"
+        info.mkdir(parents=True)
+        (site / "greeting.py").write_text(textwrap.dedent(HOOKS).format(path=path, top=top, inside=inside))
+        required = f"Requires-Dist: {requires}\n" if requires else ""
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: greeting\nVersion: 0.3\n{required}")
+        (info / "entry_points.txt").write_text("[ovms]\ngreeting = greeting\n")
+
+    return install
+
+
+def check(ovms: Ovms, *words: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """The exit status of the check, and its verdicts and findings by subject."""
+    finished = ovms("plugin", "check", "greeting", "--json", *words)
+    assert finished.stdout, finished.stderr
+    findings = json.loads(finished.stdout)
+    return finished.returncode, {each["subject"]: (each["verdict"], each["found"]) for each in findings}
+
+
+@pytest.fixture
+def tests(tmp_path: Path) -> Path:
+    """A folder for the plugin's tests."""
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    return folder
+
+
+def write_tests(folder: Path, body: str) -> None:
+    (folder / "test_greeting.py").write_text(textwrap.dedent(CONFORMANCE).replace("{body}", body))
+
+
+def test_a_sound_plugin_is_ok_in_everything(ovms: Ovms, install: Install, tests: Path) -> None:
+    install()
+    write_tests(tests, "{}")
+    status, found = check(ovms, "--tests", str(tests))
+    assert {verdict for verdict, _ in found.values()} == {"ok"}, found
+    assert found["package"][1] == "greeting 0.3, plugin 'greeting'"
+    assert found["server"][1] == "POST /v3/hello"
+    assert "passed" in found["conformance"][1]
+    assert status == 0
+
+
+def test_what_is_not_installed_is_told(ovms: Ovms) -> None:
+    status, found = check(ovms)
+    assert status == 1
+    assert found["package"][0] == "fail"
+
+
+def test_an_endpoint_that_does_not_conform_fails(ovms: Ovms, install: Install, tests: Path) -> None:
+    install()
+    write_tests(tests, '{"unknown": 1}')
+    status, found = check(ovms, "--tests", str(tests))
+    assert status == 1
+    verdict, failed = found["conformance"]
+    assert verdict == "fail"
+    assert "test_a_valid_request_is_answered" in failed
+    assert "test_of_another_kind" not in failed
+
+
+def test_a_plugin_without_conformance_tests_is_warned(ovms: Ovms, install: Install, tests: Path) -> None:
+    install()
+    assert check(ovms)[1]["conformance"] == ("warn", "its tests are not here")
+    (tests / "test_greeting.py").write_text("def test_nothing(): pass\n")
+    status, found = check(ovms, "--tests", str(tests))
+    assert found["conformance"] == ("warn", "it has no conformance tests")
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("requires", "verdict"),
+    [("", "fail"), ("ovms-core", "warn"), ("ovms-core==0.1.0", "warn"), ("ovms-core>=0.1", "warn")],
+)
+def test_a_requirement_that_is_no_range_is_told(ovms: Ovms, install: Install, requires: str, verdict: str) -> None:
+    install(requires=requires)
+    assert check(ovms)[1]["requirement"][0] == verdict
+
+
+def test_a_plugin_for_another_core_fails(ovms: Ovms, install: Install) -> None:
+    install(requires="ovms-core>=9,<10")
+    status, found = check(ovms)
+    assert (status, found["loading"][0]) == (1, "fail")
+    assert "incompatible" in found["loading"][1]
+
+
+def test_a_plugin_that_cannot_be_imported_fails(ovms: Ovms, install: Install) -> None:
+    install(top="raise RuntimeError('broken')")
+    status, found = check(ovms)
+    assert status == 1
+    assert "quarantined: cannot be imported: RuntimeError: broken" in found["loading"][1]
+
+
+def test_hooks_that_import_much_fail(ovms: Ovms, install: Install) -> None:
+    install(top="import numpy")
+    status, found = check(ovms)
+    assert status == 1
+    assert found["import"] == ("fail", "greeting imports numpy")
+
+
+def test_an_engine_in_the_server_fails(ovms: Ovms, install: Install) -> None:
+    install(inside="import openvino")
+    status, found = check(ovms)
+    assert status == 1
+    assert found["import"][0] == "ok"
+    assert found["server"] == ("fail", "the server process imports openvino")
+
+
+def test_a_route_that_another_plugin_has_fails(ovms: Ovms, install: Install) -> None:
+    install("/rerank")
+    status, found = check(ovms)
+    assert status == 1
+    assert "'greeting' and 'rerank'" in found["server"][1]

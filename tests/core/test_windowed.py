@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ovms_core.plugin import Event, windowed
+
+PATTERN = re.compile(r"(?<!\w)(?:secret|abc|ab)(?!\w)")
+N = len("secret")
+
+
+class Said(Event, tag="said"):
+    text: str
+    index: int = 0
+    finish_reason: str | None = None
+
+
+class Line(Event, tag="line"):
+    text: str
+
+
+class Tick(Event, tag="tick"):
+    at: int
+
+
+async def stream(events: Iterable[Any]) -> AsyncGenerator[Any, None]:
+    for event in events:
+        yield event
+
+
+async def redacted(events: Iterable[Any]) -> list[Any]:
+    return [event async for event in redacting(stream(events))]
+
+
+async def redacting(
+    events: AsyncGenerator[Any, None], n: int = N, pattern: re.Pattern[str] = PATTERN
+) -> AsyncGenerator[Any, None]:
+    async with aclosing(windowed(events, n)) as windows:
+        async for window in windows:
+            for match in pattern.finditer(window.text, window.start):
+                window.replace(*match.span(), "[gone]")
+            for event in window.release():
+                yield event
+
+
+def joined(events: Iterable[Any], index: int = 0) -> str:
+    return "".join(event.text for event in events if isinstance(event, Said) and event.index == index)
+
+
+fragments = st.sampled_from(["secret", "sec", "ret", "s", "aba", "ab", "a", " ", "x", "é", ""])
+patterns = st.sampled_from([(PATTERN, N), (re.compile(r"(?<!\w)aba(?!\w)"), 3), (re.compile("aba|ab"), 3)])
+
+
+@settings(max_examples=400)
+@given(st.lists(fragments, min_size=1, max_size=16), patterns, st.integers(0, 2), st.booleans())
+async def test_the_result_does_not_depend_on_the_borders_of_events(
+    pieces: Sequence[str], looked_for: tuple[re.Pattern[str], int], more: int, ends: bool
+) -> None:
+    pattern, longest = looked_for
+    events = [Said(piece) for piece in pieces]
+    if ends:
+        events[-1].finish_reason = "stop"
+    out = [event async for event in redacting(stream(events), longest + more, pattern)]
+    assert joined(out) == pattern.sub("[gone]", "".join(pieces))
+    assert len(out) == len(events)
+
+
+async def test_a_word_in_three_events_is_replaced_in_the_first_of_them() -> None:
+    out = await redacted([Said("the sec"), Said("re"), Said("t is out")])
+    assert [event.text for event in out] == ["the [gone]", "", " is out"]
+
+
+async def test_a_part_of_a_longer_word_is_left_alone_wherever_the_border_is() -> None:
+    assert joined(await redacted([Said("secret"), Said("ary")])) == "secretary"
+    assert joined(await redacted([Said("un"), Said("x" * 40), Said("secret")])) == "un" + "x" * 40 + "secret"
+
+
+async def test_only_the_last_characters_are_held_back() -> None:
+    seen: list[str] = []
+    sent = 0
+    source = stream(Said(character) for character in "a" * 50)
+
+    async def counted() -> AsyncGenerator[Any, None]:
+        nonlocal sent
+        async for event in source:
+            sent += 1
+            yield event
+            assert sent - len(seen) <= N
+
+    async for event in redacting(counted()):
+        seen += [event.text]
+    assert len(seen) == 50
+
+
+async def test_every_choice_has_a_window_of_its_own() -> None:
+    out = await redacted([Said("sec", 0), Said("abc sec", 1), Said("ret", 0), Said("retary", 1)])
+    assert joined(out, 0) == "[gone]"
+    assert joined(out, 1) == "[gone] secretary"
+
+
+async def test_a_choice_that_finishes_is_released_at_once() -> None:
+    source = stream([Said("the sec"), Said("ret", finish_reason="stop"), Tick(1), Said("other", 1)])
+    async with aclosing(redacting(source)) as events:
+        assert [(await anext(events)).text for _ in range(2)] == ["the [gone]", ""]
+
+
+async def test_events_keep_their_order_with_those_that_have_no_text() -> None:
+    events = [Tick(0), Said("a" * 20), Tick(1), Said("b" * 20, 1), Tick(2), Line("c"), Tick(3)]
+    assert await redacted(events) == events
+
+
+async def test_an_event_that_does_not_change_is_passed_on_as_it_is() -> None:
+    event = Said("nothing here", finish_reason="stop")
+    (out,) = await redacted([event])
+    assert out is event
+
+
+async def test_events_without_an_index_are_one_stream_and_what_is_no_struct_has_no_text() -> None:
+    assert await redacted([Line("a secr"), Line("et"), "secret"]) == [Line("a [gone]"), Line(""), "secret"]
+
+
+async def test_closing_the_windows_closes_the_events() -> None:
+    closed = False
+
+    async def endless() -> AsyncGenerator[Any, None]:
+        nonlocal closed
+        try:
+            while True:
+                yield Said("la ")
+        finally:
+            closed = True
+
+    async with aclosing(redacting(endless())) as events:
+        await anext(events)
+    assert closed
+
+
+async def test_what_the_events_raise_is_raised_and_nothing_held_leaks() -> None:
+    async def failing() -> AsyncGenerator[Any, None]:
+        yield Said("secr")
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError, match="gone"):
+        await anext(redacting(failing()))
+
+
+async def test_any_iterator_can_be_windowed() -> None:
+    class Plain:
+        def __init__(self) -> None:
+            self._left = [Said("sec"), Said("ret")]
+
+        def __aiter__(self) -> Plain:
+            return self
+
+        async def __anext__(self) -> Any:
+            if not self._left:
+                raise StopAsyncIteration
+            return self._left.pop(0)
+
+    texts = [event.text async for window in windowed(Plain(), N) for event in window.release()]
+    assert texts == ["sec", "ret"]
+
+
+async def test_long_texts_are_forgotten_once_they_are_out() -> None:
+    longest = 0
+    async for window in windowed(stream(Said("la ") for _ in range(1000)), N):
+        longest = max(longest, len(window.text))
+        list(window.release())
+    assert longest <= 2 * N + 2 * len("la ")
+
+
+@pytest.mark.parametrize("span", [(0, 0), (3, 2), (-1, 2), (0, 99)])
+async def test_a_span_that_is_none_is_refused(span: tuple[int, int]) -> None:
+    async for window in windowed(stream([Said("secret", finish_reason="stop")]), N):
+        with pytest.raises(ValueError, match=r"no span of what can still be replaced, which is 0 to 6"):
+            window.replace(*span, "x")
+        break
+
+
+async def test_replacing_twice_in_one_place_is_refused() -> None:
+    async for window in windowed(stream([Said("secret", finish_reason="stop")]), N):
+        window.replace(0, 6, "x")
+        with pytest.raises(ValueError, match="from left to right"):
+            window.replace(0, 6, "y")
+        break
+
+
+async def test_a_window_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 character"):
+        await anext(windowed(stream([]), 0))

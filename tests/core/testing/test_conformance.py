@@ -1,0 +1,104 @@
+"""`EndpointConformance`: what is sound passes, and every fault is found by the test that is there for it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from ovms_core.testing import EndpointConformance, scripted_model, scripted_plugin
+from ovms_core.testing.scripted import ScriptEndpoint
+
+FAULTY = Path(__file__).parent / "faulty_endpoints.py"
+
+
+class TestScripted(EndpointConformance):
+    """The scripted endpoint: it streams, and its requests can be resumed."""
+
+    plugin = scripted_plugin
+    endpoint = ScriptEndpoint
+    models = (scripted_model(),)
+    valid_body: ClassVar = {"count": 20, "seconds": 0.002}
+
+    def said(self, document: Any) -> str:
+        text: str = document["text"] if isinstance(document, dict) else document[2]
+        return text
+
+
+@pytest.fixture(scope="module")
+def failures() -> dict[str, set[str]]:
+    """The tests that failed, by the class of the faulty endpoint."""
+    command = [sys.executable, "-m", "pytest", str(FAULTY), "-q", "-rf", "-p", "no:cacheprovider", "--tb=no"]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    failed: dict[str, set[str]] = {}
+    for kind, name in re.findall(r"^FAILED \S+::(\w+)::(\w+)", finished.stdout, re.MULTILINE):
+        failed.setdefault(kind, set()).add(name)
+    assert "passed" in finished.stdout, finished.stdout + finished.stderr
+    return failed
+
+
+def test_a_sound_endpoint_without_an_engine_passes(failures: dict[str, set[str]]) -> None:
+    assert "TestSound" not in failures
+
+
+@pytest.mark.parametrize(
+    ("kind", "test"),
+    [
+        ("TestTakesAnyType", "test_a_value_of_the_wrong_type_is_a_400_that_names_it"),
+        ("TestTakesUnknownFields", "test_an_unknown_field_is_a_400_that_names_it"),
+        ("TestParsesByItself", "test_a_body_that_is_not_json_is_a_400"),
+        ("TestParsesByItself", "test_a_media_type_that_is_not_taken_is_a_415"),
+        ("TestHidesTexts", "test_a_guardrail_can_read_every_text"),
+        ("TestSaysLessInStreams", "test_a_stream_says_what_the_whole_answer_says"),
+        ("TestNeverEndsItsStreams", "test_a_stream_ends_properly"),
+        ("TestSwallowsErrors", "test_a_guardrail_that_blocks_blocks_both_modes"),
+        ("TestSwallowsErrors", "test_an_error_in_mid_stream_is_its_last_frame"),
+        ("TestOutlivesItsClient", "test_a_client_that_leaves_closes_its_request_to_the_engine"),
+        ("TestHasNoDocstring", "test_the_openapi_entry_is_valid"),
+        ("TestDiesOfCancellation", "test_cancelled_requests_free_their_slots_and_harm_nobody"),
+    ],
+)
+def test_a_fault_is_found(failures: dict[str, set[str]], kind: str, test: str) -> None:
+    assert test in failures.get(kind, set())
+
+
+def test_a_test_cannot_be_removed() -> None:
+    with pytest.raises(TypeError, match="test_a_stream_ends_properly replaces a test"):
+        type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": None})
+
+
+def test_a_test_cannot_be_replaced() -> None:
+    async def passes(self: object) -> None:
+        """Nothing."""
+
+    with pytest.raises(TypeError, match="xfail"):
+        type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": passes})
+    without_reason = pytest.mark.xfail(passes)
+    with pytest.raises(TypeError, match="reason"):
+        type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": without_reason})
+
+
+async def test_a_test_that_is_taken_away_later_is_missed() -> None:
+    cls = type("TestLess", (EndpointConformance,), {})
+    await cls().test_no_test_was_left_out()
+    setattr(cls, "test_a_stream_ends_properly", None)  # noqa: B010 - mypy does not know the attribute
+    with pytest.raises(TypeError, match="replaces a test"):
+        await cls().test_no_test_was_left_out()
+
+
+def test_a_test_can_be_expected_to_fail_for_a_reason() -> None:
+    @pytest.mark.xfail(reason="the dialect has no end")
+    async def fails(self: object) -> None:
+        raise AssertionError
+
+    type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": fails})
+
+
+def test_the_pytest_plugin_is_light() -> None:
+    program = "import sys, ovms_core.testing.pytest_plugin; print('starlette' in sys.modules, 'httpx' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout == "False False\n"

@@ -1,0 +1,93 @@
+"""What the modules of a wheel import: public modules of the core, declared dependencies, nothing of another plugin."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import packages_distributions
+
+import pytest
+from packaging.utils import NormalizedName, canonicalize_name
+from tests.packaging.projects import CORE, PACKAGES, PLUGINS, Wheel, module
+
+PUBLIC = {"ovms_core.command", "ovms_core.engine", "ovms_core.plugin", "ovms_core.testing"}
+"""The modules whose `__all__` is a promise; those of `ovms_core.openvino` are public one by one."""
+
+
+def imports(source: str) -> Iterator[tuple[str, str]]:
+    """Every module that a source imports, with the name that it imports from it, if any."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where a name comes from"
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def imported(wheel: Wheel) -> list[tuple[str, str, str]]:
+    """Every import in a wheel: the file, the module, the name."""
+    return [(file, *found) for file, source in wheel.sources().items() for found in imports(source)]
+
+
+@pytest.mark.parametrize("package", PLUGINS)
+def test_a_plugin_imports_only_what_the_core_promises(wheels: dict[str, Wheel], package: str) -> None:
+    internal = [
+        f"{file}: {source}.{name}"
+        for file, source, name in imported(wheels[package])
+        if source.partition(".")[0] == "ovms_core" and not is_promised(source, name)
+    ]
+    assert internal == []
+
+
+def is_promised(source: str, name: str) -> bool:
+    """Whether `name` may be imported from `source`."""
+    if source.startswith("ovms_core.openvino."):
+        return not name.startswith("_")
+    return source in PUBLIC and name in import_module(source).__all__
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_module_has_every_name_that_it_promises(name: str) -> None:
+    public = import_module(name)
+    assert all(hasattr(public, promised) for promised in public.__all__)
+    assert list(public.__all__) == sorted(public.__all__, key=_as_ruff_sorts)
+
+
+def _as_ruff_sorts(name: str) -> tuple[int, str]:
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_wheel_imports_no_other_but_the_core(wheels: dict[str, Wheel], package: str) -> None:
+    ours = {module(each) for each in PACKAGES}
+    met = {source.partition(".")[0] for _, source, _ in imported(wheels[package])} & ours
+    assert met <= {module(package), module(CORE)}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_a_wheel_imports_is_among_its_requirements(wheels: dict[str, Wheel], package: str) -> None:
+    declared = required(wheels, package)
+    distributions = packages_distributions()
+    undeclared = {
+        f"{file}: {top}"
+        for file, source, _ in imported(wheels[package])
+        if (top := source.partition(".")[0]) not in sys.stdlib_module_names and not top.startswith("ovms_")
+        if not {canonicalize_name(name) for name in distributions.get(top, [top])} & declared
+    }
+    assert undeclared == set()
+
+
+def required(wheels: dict[str, Wheel], package: str) -> set[NormalizedName]:
+    """What a wheel requires by name, extras included; with an extra of the core, what that brings."""
+    found: set[NormalizedName] = set()
+    for requirement in wheels[package].requirements():
+        found.add(canonicalize_name(requirement.name))
+        if requirement.name == CORE and package != CORE:
+            found |= {
+                canonicalize_name(more.name)
+                for more in wheels[CORE].requirements()
+                if more.marker and any(more.marker.evaluate({"extra": extra}) for extra in requirement.extras)
+            }
+    return found

@@ -1,0 +1,96 @@
+"""Converting GGUF: once, as a whole, and again when the file is another one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gguf import GGUFWriter
+
+from ovms_core.engine import LoadError
+from ovms_llm.gguf import converted, read_metadata
+
+# A conversion that has written a part of the model, says so, and never ends.
+_NEVER_ENDING = """
+import sys, signal
+from pathlib import Path
+from ovms_llm.gguf import converted
+
+def convert(source):
+    (source.parent / "openvino_model.xml").write_text("half a model")
+    print("begun", flush=True)
+    signal.pause()
+
+converted(Path(sys.argv[1]), Path(sys.argv[2]), convert)
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A GGUF file without weights."""
+    path = tmp_path / "model.gguf"
+    writer = GGUFWriter(path, "llama")
+    writer.add_context_length(2048)
+    writer.add_name("Tiny")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _write(source: Path) -> None:
+    (source.parent / "openvino_model.xml").write_text("a whole model")
+
+
+def _never(source: Path) -> None:
+    raise AssertionError("it was converted again")
+
+
+def test_metadata_is_read(source: Path) -> None:
+    metadata = read_metadata(source)
+    assert metadata["general.name"] == "Tiny"
+    assert metadata["llama.context_length"] == 2048
+
+
+def test_a_model_is_converted_once(source: Path, tmp_path: Path) -> None:
+    folder = converted(source, tmp_path / "work", _write)
+    assert converted(source, tmp_path / "work", _never) == folder
+    assert not (folder / source.name).exists()
+
+
+def test_another_file_is_converted_anew(source: Path, tmp_path: Path) -> None:
+    folder = converted(source, tmp_path / "work", _write)
+    (folder / "openvino_model.xml").write_text("the old one")
+    with source.open("ab") as file:
+        file.write(b"\0")
+    assert (converted(source, tmp_path / "work", _write) / "openvino_model.xml").read_text() == "a whole model"
+
+
+def test_a_conversion_that_is_killed_leaves_no_half_model(source: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    command = [sys.executable, "-c", _NEVER_ENDING, str(source), str(work)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGKILL)
+    assert not (work / "openvino").exists()
+    assert list(work.iterdir()), "nothing was left to be removed"
+    folder = converted(source, work, _write)
+    assert (folder / "openvino_model.xml").read_text() == "a whole model"
+    assert list(work.iterdir()) == [folder]
+
+
+def test_a_conversion_that_fails_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="gave no OpenVINO model"):
+        converted(source, tmp_path / "work", lambda _: None)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_half_a_file_is_refused(source: Path, tmp_path: Path) -> None:
+    source.write_bytes(source.read_bytes()[:40])
+    with pytest.raises(LoadError, match=r"not a complete GGUF file .* fetch it again"):
+        converted(source, tmp_path / "work", _write)
