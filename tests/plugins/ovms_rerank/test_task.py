@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ovms_core.models.files import ModelFiles
 from ovms_rerank.profile import Profile
-from ovms_rerank.task import CERTAIN, RerankOptions, detect
+from ovms_rerank.task import BY_NAME, CERTAIN, RerankOptions, detect
 
 CLASSIFIER = ["XLMRobertaForSequenceClassification"]
 CAUSAL = ["Qwen3ForCausalLM"]
@@ -32,8 +32,8 @@ def model(folder: Path, tokenizer: dict[str, Any] | None = None, **config: Any) 
         ("bge", {"architectures": CLASSIFIER, "id2label": {"0": "LABEL_0"}}, CERTAIN),
         ("two", {"architectures": CLASSIFIER}, CERTAIN),
         ("toxicity", {"architectures": CLASSIFIER, "id2label": {str(label): "" for label in range(6)}}, 0),
-        ("Qwen3-Reranker-0.6B", {"architectures": CAUSAL}, CERTAIN),
-        ("model", {"architectures": CAUSAL, "_name_or_path": "Qwen/Qwen3-Reranker-4B"}, CERTAIN),
+        ("Qwen3-Reranker-0.6B", {"architectures": CAUSAL}, BY_NAME),
+        ("model", {"architectures": CAUSAL, "_name_or_path": "Qwen/Qwen3-Reranker-4B"}, BY_NAME),
         ("Qwen3-8B", {"architectures": CAUSAL}, 0),
         ("minilm", {"architectures": ["BertModel"]}, 0),
         ("odd", {"architectures": "Qwen3ForCausalLM"}, 0),

@@ -11,6 +11,8 @@ from ovms_core.plugin import ModelFiles, Task
 from ovms_rerank.messages import Score, Scored
 
 CERTAIN = 80
+BY_NAME = 110
+"""A causal reranker's files are those of a chat model, which text generation is sure of: only the name tells."""
 
 Head = Literal["logit", "softmax", "yes_no"]
 
@@ -33,7 +35,9 @@ class RerankOptions(EncoderOptions):
 
 def detect(files: ModelFiles) -> int:
     """How sure it is that a model is a reranker, as its ``config.json`` tells."""
-    return CERTAIN if is_cross_encoder(files) or is_yes_no(files) else 0
+    if is_yes_no(files):
+        return BY_NAME
+    return CERTAIN if is_cross_encoder(files) else 0
 
 
 def is_cross_encoder(files: ModelFiles) -> bool:
