@@ -20,7 +20,7 @@ _MEBIBYTE = 1 << 20
 @pytest.mark.real
 @pytest.mark.timeout(900)
 def test_memory_after_twenty_thousand_texts_is_that_after_two_thousand(load: Load, fp32_path: Path) -> None:
-    engine = load(fp32_path, max_length=32)
+    engine = load(fp32_path, max_length=64)
     rng = random.Random(20)
     process = psutil.Process(os.getpid())
     after_few = 0

@@ -51,8 +51,10 @@ def _tests_of(entry: EntryPoint) -> list[str]:
     for project in (_source(entry), Path()):
         if project is not None and _is_project_of(project, entry) and (project / "tests").is_dir():
             return [str(project / "tests")]
-    inside = f"{entry.module.partition('.')[0]}.tests"
-    return ["--pyargs", inside] if find_spec(inside) else []
+    package = entry.module.partition(".")[0]
+    spec = find_spec(package)
+    inside = [Path(folder) / "tests" for folder in (spec and spec.submodule_search_locations) or ()]
+    return ["--pyargs", f"{package}.tests"] if any(folder.is_dir() for folder in inside) else []
 
 
 def _source(entry: EntryPoint) -> Path | None:

@@ -27,7 +27,7 @@ class EngineTests(Contract):
             held = Held()
             with conformance.engine_replaced(lambda runner, held=held: HeldRunner(runner, held)):  # type: ignore[misc]
                 request = asyncio.create_task(self.ask(conformance, stream=stream))
-                await self.until(held.entered.is_set)
+                await self.until_or_answered(held.entered, request)
                 request.cancel()
                 await asyncio.wait({request})
                 await self.until(held.closed.is_set)

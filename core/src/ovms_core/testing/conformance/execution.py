@@ -52,7 +52,7 @@ class ExecutionTests(Contract):
             held = Held()
             with conformance.intercepted(held.intercept):
                 request = asyncio.create_task(self.ask(conformance, stream=stream))
-                await self.until(held.entered.is_set)
+                await self.until_or_answered(held.entered, request)
                 request.cancel()
                 await asyncio.wait({request})
                 await self.until(held.closed.is_set)

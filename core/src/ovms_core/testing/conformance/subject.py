@@ -72,6 +72,11 @@ class Contract:
             while not condition():  # noqa: ASYNC110 - that is what this is
                 await asyncio.sleep(0.005)
 
+    async def until_or_answered(self, event: asyncio.Event, request: asyncio.Task[httpx.Response]) -> None:
+        """Wait until `event` is set; asserts that `request` is not answered before."""
+        await self.until(lambda: event.is_set() or request.done())
+        assert event.is_set(), f"the request was over too soon: {request.result().text}"
+
     async def ask(self, subject: Subject, *, stream: bool = False, **fields: Any) -> httpx.Response:
         """The answer to `valid_body` with these fields added."""
         body = {**self.valid_body, **fields} | ({"stream": True} if stream else {})
