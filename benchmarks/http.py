@@ -26,10 +26,20 @@ def request(path: str, document: Any, *, headers: Sequence[str] = ()) -> bytes:
 
 @dataclass(slots=True)
 class Stream:
-    """One streamed answer: when each piece came, in seconds since the requests were sent, and all bytes."""
+    """One streamed answer: all bytes, and for each piece how many had come by when, in seconds since all were asked."""
 
-    times: list[float] = field(default_factory=list)
     data: bytearray = field(default_factory=bytearray)
+    arrivals: list[tuple[int, float]] = field(default_factory=list)
+
+    def take(self, piece: bytes, now: float) -> None:
+        """A piece has come."""
+        self.data += piece
+        self.arrivals.append((len(self.data), now))
+
+    def when(self, mark: bytes) -> float:
+        """When `mark` was there for the first time. Raises `ValueError` if it never was."""
+        end = self.data.index(mark) + len(mark)
+        return next(now for size, now in self.arrivals if size >= end)
 
 
 def stream_all(port: int, requests: Sequence[bytes]) -> tuple[list[Stream], float]:
@@ -48,8 +58,7 @@ def stream_all(port: int, requests: Sequence[bytes]) -> tuple[list[Stream], floa
         for key, _ in selector.select():
             data = key.fileobj.recv(65536)  # type: ignore[union-attr]
             stream = key.data
-            stream.times.append(time.perf_counter() - start)
-            stream.data += data
+            stream.take(data, time.perf_counter() - start)
             if not data or data.endswith(b"0\r\n\r\n"):
                 selector.unregister(key.fileobj)
                 left -= 1

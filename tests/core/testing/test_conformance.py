@@ -32,7 +32,8 @@ class TestScripted(EndpointConformance):
 @pytest.fixture(scope="module")
 def failures() -> dict[str, set[str]]:
     """The tests that failed, by the class of the faulty endpoint."""
-    command = [sys.executable, "-m", "pytest", str(FAULTY), "-q", "-rf", "-p", "no:cacheprovider", "--tb=no"]
+    options = ["-q", "-rf", "--tb=no", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    command = [sys.executable, "-m", "pytest", str(FAULTY), *options]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     failed: dict[str, set[str]] = {}
     for kind, name in re.findall(r"^FAILED \S+::(\w+)::(\w+)", finished.stdout, re.MULTILINE):

@@ -22,30 +22,32 @@ class BoundedProtocol(HttpToolsProtocol):
     _size = 0
     _in_headers = True
     _complete = False
-    _deadline: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._set_deadline()
+        settings: Any = self.config.app.state.settings  # type: ignore[union-attr]
+        self._patience: float = settings.body_timeout
+        self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._clear_deadline()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._complete:
-            return
         if self._in_headers:
             self._size += len(data)
-        if self._size > MAX_HEADERS:
-            self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
-        elif self._deadline is None and not self.transport.is_closing():
-            self._set_deadline()
+            if self._size > MAX_HEADERS:
+                self._refuse(
+                    APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large")
+                )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._size, self._in_headers, self._complete = 0, True, False
+        self._size = 0
+        self._begin()
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
@@ -53,20 +55,27 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._complete = True
-        self._clear_deadline()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(APIError(400, f"{msg} Is it HTTP/1.1?", code="invalid_http"))
 
-    def _set_deadline(self) -> None:
-        settings: Any = self.config.app.state.settings  # type: ignore[union-attr]
-        self._deadline = self.loop.call_later(settings.body_timeout, self._expire)
+    def _begin(self) -> None:
+        """From now on a request is awaited. A timer that runs already is left alone: to set one costs more."""
+        self._in_headers, self._complete = True, False
+        self._begun_at = self.loop.time()
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._patience, self._check)
 
-    def _clear_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _check(self) -> None:
+        self._timer = None
+        if self._complete:
+            return
+        left = self._begun_at + self._patience - self.loop.time()
+        if left > 0:
+            self._timer = self.loop.call_later(left, self._check)
+        else:
+            self._expire()
 
     def _expire(self) -> None:
         """Answer what has begun, unless something else has been answered already; close in any case."""
