@@ -10,13 +10,14 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
 from ovms_core.engine import BatchLimits, ModelSpec
 from ovms_core.openvino.encoder import Encoder
-from ovms_core.openvino.limits import encoder_limits
+from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_embeddings.options import EmbeddingsOptions
 from ovms_embeddings.pooling import normalized, pool
@@ -39,17 +40,22 @@ def batches(sequences: Sequence[TokenSequence], limits: BatchLimits) -> Iterator
 def main() -> None:
     """Load, say so, and answer until standard input ends."""
     model = msgspec.json.decode(sys.argv[1], type=ModelSpec)
-    options = EmbeddingsOptions.model_validate(model.options)
+    path = Path(model.path)
+    options = with_streams(EmbeddingsOptions.model_validate(model.options), "CPU", path)
     limits = encoder_limits(options, "CPU", _MAX_LENGTH)
-    encoder = Encoder(Path(model.path), "CPU", options, limits.shapes)
-    tokenizer = TextTokenizer.load(Path(model.path))
+    encoder = Encoder(path, "CPU", options, limits.shapes)
+    tokenizer = TextTokenizer.load(path)
+    threads = ThreadPoolExecutor(limits.streams)
+
+    def embed(batch: list[TokenSequence]) -> bytes:
+        return normalized(pool(*encoder.run(batch), "mean")).astype("<f4").tobytes()
+
     print(json.dumps({"max_batch_tokens": limits.max_batch_tokens}), flush=True)
     for line in sys.stdin:
         texts = json.loads(line)
         start = time.perf_counter()
         sequences = tokenizer.encode(texts)
-        for batch in batches(sequences, limits):
-            normalized(pool(*encoder.run(batch), "mean")).astype("<f4").tobytes()
+        list(threads.map(embed, batches(sequences, limits)))
         seconds = time.perf_counter() - start
         tokens = sum(len(sequence.ids) for sequence in sequences)
         print(json.dumps({"tokens": tokens, "seconds": seconds}), flush=True)

@@ -46,25 +46,27 @@ def tiny_reranker() -> Path:
 
 def serve_bare_loop() -> None:
     """For every line of standard input, a JSON list of questions, print the tokens and the seconds they took."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from benchmarks.bare_embeddings import batches
     from ovms_core.openvino.encoder import Encoder
-    from ovms_core.openvino.limits import encoder_limits
+    from ovms_core.openvino.limits import encoder_limits, with_streams
     from ovms_core.openvino.tokens import TextTokenizer
     from ovms_rerank.heads import log_odds
     from ovms_rerank.precision import exact_options
     from ovms_rerank.task import RerankOptions
 
-    options = exact_options(RerankOptions.model_validate({}), "CPU")
+    options = with_streams(exact_options(RerankOptions.model_validate({}), "CPU"), "CPU", tiny_reranker())
     limits = encoder_limits(options, "CPU", _MAX_LENGTH)
     encoder = Encoder(tiny_reranker(), "CPU", options, limits.shapes)
     tokenizer = TextTokenizer.load(tiny_reranker())
+    threads = ThreadPoolExecutor(limits.streams)
     print("ready", flush=True)
     for line in sys.stdin:
         pairs = [(query, document) for query, documents in json.loads(line) for document in documents]
         start = time.perf_counter()
         sequences = tokenizer.encode_pairs(pairs)
-        for batch in batches(sequences, limits):
-            log_odds(encoder.run(batch)[0])
+        list(threads.map(lambda batch: log_odds(encoder.run(batch)[0]), batches(sequences, limits)))
         seconds = time.perf_counter() - start
         print(json.dumps([sum(len(sequence.ids) for sequence in sequences), seconds]), flush=True)
 

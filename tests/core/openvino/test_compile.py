@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from ovms_core.openvino import limits
 from ovms_core.openvino.compile import properties
-from ovms_core.openvino.limits import encoder_limits
+from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.options import CompileOptions, EncoderOptions
 
 
@@ -41,6 +42,30 @@ def test_options_reach_the_limits() -> None:
     limits = encoder_limits(options, "CPU", 100)
     assert (limits.max_batch_tokens, limits.streams, limits.across_requests) == (777, 3, False)
     assert limits.shapes.lengths[-1] == 100
+
+
+@pytest.mark.parametrize(("mebibytes", "streams"), [(20, 4), (60, 2), (100, 1), (4000, 1)])
+def test_a_stream_has_the_more_cores_the_larger_the_model(
+    mebibytes: int, streams: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "usable_cpus", lambda: 4)
+    (tmp_path / "openvino_model.xml").touch()
+    with (tmp_path / "openvino_model.bin").open("wb") as weights:
+        weights.truncate(mebibytes << 20)
+    assert with_streams(EncoderOptions(), "CPU", tmp_path).streams == streams
+    assert with_streams(EncoderOptions(), "GPU", tmp_path).streams == 1
+    assert with_streams(EncoderOptions(num_streams=3), "CPU", tmp_path).streams == 3
+
+
+def test_weights_beside_an_onnx_file_count_and_streams_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "usable_cpus", lambda: 64)
+    (tmp_path / "model.onnx").touch()
+    assert with_streams(EncoderOptions(), "CPU", tmp_path).streams == 8
+    with (tmp_path / "model.onnx_data").open("wb") as weights:
+        weights.truncate(1 << 30)
+    assert with_streams(EncoderOptions(), "CPU", tmp_path).streams == 1
 
 
 @pytest.mark.parametrize("wrong", [{"num_streams": 0}, {"inference_precision": "f64"}, {"streams": 2}])

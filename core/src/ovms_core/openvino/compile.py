@@ -41,10 +41,9 @@ def properties(device: str, options: CompileOptions, cache_dir: Path | None) -> 
     The CPU computes in f32 unless told otherwise: in bf16, its own choice where the processor has it, vectors
     differ in the third digit and depend on their neighbours in the batch.
     """
-    several = options.num_streams > 1
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT" if several else "LATENCY"}
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT" if options.streams > 1 else "LATENCY"}
     if device.startswith(("CPU", "GPU")):
-        config["NUM_STREAMS"] = str(options.num_streams)
+        config["NUM_STREAMS"] = str(options.streams)
     if device.startswith("CPU"):
         config["INFERENCE_NUM_THREADS"] = usable_cpus()
     precision = options.inference_precision or ("f32" if device == "CPU" else None)

@@ -73,7 +73,7 @@ class Encoder:
         self._pad_id = pad_id
         self._left = padding_side == "left"
         self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
-        for _ in range(options.num_streams):
+        for _ in range(options.streams):
             self._idle.put(compiled.create_infer_request())
 
     def run(self, sequences: Sequence[TokenSequence], output: int = 0) -> tuple[NDArray[Any], Ids]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 
 from ovms_core.errors import LoadError
@@ -53,6 +54,11 @@ def find_model_file(path: Path) -> Path:
             f"'optimum-cli export openvino', or pull a model that has OpenVINO or ONNX files."
         )
     return path / name
+
+
+def weights_size(file: Path) -> int:
+    """Bytes of model file `file` and of those beside it that hold its weights (``.bin``, ``.onnx_data``)."""
+    return sum(part.stat().st_size for part in file.parent.glob(f"{escape(file.stem)}.*"))
 
 
 def model_folder(path: Path) -> Path:

@@ -15,7 +15,12 @@ SelfTest = Literal["off", "warn", "strict"]
 class CompileOptions(TaskOptions):
     """How a model is compiled for its device."""
 
-    num_streams: int = Field(default=1, ge=1, le=64, description="Batches that run at once.")
+    num_streams: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Batches that run at once; by default one a core on CPU for a small model, fewer for a larger one.",
+    )
     inference_precision: Precision | None = Field(
         default=None,
         description="Precision of the computation: f32, f16 or bf16; by default f32 on CPU, else the device's own.",
@@ -24,6 +29,11 @@ class CompileOptions(TaskOptions):
     cache_dir: str | None = Field(
         default=None, description="Folder for compiled models; by default one of the model's own."
     )
+
+    @property
+    def streams(self) -> int:
+        """Batches that run at once: one where nobody has decided."""
+        return self.num_streams or 1
 
 
 class EncoderOptions(CompileOptions):

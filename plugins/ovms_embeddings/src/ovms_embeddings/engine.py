@@ -12,7 +12,7 @@ from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, Requ
 from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.encoder import Encoder, Output
 from ovms_core.openvino.files import model_folder
-from ovms_core.openvino.limits import encoder_limits
+from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer
 from ovms_embeddings.messages import Embed, Embedded
 from ovms_embeddings.options import EmbeddingsOptions
@@ -38,14 +38,14 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
     """Texts to vectors. Batches hold texts of many requests; what a request wants with its vectors comes after."""
 
     def __init__(self, model: ModelSpec) -> None:
-        self._options = options = EmbeddingsOptions.model_validate(model.options)
-        folder = model_folder(Path(model.path))
+        path, device = Path(model.path), choose_device(model.device)
+        self._options = options = with_streams(EmbeddingsOptions.model_validate(model.options), device, path)
+        folder = model_folder(path)
         self._recipe = read_recipe(folder, options)
-        device = choose_device(model.device)
         super().__init__(encoder_limits(options, device, self._recipe.max_length))
         self._reader = Reader(TextTokenizer.load(folder), self._recipe, options.max_items)
         self._encoder = Encoder(
-            Path(model.path),
+            path,
             device,
             options,
             self.limits.shapes,
@@ -74,6 +74,7 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
                 "normalize": recipe.normalize,
                 "prompts": sorted(recipe.prompts),
                 "max_batch_tokens": self.limits.max_batch_tokens,
+                "num_streams": self.limits.streams,
                 "self_test": "off" if self._options.self_test == "off" else self._fault or "passed",
             },
             warnings=recipe.warnings,

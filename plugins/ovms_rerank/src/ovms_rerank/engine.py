@@ -10,7 +10,7 @@ from typing import Any
 from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, RequestError
 from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.encoder import Encoder
-from ovms_core.openvino.limits import encoder_limits
+from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_rerank.chunks import Cutter, Question
 from ovms_rerank.heads import Classifier, YesNo, log_odds
@@ -29,15 +29,15 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
     """A cross-encoder, or a causal yes/no reranker, on OpenVINO."""
 
     def __init__(self, model: ModelSpec) -> None:
-        self._options = options = RerankOptions.model_validate(model.options)
-        self._profile = profile = Profile.read(Path(model.path), options)
+        path, device = Path(model.path), choose_device(model.device)
+        self._options = options = with_streams(RerankOptions.model_validate(model.options), device, path)
+        self._profile = profile = Profile.read(path, options)
         tokenizer = TextTokenizer.load(profile.folder)
         self._head = _head(profile, options, tokenizer)
         self._layout = _layout(profile, options, tokenizer)
-        device = choose_device(model.device)
         limits = encoder_limits(options, device, profile.max_length)
         self._encoder = Encoder(
-            Path(model.path),
+            path,
             device,
             exact_options(options, device),
             limits.shapes,
