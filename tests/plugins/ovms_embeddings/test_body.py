@@ -56,6 +56,7 @@ def model(folder: Path, *names: str, architecture: str | None = None) -> ModelFi
         (["openvino_model.xml", "modules.json"], "Qwen3ForCausalLM", 90),
         (["openvino/openvino_model.xml"], "XLMRobertaModel", 70),
         (["model.onnx"], "BertModel", 70),
+        (["openvino_model.xml"], "MistralModel", 70),
         (["model.onnx"], "BertForSequenceClassification", 0),
         (["model.onnx", "modules.json"], "BertForSequenceClassification", 0),
         (["openvino_model.xml"], "Qwen3ForCausalLM", 0),
