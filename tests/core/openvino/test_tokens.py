@@ -11,7 +11,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
 from ovms_core.errors import LoadError
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+from ovms_core.openvino.tokens import Side, TextTokenizer, TokenSequence
 
 VOCABULARY = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "one", "two", "three", "four"]
 
@@ -46,12 +46,27 @@ def test_a_text_is_cut_on_either_side_and_keeps_its_special_tokens(tokenizer: Te
     assert tokenizer.encode_cut(text, 40).ids == tokenizer.encode([text])[0].ids
 
 
+def test_texts_are_cut_together_as_they_are_alone(tokenizer: TextTokenizer) -> None:
+    texts = ["one two three four", "one", "one two"]
+    sides: tuple[Side, ...] = ("left", "right")
+    for side in sides:
+        assert tokenizer.encode(texts, max_length=4, side=side) == [
+            tokenizer.encode_cut(text, 4, side) for text in texts
+        ]
+    assert tokenizer.encode(texts, max_length=40) == tokenizer.encode(texts)
+
+
 def test_special_tokens_are_counted(tokenizer: TextTokenizer) -> None:
     assert (tokenizer.special_tokens(), tokenizer.special_tokens(pair=True)) == (2, 3)
 
 
-def test_the_vocabulary_is_counted(tokenizer: TextTokenizer) -> None:
+def test_the_vocabulary_is_known(tokenizer: TextTokenizer) -> None:
     assert tokenizer.vocabulary_size == len(VOCABULARY)
+
+
+def test_a_vocabulary_with_gaps_goes_to_its_largest_id() -> None:
+    raw = Tokenizer(WordLevel({"[UNK]": 0, "one": 7}, unk_token="[UNK]"))
+    assert TextTokenizer(raw).vocabulary_size == 8
 
 
 def test_a_model_without_a_tokenizer_says_how_to_get_one(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import openvino as ov
@@ -18,14 +18,21 @@ from tokenizers.processors import TemplateProcessing
 
 WORDS = ["<pad>", "<eos>", "<unk>", "where", "is", "the", "cat", "dog", "sleeping", "today", "query", ":"]
 EOS = WORDS.index("<eos>")
-POSITIONS, SIZE = 64, 16
+POSITIONS, SIZE, LAYERS = 64, 16, 2
 Matrix = NDArray[np.float32]
+Pools = Literal["last position", "last token"]
 
 
 class Decoder:
-    """The weights, and what they compute for one sequence without any padding."""
+    """The weights, and what they compute for one sequence without any padding.
 
-    def __init__(self, seed: int = 3) -> None:
+    `masked` is the score of what is not attended to: a token that attends to nothing is NaN with ``-inf``, as in many
+    exports. With `pools` the model has an output of its own for the text: that of the last position, or of the last
+    token according to the mask.
+    """
+
+    def __init__(self, seed: int = 3, *, masked: float = -np.inf, pools: Pools | None = None) -> None:
+        self.masked, self.pools = masked, pools
         rng = np.random.default_rng(seed)
         shapes = {
             "words": (len(WORDS), SIZE),
@@ -40,12 +47,13 @@ class Decoder:
         """The hidden state of the last token of `ids`."""
         w = self.weights
         x = w["words"][list(ids)] + w["positions"][: len(ids)]
-        scores = (x @ w["query"]) @ (x @ w["key"]).T / np.sqrt(SIZE)
-        scores[np.triu_indices(len(ids), 1)] = -np.inf
-        attention = np.exp(scores - scores.max(axis=1, keepdims=True))
-        attention /= attention.sum(axis=1, keepdims=True)
-        hidden: Matrix = x + attention @ (x @ w["value"])
-        last: Matrix = hidden[-1]
+        for _ in range(LAYERS):
+            scores = (x @ w["query"]) @ (x @ w["key"]).T / np.sqrt(SIZE)
+            scores[np.triu_indices(len(ids), 1)] = -np.inf
+            attention = np.exp(scores - scores.max(axis=1, keepdims=True))
+            attention /= attention.sum(axis=1, keepdims=True)
+            x = np.tanh(x + attention @ (x @ w["value"]))
+        last: Matrix = x[-1]
         return last
 
     def save(self, folder: Path, **prompts: str) -> Path:
@@ -60,13 +68,26 @@ class Decoder:
     def _model(self) -> ov.Model:
         ids, mask, places = (_input(name) for name in ("input_ids", "attention_mask", "position_ids"))
         x = op.add(self._rows("words", ids), self._rows("positions", places))
-        query, key, value = (op.matmul(x, self._weight(name), False, False) for name in ("query", "key", "value"))
-        scores = op.divide(op.matmul(query, key, False, True), _constant(np.sqrt(np.float32(SIZE))))
         seen = op.logical_and(_causal(ids), op.unsqueeze(op.convert(mask, "boolean"), _constant(np.int64(1))))
-        attention = op.softmax(op.select(seen, scores, _constant(np.float32(-1e9))), axis=2)
-        hidden = op.add(x, op.matmul(attention, value, False, False))
-        hidden.output(0).tensor.set_names({"last_hidden_state"})
-        return ov.Model([hidden], [ids, mask, places], "decoder")
+        for _ in range(LAYERS):
+            query, key, value = (op.matmul(x, self._weight(name), False, False) for name in ("query", "key", "value"))
+            scores = op.divide(op.matmul(query, key, False, True), _constant(np.sqrt(np.float32(SIZE))))
+            attention = op.softmax(op.select(seen, scores, _constant(np.float32(self.masked))), axis=2)
+            x = op.tanh(op.add(x, op.matmul(attention, value, False, False)))
+        x.output(0).tensor.set_names({"last_hidden_state"})
+        outputs = [x]
+        if self.pools:
+            outputs.append(self._pooled(x, mask))
+            outputs[1].output(0).tensor.set_names({"sentence_embedding"})
+        return ov.Model(outputs, [ids, mask, places], "decoder")
+
+    def _pooled(self, hidden: Any, mask: Any) -> Any:
+        first = _constant(np.int64(1))
+        if self.pools == "last position":
+            return op.gather(hidden, _constant(np.int64(-1)), first)
+        places = op.multiply(mask, _places(mask))
+        last = op.reduce_max(places, first, keep_dims=True)
+        return op.squeeze(op.gather(hidden, last, first, batch_dims=1), first)
 
     def _weight(self, name: str) -> Any:
         return op.constant(self.weights[name])
@@ -85,10 +106,15 @@ def _input(name: str) -> Any:
     return node
 
 
+def _places(ids: Any) -> Any:
+    """``[length]``: 0, 1, 2…"""
+    length = op.gather(op.shape_of(ids), _constant(np.int64(1)), _constant(np.int64(0)))
+    return op.range(_constant(np.int64(0)), length, _constant(np.int64(1)), "i64")
+
+
 def _causal(ids: Any) -> Any:
     """``[1, length, length]``, true where the column is not after the row."""
-    length = op.gather(op.shape_of(ids), _constant(np.int64(1)), _constant(np.int64(0)))
-    places = op.range(_constant(np.int64(0)), length, _constant(np.int64(1)), "i64")
+    places = _places(ids)
     rows = op.unsqueeze(places, _constant(np.array([0, 2])))
     return op.less_equal(op.unsqueeze(places, _constant(np.array([0, 1]))), rows)
 

@@ -15,7 +15,7 @@ import pytest
 
 from ovms_core.plugin import ModelFiles
 from ovms_embeddings.body import EmbeddingsBody
-from ovms_embeddings.task import EMBEDDINGS, detect
+from ovms_embeddings.task import BY_NAME, EMBEDDINGS, detect
 from ovms_embeddings.vectors import as_base64, as_floats
 
 NUMBERS = (0.1, -2.5, 1e-7, 3.4028234663852886e38)
@@ -40,6 +40,7 @@ def test_every_form_of_input_is_one_list(input_: object, inputs: list[object]) -
 
 
 def model(folder: Path, *names: str, architecture: str | None = None) -> ModelFiles:
+    folder.mkdir(exist_ok=True)
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
@@ -55,6 +56,7 @@ def model(folder: Path, *names: str, architecture: str | None = None) -> ModelFi
         (["openvino_model.xml", "modules.json"], "Qwen3ForCausalLM", 90),
         (["openvino/openvino_model.xml"], "XLMRobertaModel", 70),
         (["model.onnx"], "BertModel", 70),
+        (["openvino_model.xml"], "MistralModel", 70),
         (["model.onnx"], "BertForSequenceClassification", 0),
         (["model.onnx", "modules.json"], "BertForSequenceClassification", 0),
         (["openvino_model.xml"], "Qwen3ForCausalLM", 0),
@@ -63,7 +65,19 @@ def model(folder: Path, *names: str, architecture: str | None = None) -> ModelFi
     ],
 )
 def test_embedding_models_are_recognised(tmp_path: Path, names: list[str], architecture: str, score: int) -> None:
-    assert detect(model(tmp_path, *names, architecture=architecture)) == score
+    assert detect(model(tmp_path / "model", *names, architecture=architecture)) == score
+
+
+@pytest.mark.parametrize("kind", ["CrossEncoder", "SparseEncoder"])
+def test_what_else_sentence_transformers_saves_is_no_embedding_model(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps({"model_type": kind}))
+    assert detect(model(tmp_path, "openvino_model.xml", "modules.json", architecture="Qwen3ForCausalLM")) == 0
+
+
+def test_a_decoder_without_the_files_of_sentence_transformers_is_told_by_its_name(tmp_path: Path) -> None:
+    names = ["openvino_model.xml", "openvino_tokenizer.xml"]
+    folders = [tmp_path / name for name in ("OpenVINO--Qwen3-Embedding-0.6B-int8-ov", "Qwen3-8B-int4-ov")]
+    assert [detect(model(folder, *names, architecture="Qwen3ForCausalLM")) for folder in folders] == [BY_NAME, 0]
 
 
 def test_options_are_checked_before_anything_loads() -> None:

@@ -1,4 +1,4 @@
-"""Decoder embedders such as Qwen3-Embedding: last token, padding on the left, position ids, prompts."""
+"""Decoder embedders such as Qwen3-Embedding: last token, padding on either side, position ids, prompts."""
 
 from __future__ import annotations
 
@@ -39,6 +39,27 @@ def test_vectors_equal_those_of_the_same_decoder_in_numpy_without_padding(
     assert np.allclose(got, [expected(decoder, text) for text in TEXTS], atol=1e-5)
 
 
+def test_padding_is_where_no_token_attends_to_nothing(engine: TextEmbeddings) -> None:
+    details = engine.info().details
+    assert (details["padding_side"], details["self_test"]) == ("right", "passed")
+
+
+@pytest.mark.parametrize("self_test", ["warn", "off"])
+def test_a_model_that_takes_the_last_position_is_padded_on_the_left(load: Load, tmp_path: Path, self_test: str) -> None:
+    decoder = Decoder(masked=-1e9, pools="last position")
+    engine = load(decoder.save(tmp_path / "model"), self_test=self_test)
+    assert engine.info().details["padding_side"] == "left"
+    assert np.allclose(embed(engine, *TEXTS), [expected(decoder, text) for text in TEXTS], atol=1e-5)
+
+
+@pytest.mark.parametrize("self_test", ["warn", "off"])
+def test_unless_padding_on_the_left_spoils_its_vectors(load: Load, tmp_path: Path, self_test: str) -> None:
+    decoder = Decoder(pools="last token")
+    engine = load(decoder.save(tmp_path / "model"), self_test=self_test)
+    assert engine.info().details["padding_side"] == "right"
+    assert np.allclose(embed(engine, *TEXTS), [expected(decoder, text) for text in TEXTS], atol=1e-5)
+
+
 def test_the_end_token_is_the_tokenizers_own(engine: TextEmbeddings) -> None:
     (answer,) = ask(engine, Embed(inputs=["dog"]))
     assert answer.prompt_tokens == 2
@@ -60,6 +81,13 @@ def test_a_prompt_of_the_model_stands_before_the_text(
 
 def test_a_document_has_the_empty_prompt(engine: TextEmbeddings, decoder: Decoder) -> None:
     assert np.allclose(embed(engine, "dog", input_type="passage"), [expected(decoder, "dog")], atol=1e-5)
+
+
+def test_a_document_stands_alone_where_only_queries_have_a_prompt(decoder: Decoder, load: Load, tmp_path: Path) -> None:
+    engine = load(decoder.save(tmp_path / "query-only", query="query : "))
+    assert np.allclose(embed(engine, "dog", input_type="document"), [expected(decoder, "dog")], atol=1e-5)
+    with pytest.raises(RequestError, match="no prompt for input_type 'clustering'"):
+        embed(engine, "dog", input_type="clustering")
 
 
 def test_an_unknown_prompt_is_refused_with_those_that_there_are(engine: TextEmbeddings) -> None:

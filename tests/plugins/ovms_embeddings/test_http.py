@@ -11,11 +11,14 @@ import numpy as np
 import openai
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.plugins.ovms_embeddings.decoder import Decoder
 
 from ovms_core.app import create_app
 from ovms_core.settings import ModelSettings, Settings
 from ovms_embeddings import hooks
+from ovms_embeddings.body import EmbeddingsBody
 
 TEXTS = ["the cat is sleeping", "dog", "where is the dog today"]
 
@@ -25,7 +28,7 @@ async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.
     """A client of a server with one model, a tiny decoder."""
     folder = tmp_path_factory.mktemp("http")
     decoder = Decoder().save(folder / "tiny", query="query : ", document="")
-    model = ModelSettings(source=str(decoder), device="CPU", options={"max_items": 100})
+    model = ModelSettings(source=str(decoder), device="CPU", options={"max_items": 100, "max_text_characters": 1000})
     app = create_app(Settings(models=[model], model_repository=str(folder / "repository")), [hooks])
     async with app.router.lifespan_context(app):
         await app.state.lifecycle.settled()
@@ -64,7 +67,7 @@ async def test_the_model_may_be_left_out_where_there_is_one(http: httpx.AsyncCli
     assert (await post(http, input="dog")).json()["model"] == "tiny"
 
 
-@pytest.mark.parametrize("input_", ["dog", ["dog"], [7, 1], [[7, 1]]])
+@pytest.mark.parametrize("input_", ["dog", ["dog"], [7, 1], [[7, 1]], [7.0, 1], [[7, 1.0]]])
 async def test_every_form_of_input_gives_the_same_vector(http: httpx.AsyncClient, input_: Any) -> None:
     expected = (await post(http, input="dog")).json()["data"][0]["embedding"]
     (item,) = (await post(http, input=input_)).json()["data"]
@@ -100,6 +103,15 @@ async def test_what_has_no_effect_is_said(http: httpx.AsyncClient) -> None:
         ({"input": ["dog"] * 101}, "input"),
         ({"input": ["dog", "cat " * 80]}, "input[1]"),
         ({"input": [99]}, "input[0]"),
+        ({"input": [7, 99]}, "input[1]"),
+        ({"input": [[7], [7, 99]]}, "input[1][1]"),
+        ({"input": [7, 10**30]}, "input[1]"),
+        ({"input": [7, True]}, "input[1]"),
+        ({"input": "cat " * 80}, "input"),
+        ({"input": [7] * 80}, "input"),
+        ({"input": "d" * 1001}, "input"),
+        ({"input": ["dog", "d" * 1001], "truncate": True}, "input[1]"),
+        ({"input": "dog", "dimensions": 10**30}, "dimensions"),
         ({"input": "dog", "dimensions": 0}, "dimensions"),
         ({"input": "dog", "dimensions": 17}, "dimensions"),
         ({"input": "dog", "encoding_format": "hex"}, "encoding_format"),
@@ -122,3 +134,51 @@ async def test_what_cannot_be_done_names_its_field(http: httpx.AsyncClient, fiel
 async def test_the_model_is_listed_with_what_clients_need_to_know(http: httpx.AsyncClient) -> None:
     (model,) = (await http.get("/models")).json()["data"]
     assert (model["task"], model["dimensions"], model["device"]) == ("embeddings", 16, "CPU")
+
+
+# -- anything at all
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = [
+    "model",
+    "encoding_format",
+    "dimensions",
+    "truncate",
+    "truncation_side",
+    "prompt_name",
+    "input_type",
+    "normalize",
+]
+TOKENS = st.lists(st.integers(-1, 12) | st.floats(0, 12), max_size=70)
+INPUT = st.text(max_size=200) | TOKENS | st.lists(st.text(max_size=40) | TOKENS, max_size=6)
+BODIES = st.dictionaries(st.sampled_from(["input", *FIELDS]) | st.text(min_size=1, max_size=6), JSON, max_size=6)
+NEARLY = st.fixed_dictionaries({"input": INPUT}, optional=dict.fromkeys(FIELDS, JSON))
+SENSIBLE = st.fixed_dictionaries(
+    {"input": INPUT},
+    optional={
+        "encoding_format": st.sampled_from(["float", "base64"]),
+        "dimensions": st.integers(1, 16),
+        "truncate": st.booleans(),
+        "truncation_side": st.sampled_from(["left", "right"]),
+        "input_type": st.sampled_from(["query", "document"]),
+        "normalize": st.booleans(),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODIES | NEARLY | SENSIBLE)
+async def test_any_json_gets_vectors_or_a_4xx_that_names_a_field(http: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    answer = await http.post("/embeddings", json=body)
+    if answer.status_code != 200:
+        assert 400 <= answer.status_code < 500, answer.text
+        assert answer.json()["error"]["param"], answer.text
+        return
+    asked = EmbeddingsBody.model_validate({"input": body["input"]}).inputs()
+    vectors = [item["embedding"] for item in answer.json()["data"]]
+    assert len(vectors) == len(asked)
+    assert all(isinstance(vector, str) or None not in vector for vector in vectors)

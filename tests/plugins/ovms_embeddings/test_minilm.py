@@ -101,12 +101,21 @@ def test_a_text_can_be_cut_on_either_side(minilm: TextEmbeddings) -> None:
     assert cosines(left, embed(minilm, "omega " * 254))[0] == pytest.approx(1, abs=1e-4)
 
 
+def test_texts_cut_together_have_the_vectors_that_they_have_alone(minilm: TextEmbeddings) -> None:
+    texts = ["short", "alpha " * 300, "The bridge gave way.", "omega " * 300]
+    together = embed(minilm, *texts, truncate=True)
+    alone = np.concatenate([embed(minilm, text, truncate=True) for text in texts])
+    assert cosines(together, alone).min() >= 1 - 1e-4
+    assert cosines(together[::2], embed(minilm, *texts[::2])).min() >= 1 - 1e-4
+
+
 @pytest.mark.parametrize(
     ("request_", "param", "said"),
     [
         (Embed(inputs=["ok", "ok", "ok", "long " * 400]), "input[3]", ["402", "256"]),
         (Embed(inputs=["ok", [101] * 300]), "input[1]", ["300", "256"]),
-        (Embed(inputs=[[101, 7592, 102], [101, 30522, 102]]), "input[1]", ["30522", "30521"]),
+        (Embed(inputs=[[101, 7592, 102], [101, 30522, 102]]), "input[1][1]", ["30522", "30521"]),
+        (Embed(inputs=["ok", "a" * 1_000_001]), "input[1]", ["1000001", "1000000"]),
         (Embed(inputs=["ok"], dimensions=385), "dimensions", ["385", "384"]),
         (Embed(inputs=["ok"] * 2049), "input", ["2049", "2048"]),
         (Embed(inputs=["ok"], prompt_name="query"), "prompt_name", ["no prompts"]),

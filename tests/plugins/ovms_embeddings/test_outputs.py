@@ -78,6 +78,13 @@ def test_the_prompts_own_tokens_are_pooled_only_if_the_model_wants_it(
     assert embed(engine, " dog", prompt_name="query", normalize=False).tolist() == [[pytest.approx(mean)]]
 
 
+def test_token_ids_have_no_prompt_whose_tokens_could_be_left_out(load: Load, tmp_path: Path) -> None:
+    folder = save(tmp_path / "model", "token_embeddings")
+    change(folder, "1_Pooling/config.json", {"pooling_mode_mean_tokens": True, "include_prompt": False})
+    change(folder, "config_sentence_transformers.json", {"prompts": {"query": "cat"}, "default_prompt_name": "query"})
+    assert embed(load(folder), [CAT, DOG, EOS], normalize=False).tolist() == [[pytest.approx((CAT + DOG + EOS) / 3)]]
+
+
 def test_a_text_without_tokens_is_refused(load: Load, tmp_path: Path) -> None:
     folder = save(tmp_path / "model", "token_embeddings")
     tokenizer = json.loads((folder / "tokenizer.json").read_text())

@@ -40,6 +40,7 @@ def read(folder: Path, **options: Any) -> Recipe:
         ({"pooling_mode_lasttoken": True}, "last"),
         ({"pooling_mode": "lasttoken"}, "last"),
         ({"pooling_mode": "cls"}, "cls"),
+        ({"pooling_mode": ["mean"]}, "mean"),
     ],
 )
 def test_pooling_is_read_from_the_folder_that_the_modules_name(
@@ -110,13 +111,6 @@ def test_prompts_are_read(folder: Path) -> None:
     write(folder, "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": "query"})
     recipe = read(folder)
     assert (recipe.prompts, recipe.default_prompt) == (prompts, "query")
-
-
-def test_padding_stands_where_the_tokenizer_wants_it_or_left_of_a_last_token(folder: Path) -> None:
-    assert read(folder).padding_side == "right"
-    assert read(folder, pooling="last").padding_side == "left"
-    write(folder, "tokenizer_config.json", {"padding_side": "right"})
-    assert read(folder, pooling="last").padding_side == "right"
 
 
 def test_modules_that_are_not_known_are_remembered(folder: Path) -> None:

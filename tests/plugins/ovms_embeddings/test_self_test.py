@@ -13,7 +13,7 @@ from tests.plugins.ovms_embeddings.asking import embed
 from tests.plugins.ovms_embeddings.conftest import Load
 from tests.plugins.ovms_embeddings.decoder import Decoder
 
-from ovms_core.engine import LoadError
+from ovms_core.engine import LoadError, RequestError
 from ovms_embeddings.pooling import Floats
 from ovms_embeddings.self_test import find_fault
 
@@ -58,24 +58,40 @@ def test_each_fault_is_named(embed: Callable[[Sequence[str]], Floats], said: str
     assert said in fault
 
 
-@pytest.fixture
-def broken(tmp_path: Path) -> Path:
-    """A model whose vectors are not numbers."""
-    folder = Decoder().save(tmp_path / "broken")
+def save(folder: Path, number: float) -> Path:
+    """A model whose every vector is `number`, whatever the text."""
+    Decoder().save(folder)
     ids = op.parameter([-1, -1], np.int64, name="input_ids")
     ids.output(0).tensor.set_names({"input_ids"})
     zero = op.multiply(op.unsqueeze(op.convert(ids, np.float32), op.constant(np.int64(2))), op.constant(np.float32(0)))
-    nan = op.divide(zero, zero)
-    ov.save_model(ov.Model([nan], [ids], "nan"), folder / "openvino_model.xml", compress_to_fp16=False)
+    vectors = op.add(zero, op.constant(np.float32(number)))
+    ov.save_model(ov.Model([vectors], [ids], "constant"), folder / "openvino_model.xml", compress_to_fp16=False)
     return folder
 
 
-def test_a_model_that_fails_serves_degraded_with_the_reason(load: Load, broken: Path) -> None:
-    engine = load(broken)
-    info = engine.info()
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A model whose vectors are not numbers."""
+    return save(tmp_path / "broken", np.nan)
+
+
+def test_a_model_that_fails_is_degraded_with_the_reason(load: Load, broken: Path) -> None:
+    info = load(broken).info()
     assert "not finite" in (info.degraded or "")
     assert "not finite" in info.details["self_test"]
-    assert embed(engine, "dog").shape == (1, 1)
+
+
+def test_vectors_that_are_not_finite_are_an_error_of_ours(load: Load, broken: Path) -> None:
+    engine = load(broken, self_test="off")
+    with pytest.raises(RequestError, match=r"not finite for 'input\[0\]'") as raised:
+        embed(engine, "dog")
+    assert (raised.value.status, raised.value.code) == (500, "model_gave_nan")
+
+
+def test_a_degraded_model_serves_all_the_same(load: Load, tmp_path: Path) -> None:
+    engine = load(save(tmp_path / "same", 1))
+    assert "not nearest to itself" in (engine.info().degraded or "")
+    assert embed(engine, "dog").tolist() == [[1]]
 
 
 def test_a_model_that_fails_a_strict_test_does_not_load(load: Load, broken: Path) -> None:

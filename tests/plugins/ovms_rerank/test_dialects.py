@@ -104,6 +104,16 @@ def test_objects_come_back_with_their_own_fields_and_a_text() -> None:
     assert given["results"][0]["document"] == {"title": "b", "year": 2, "text": "title: b\nyear: 2"}
 
 
+def test_an_object_without_a_text_comes_back_with_what_was_ranked() -> None:
+    documents = [{"title": "é", "text": None}, {"title": "b"}, {"title": "c", "text": ["x", "é"]}]
+    given = answer(body(documents=documents, rank_fields=["title"], return_documents=True))
+    assert {result["index"]: result["document"]["text"] for result in given["results"]} == {
+        0: "é",
+        1: "b",
+        2: '["x", "é"]',
+    }
+
+
 def test_jina_gets_its_documents_unless_it_declines() -> None:
     given = answer(cohere(model="jina-reranker-v2", top_n=1))
     assert given["object"] == "list"
@@ -174,6 +184,8 @@ def test_limits_and_instruction_reach_the_engine() -> None:
         ([{"text": "a", "title": "b"}], ["title", "text"], ["title: b\ntext: a"]),
         ([{"text": "a"}, "plain"], ["title", "text"], ["a", "plain"]),
         ([{"price": 9.5, "size": 3}], ["price", "size"], ["price: 9.5\nsize: 3"]),
+        ([{"title": "a", "new": True}], ["title", "new"], ["title: a\nnew: true"]),
+        ([{"title": "a", "text": None}], ["title", "text"], ["a"]),
     ],
 )
 def test_rank_fields_choose_what_is_read(documents: Any, rank_fields: Any, expected: list[str]) -> None:

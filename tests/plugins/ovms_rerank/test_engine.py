@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from tests.plugins.ovms_rerank.asking import ask, refused, scored
 from tests.plugins.ovms_rerank.conftest import Load
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.tokens import TextTokenizer
+from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_rerank.engine import Reranker
+from ovms_rerank.layouts import PairLayout
 from ovms_rerank.messages import Score
 from ovms_rerank.ranking import sigmoid
 
@@ -191,6 +193,22 @@ def test_many_long_documents_are_all_read(engine: Reranker) -> None:
     answer = scored(engine, QUERY, [*documents, PARIS], max_chunks=1)
     assert answer.chunks == 6
     assert max(answer.log_odds) == answer.log_odds[5]
+
+
+def test_a_very_long_document_is_not_tokenised_with_its_query_before_it_is_cut(
+    engine: Reranker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined: list[int] = []
+    join = PairLayout.join
+
+    def recorded(self: PairLayout, query: str, texts: Sequence[str], instruction: str | None) -> list[TokenSequence]:
+        joined.extend(map(len, texts))
+        return join(self, query, texts, instruction)
+
+    monkeypatch.setattr(PairLayout, "join", recorded)
+    long = f"{PARIS} {'rice ' * 30_000}"
+    assert scored(engine, QUERY, [PARIS, long, BERLIN], max_chunks=2).chunks == 4
+    assert max(joined) < 10_000
 
 
 def test_an_instruction_option_for_a_cross_encoder_is_a_load_error(load: Load, tiny_reranker: Path) -> None:

@@ -52,6 +52,9 @@ class Decoder:
             logits = ops.convert(ops.convert(logits, "f64"), "f32")
         elif ending == "scaled":
             logits = ops.multiply(logits, ops.constant(np.float32(1)))
+        elif ending == "cut":
+            begin, end, one = (ops.constant(np.array([number], np.int64)) for number in (-1, 2**63 - 1, 1))
+            logits = ops.slice(logits, begin, end, one, one)
         logits.output(0).set_names({"logits"})
         return ov.Model([logits], [ids, mask, places])
 
@@ -83,6 +86,17 @@ def test_a_causal_model_is_asked_for_yes_or_no(tmp_path: Path, load: Load, decod
     assert scored(engine, QUERY, DOCUMENTS).log_odds == pytest.approx(expected, abs=1e-3)
 
 
+def test_the_files_of_sentence_transformers_say_which_tokens_answer(
+    tmp_path: Path, load: Load, decoder: Decoder
+) -> None:
+    folder = save(tmp_path / "judge", decoder.graph("plain"), architectures=["Qwen3ForCausalLM"])
+    (folder / "1_LogitScore").mkdir()
+    (folder / "1_LogitScore" / "config.json").write_text('{"true_token_id": 7, "false_token_id": 5}')
+    (sequence,) = YesNoLayout(TextTokenizer(qwen())).join(QUERY, DOCUMENTS[:1], None)
+    logits = decoder.logits(sequence.ids)
+    assert scored(load(folder), QUERY, DOCUMENTS[:1]).log_odds == pytest.approx([logits[7] - logits[5]], abs=1e-3)
+
+
 def test_an_instruction_changes_a_causal_models_scores(tmp_path: Path, load: Load, decoder: Decoder) -> None:
     engine = load(save(tmp_path / "model", decoder.graph("plain")), head="yes_no")
     plain = scored(engine, QUERY, DOCUMENTS).log_odds
@@ -97,6 +111,13 @@ def test_a_causal_models_logits_are_computed_for_the_last_token_only(decoder: De
     (projection,) = [op for op in model.get_ordered_ops() if op.get_type_name() == "MatMul"]
     assert projection.get_output_partial_shape(0)[1].get_length() == 1
     assert model.outputs[0].get_partial_shape()[-1].get_length() == 2
+
+
+def test_a_model_that_was_cut_down_to_the_last_position_is_a_load_error(
+    tmp_path: Path, load: Load, decoder: Decoder
+) -> None:
+    with pytest.raises(LoadError, match="last position only"):
+        load(save(tmp_path / "model", decoder.graph("cut"), architectures=["Qwen3ForCausalLM"]), head="yes_no")
 
 
 def test_yes_no_of_a_classifier_is_a_load_error(load: Load, tiny_reranker: Path) -> None:

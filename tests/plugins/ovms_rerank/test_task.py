@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from ovms_core.engine import LoadError
 from ovms_core.models.files import ModelFiles
 from ovms_rerank.profile import Profile
 from ovms_rerank.task import BY_NAME, CERTAIN, RerankOptions, detect
@@ -44,6 +45,34 @@ def test_a_model_is_recognised_by_its_configuration(
     tmp_path: Path, name: str, config: dict[str, Any], score: int
 ) -> None:
     assert detect(ModelFiles.at(model(tmp_path / name, **config))) == score
+
+
+def test_a_causal_reranker_is_told_by_the_files_of_sentence_transformers(tmp_path: Path) -> None:
+    folder = model(tmp_path / "judge", architectures=CAUSAL, model_type="qwen3")
+    assert detect(ModelFiles.at(folder)) == 0
+    _answers(folder, true_token_id=9693, false_token_id=2152)
+    assert detect(ModelFiles.at(folder)) == BY_NAME
+    profile = Profile.read(folder, RerankOptions.model_validate({}))
+    assert (profile.yes_no, profile.answers) == (True, (2152, 9693))
+
+
+def test_a_causal_reranker_that_answers_with_one_token_alone_is_refused(tmp_path: Path) -> None:
+    folder = model(tmp_path / "zerank", architectures=CAUSAL, model_type="qwen3")
+    _answers(folder, true_token_id=9454, false_token_id=None)
+    with pytest.raises(LoadError, match="false_token_id None and true_token_id 9454"):
+        Profile.read(folder, RerankOptions.model_validate({}))
+
+
+def test_a_causal_reranker_whose_prompt_is_not_known_is_refused_unless_the_head_is_set(tmp_path: Path) -> None:
+    folder = model(tmp_path / "mxbai-rerank-base-v2", architectures=["Qwen2ForCausalLM"], model_type="qwen2")
+    with pytest.raises(LoadError, match=r"of type 'qwen2'.*options\.head to yes_no"):
+        Profile.read(folder, RerankOptions.model_validate({}))
+    assert Profile.read(folder, RerankOptions.model_validate({"head": "yes_no"})).prompted
+
+
+def _answers(folder: Path, **config: int | None) -> None:
+    (folder / "1_LogitScore").mkdir()
+    (folder / "1_LogitScore" / "config.json").write_text(json.dumps(config))
 
 
 def test_the_starter_model_is_a_reranker(tiny_reranker: Path) -> None:

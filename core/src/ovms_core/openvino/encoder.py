@@ -34,8 +34,9 @@ class Output(NamedTuple):
 class Encoder:
     """Runs batches of token sequences; `run` may be called on as many threads at once as there are streams.
 
-    `outputs` describes the model's outputs, `device` is what it was compiled for. Each stream has an
-    `InferRequest` of its own, not an `AsyncInferQueue`, which never calls back for an inference that failed.
+    `outputs` describes the model's outputs, `device` is what it was compiled for, and `padding_side` may be changed
+    while nothing runs. Each stream has an `InferRequest` of its own, not an `AsyncInferQueue`, which never calls back
+    for an inference that failed.
 
     `prepare` may change the model before it is compiled: keep only the last position's logits, for instance.
 
@@ -71,7 +72,7 @@ class Encoder:
         self._stateful = bool(model.get_sinks())
         self._shapes = shapes
         self._pad_id = pad_id
-        self._left = padding_side == "left"
+        self.padding_side = padding_side
         self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
         for _ in range(options.streams):
             self._idle.put(compiled.create_infer_request())
@@ -94,14 +95,15 @@ class Encoder:
         return values, feeds["attention_mask"][: len(sequences)]
 
     def _pad(self, sequences: Sequence[TokenSequence]) -> dict[str, Ids]:
+        left = self.padding_side == "left"
         rows, length = self._shapes.of(len(sequences), max(len(sequence.ids) for sequence in sequences))
         ids = np.full((rows, length), self._pad_id, np.int64)
         mask = np.zeros((rows, length), np.int64)
         types = np.zeros((rows, length), np.int64)
         # A softmax over nothing is NaN: rows that only fill the shape attend to one token.
-        mask[len(sequences) :, -1 if self._left else 0] = 1
+        mask[len(sequences) :, -1 if left else 0] = 1
         for row, (tokens, type_ids) in enumerate(sequences):
-            place = slice(length - len(tokens), length) if self._left else slice(len(tokens))
+            place = slice(length - len(tokens), length) if left else slice(len(tokens))
             ids[row, place] = tokens
             mask[row, place] = 1
             if type_ids:

@@ -10,6 +10,8 @@ from tokenizers import Encoding, Tokenizer
 
 from ovms_core.errors import LoadError
 
+Side = Literal["left", "right"]
+
 
 class TokenSequence(NamedTuple):
     """What a model reads for one text or pair: never padded, hashable.
@@ -31,7 +33,7 @@ class TextTokenizer:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self.raw = tokenizer
-        self.vocabulary_size: int = tokenizer.get_vocab_size(with_added_tokens=True)
+        self.vocabulary_size = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     @classmethod
     def load(cls, folder: Path) -> TextTokenizer:
@@ -47,19 +49,25 @@ class TextTokenizer:
         except Exception as error:  # the library raises bare Exception
             raise LoadError(f"'{folder.name}/tokenizer.json' cannot be read: {error}.") from error
 
-    def encode(self, texts: Sequence[str]) -> list[TokenSequence]:
-        """The token ids of each text, special tokens included."""
-        return _sequences(self.raw.encode_batch_fast(list(texts)))
+    def encode(
+        self, texts: Sequence[str], *, max_length: int | None = None, side: Side = "right"
+    ) -> list[TokenSequence]:
+        """The token ids of each text, special tokens included, cut at `side` to at most `max_length`."""
+        if max_length is None:
+            return _sequences(self.raw.encode_batch_fast(list(texts)))
+        encodings = self.raw.encode_batch(list(texts), add_special_tokens=False)
+        room = max(0, max_length - self.special_tokens())
+        for encoding in encodings:
+            encoding.truncate(room, direction=side)
+        return _sequences(map(self.raw.post_process, encodings))
 
     def encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[TokenSequence]:
         """The token ids of each pair, joined the tokenizer's own way."""
         return _sequences(self.raw.encode_batch_fast(list(pairs)))
 
-    def encode_cut(self, text: str, max_length: int, side: Literal["left", "right"] = "right") -> TokenSequence:
+    def encode_cut(self, text: str, max_length: int, side: Side = "right") -> TokenSequence:
         """The token ids of `text`, special tokens included, cut at `side` to at most `max_length`."""
-        encoding = self.raw.encode(text, add_special_tokens=False)
-        encoding.truncate(max(0, max_length - self.special_tokens()), direction=side)
-        return _sequences([self.raw.post_process(encoding)])[0]
+        return self.encode([text], max_length=max_length, side=side)[0]
 
     def special_tokens(self, *, pair: bool = False) -> int:
         """How many tokens the tokenizer adds to a text, or to a pair."""

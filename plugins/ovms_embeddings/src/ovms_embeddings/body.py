@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from ovms_core.plugin import Body, Int
 
-TokenIds = list[Annotated[int, Field(ge=0)]]
+
+def _integral(ids: Any) -> Any:
+    """As `Int` does, for a whole list: looked at once, because there may be a million."""
+    if not isinstance(ids, list) or not any(type(id) is float for id in ids):
+        return ids
+    return [int(id) if type(id) is float and id.is_integer() else id for id in ids]
+
+
+TokenIds = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], BeforeValidator(_integral)]
 
 
 def _kind(value: Any) -> str:
@@ -52,7 +60,7 @@ class EmbeddingsBody(Body):
 
     input: Input
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[Int, Field(ge=1)] | None = None
+    dimensions: Annotated[Int, Field(ge=1, le=2**31 - 1)] | None = None
     truncate: bool = False
     truncation_side: Literal["left", "right"] = "right"
     prompt_name: str | None = None
@@ -66,3 +74,7 @@ class EmbeddingsBody(Body):
         if _kind(self.input) == "list[int]":
             return [self.input]  # type: ignore[list-item]
         return list(self.input)  # type: ignore[arg-type]
+
+    def path(self) -> str:
+        """Where one of `inputs` stands in the body; ``{}`` in it is its index."""
+        return "input[{}]" if _kind(self.input) in ("list[str]", "list[list[int]]") else "input"

@@ -37,6 +37,7 @@ class Embeddings(Endpoint[EmbeddingsBody]):
             prompt_name=call.body.prompt_name,
             input_type=call.body.input_type,
             normalize=call.body.normalize,
+            path=call.body.path(),
         )
         async with aclosing(call.require_model().submit(request)) as events:
             async for event in events:
@@ -70,5 +71,5 @@ def _require_content(inputs: list[str | list[int]], body: EmbeddingsBody) -> Non
         raise APIError(400, "'input' is empty: give at least one text.", param="input", code="invalid_value")
     for index, content in enumerate(inputs):
         if not content:
-            param = f"input[{index}]" if isinstance(body.input, list) and body.input else "input"
+            param = body.path().format(index)
             raise APIError(400, f"'{param}' is empty: a vector needs a text.", param=param, code="invalid_value")

@@ -43,17 +43,17 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
         folder = model_folder(path)
         self._recipe = read_recipe(folder, options)
         super().__init__(encoder_limits(options, device, self._recipe.max_length))
-        self._reader = Reader(TextTokenizer.load(folder), self._recipe, options.max_items)
+        self._reader = Reader(TextTokenizer.load(folder), self._recipe, options.max_items, options.max_text_characters)
         self._encoder = Encoder(
             path,
             device,
             options,
             self.limits.shapes,
             pad_id=self._recipe.pad_id,
-            padding_side=self._recipe.padding_side,
             cache_dir=Path(options.cache_dir) if options.cache_dir else Path(model.work_dir) / "compiled",
         )
         self._output, self._pools = _choose_output(self._encoder.outputs, self._recipe, options)
+        self._choose_padding()
         self._dimensions = self._embed(["dimensions"]).shape[1]
         self._fault = find_fault(self._embed) if options.self_test != "off" else None
         if self._fault and options.self_test == "strict":
@@ -72,6 +72,7 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
             details={
                 "pooling": recipe.pooling if self._pools else "the model's own",
                 "normalize": recipe.normalize,
+                "padding_side": self._encoder.padding_side,
                 "prompts": sorted(recipe.prompts),
                 "max_batch_tokens": self.limits.max_batch_tokens,
                 "num_streams": self.limits.streams,
@@ -102,12 +103,33 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
         vectors = np.stack([result.vector for result in results])[:, : request.dimensions].astype("<f4")
         if self._recipe.normalize if request.normalize is None else request.normalize:
             vectors = normalized(vectors)
+        _require_finite(vectors, request)
         return Embedded([vector.tobytes() for vector in vectors], sum(result.tokens for result in results))
+
+    def _choose_padding(self) -> None:
+        """Padding on the right disturbs no token vectors: on the left it would make tokens that attend to nothing,
+        which are NaN in many exports, and spread. But a decoder that pools by itself may take the last position for
+        the last token: it is padded on the left, unless that spoils its vectors.
+        """
+        if self._pools or self._recipe.pooling != "last":
+            return
+        self._encoder.padding_side = "left"
+        if find_fault(self._embed):
+            self._encoder.padding_side = "right"
 
     def _embed(self, texts: Sequence[str]) -> Floats:
         """The vectors of `texts`, run as one batch."""
         request = Embed(inputs=list(texts))
         return np.stack([pooled.vector for pooled in self.run(list(self._reader.read(request)))])
+
+
+def _require_finite(vectors: Floats, request: Embed) -> None:
+    """Raise `RequestError` 500 for what no client could use, and a vector database would keep."""
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        path = request.path.format(int(finite.argmin()))
+        message = f"The model gave numbers that are not finite for '{path}': its weights or its precision are at fault."
+        raise RequestError(message, code="model_gave_nan", status=500)
 
 
 def _choose_output(outputs: Sequence[Output], recipe: Recipe, options: EmbeddingsOptions) -> tuple[int, bool]:

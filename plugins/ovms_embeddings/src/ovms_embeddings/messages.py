@@ -14,7 +14,8 @@ class Embed(Request, tag="embed", kw_only=True):
 
     `dimensions` cuts the vectors. With `truncate` an input that is too long is cut at `truncation_side`, else it
     is an error. `prompt_name` is one of the model's own prompts, `input_type` what the text is for.
-    `normalize` overrides the model's own choice.
+    `normalize` overrides the model's own choice. `path` says where an input stands in the client's request, for
+    errors; ``{}`` in it is the index.
     """
 
     inputs: list[str | list[int]]
@@ -24,6 +25,7 @@ class Embed(Request, tag="embed", kw_only=True):
     prompt_name: str | None = None
     input_type: str | None = None
     normalize: bool | None = None
+    path: str = "input[{}]"
 
 
 class Embedded(Event, tag="embedded", array_like=True):

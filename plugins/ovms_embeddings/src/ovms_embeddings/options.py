@@ -20,3 +20,6 @@ class EmbeddingsOptions(EncoderOptions):
     normalize: bool | None = Field(
         default=None, description="Whether vectors have length 1; by default the model's own."
     )
+    max_text_characters: int = Field(
+        default=1_000_000, ge=1, description="Characters that a text may have; it is tokenised whole before it is cut."
+    )

@@ -25,16 +25,23 @@ def prompt_of(request: Embed, recipe: Recipe) -> str:
         message = f"'{param}' puts a prompt before a text, and cannot before token ids: put its tokens there yourself."
         raise RequestError(message, param=param, code="invalid_value")
     name = asked if param == "prompt_name" else _for_purpose(asked, recipe)
+    if name is None:
+        return ""
     if name not in recipe.prompts:
         raise RequestError(_unknown(param, asked, recipe), param=param, code="invalid_value")
     return recipe.prompts[name]
 
 
-def _for_purpose(purpose: str, recipe: Recipe) -> str:
-    """The model's name for `purpose`, which different APIs call differently."""
-    for group in (_QUERY, _DOCUMENT):
+def _for_purpose(purpose: str, recipe: Recipe) -> str | None:
+    """The model's name for `purpose`, which different APIs call differently.
+
+    `None` where the model has a prompt only for the opposite purpose: then this one wants none, as in
+    sentence-transformers' ``encode_query`` and ``encode_document``.
+    """
+    for group, opposite in ((_QUERY, _DOCUMENT), (_DOCUMENT, _QUERY)):
         if purpose in group:
-            return next((name for name in (purpose, *group) if name in recipe.prompts), purpose)
+            known = next((name for name in (purpose, *group) if name in recipe.prompts), None)
+            return known or (None if recipe.prompts.keys() & opposite else purpose)
     return purpose
 
 

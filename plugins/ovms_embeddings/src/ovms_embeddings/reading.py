@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from ovms_core.engine import RequestError
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
-from ovms_embeddings.messages import Embed
+from ovms_embeddings.messages import Embed, Side
 from ovms_embeddings.prompts import prompt_of
 from ovms_embeddings.recipe import Recipe
 
 _TEXTS_AT_ONCE = 32
+_CHARACTERS_AT_ONCE = 100_000
 
 
 class Passage(NamedTuple):
@@ -24,10 +25,11 @@ class Passage(NamedTuple):
 class Reader:
     """Tokenises requests for a model; equal inputs give equal passages."""
 
-    def __init__(self, tokenizer: TextTokenizer, recipe: Recipe, max_items: int) -> None:
+    def __init__(self, tokenizer: TextTokenizer, recipe: Recipe, max_items: int, max_characters: int) -> None:
         self._tokenizer = tokenizer
         self._recipe = recipe
         self._max_items = max_items
+        self._max_characters = max_characters
 
     def read(self, request: Embed) -> Iterator[Passage]:
         """The passages of a request, prepared as they are asked for.
@@ -45,44 +47,59 @@ class Reader:
 
     def _passages(self, request: Embed, prompt: str) -> Iterator[Passage]:
         unpooled = 0 if self._recipe.pool_prompt or not prompt else self._prompt_tokens(prompt)
-        for start in range(0, len(request.inputs), _TEXTS_AT_ONCE):
-            contents = request.inputs[start : start + _TEXTS_AT_ONCE]
-            for index, tokens in enumerate(self._tokens(contents, prompt), start):
-                yield Passage(self._fitting(tokens, index, request, prompt), unpooled)
+        index = 0
+        for portion in self._portions(request):
+            for content, tokens in zip(portion, self._tokens(portion, prompt, request), strict=True):
+                self._require_fit(tokens, request, request.path.format(index))
+                yield Passage(tokens, unpooled if isinstance(content, str) else 0)
+                index += 1
 
-    def _tokens(self, contents: Sequence[str | list[int]], prompt: str) -> Iterator[TokenSequence]:
-        """The token ids of each of `contents`, where texts come from one call of the tokenizer."""
-        encoded = iter(self._tokenizer.encode([prompt + content for content in contents if isinstance(content, str)]))
+    def _portions(self, request: Embed) -> Iterator[list[str | list[int]]]:
+        """A few inputs at a time: few enough to be tokenised together without anyone waiting for it."""
+        portion: list[str | list[int]] = []
+        characters = 0
+        for index, content in enumerate(request.inputs):
+            if not isinstance(content, str):
+                self._require_known(content, request.path.format(index))
+            elif len(content) > self._max_characters:
+                raise _too_many_characters(content, request.path.format(index), self._max_characters)
+            if portion and (len(portion) == _TEXTS_AT_ONCE or characters + len(content) > _CHARACTERS_AT_ONCE):
+                yield portion
+                portion, characters = [], 0
+            portion.append(content)
+            characters += len(content)
+        if portion:
+            yield portion
+
+    def _tokens(self, contents: Sequence[str | list[int]], prompt: str, request: Embed) -> Iterator[TokenSequence]:
+        """The token ids of each of `contents`, cut where the request wants it; texts go to the tokenizer at once."""
+        limit, side = self._recipe.max_length if request.truncate else None, request.truncation_side
+        texts = [prompt + content for content in contents if isinstance(content, str)]
+        encoded = iter(self._tokenizer.encode(texts, max_length=limit, side=side))
         for content in contents:
-            yield next(encoded) if isinstance(content, str) else TokenSequence(tuple(content))
+            yield next(encoded) if isinstance(content, str) else TokenSequence(_cut(tuple(content), limit, side))
 
-    def _fitting(self, tokens: TokenSequence, index: int, request: Embed, prompt: str) -> TokenSequence:
-        content, limit = request.inputs[index], self._recipe.max_length
-        if not isinstance(content, str):
-            self._require_known(content, f"input[{index}]")
+    def _require_fit(self, tokens: TokenSequence, request: Embed, path: str) -> None:
+        limit = self._recipe.max_length
         if not tokens.ids:
-            message = f"'input[{index}]' has no tokens: a vector needs a text that is more than spaces."
-            raise RequestError(message, param=f"input[{index}]", code="invalid_value")
-        if len(tokens.ids) <= limit:
-            return tokens
-        if not request.truncate:
+            message = f"'{path}' has no tokens: a vector needs a text that is more than spaces."
+            raise RequestError(message, param=path, code="invalid_value")
+        if len(tokens.ids) > limit and not request.truncate:
             raise RequestError(
-                f"'input[{index}]' has {len(tokens.ids)} tokens, and the model reads {limit}: "
+                f"'{path}' has {len(tokens.ids)} tokens, and the model reads {limit}: "
                 f"shorten it, or set 'truncate' to true.",
-                param=f"input[{index}]",
+                param=path,
                 code="context_length_exceeded",
             )
-        if isinstance(content, str):
-            return self._tokenizer.encode_cut(prompt + content, limit, request.truncation_side)
-        return TokenSequence(tokens.ids[:limit] if request.truncation_side == "right" else tokens.ids[-limit:])
 
-    def _require_known(self, ids: Sequence[int], param: str) -> None:
+    def _require_known(self, ids: Sequence[int], path: str) -> None:
         size = self._tokenizer.vocabulary_size
-        if max(ids) >= size or min(ids) < 0:
-            wrong = next(token for token in ids if not 0 <= token < size)
+        if ids and (max(ids) >= size or min(ids) < 0):
+            at, wrong = next((at, token) for at, token in enumerate(ids) if not 0 <= token < size)
             raise RequestError(
-                f"'{param}' has the token id {wrong}, and the model's vocabulary goes from 0 to {size - 1}.",
-                param=param,
+                f"'{path}[{at}]' is the token id {wrong}, and the model's vocabulary goes from 0 to {size - 1}: "
+                f"send ids of this model's own tokenizer, or the text.",
+                param=f"{path}[{at}]",
                 code="invalid_value",
             )
 
@@ -92,3 +109,14 @@ class Reader:
         whole = self._tokenizer.encode([prompt])[0].ids
         start = next((at for at in range(len(whole)) if whole[at : at + len(bare)] == bare), 0)
         return start + len(bare)
+
+
+def _cut(ids: tuple[int, ...], limit: int | None, side: Side) -> tuple[int, ...]:
+    if limit is None:
+        return ids
+    return ids[:limit] if side == "right" else ids[-limit:]
+
+
+def _too_many_characters(text: str, path: str, most: int) -> RequestError:
+    message = f"'{path}' has {len(text)} characters, and this model reads texts of at most {most}: send it in parts."
+    return RequestError(message, param=path, code="text_too_long")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ovms_core.engine import LoadError
+from ovms_core.openvino.positions import positions_of
 from ovms_embeddings.options import EmbeddingsOptions, Pooling
 
 _POOLING_FLAGS: dict[str, Pooling] = {
@@ -37,7 +38,6 @@ class Recipe:
     pooling: Pooling
     normalize: bool
     max_length: int
-    padding_side: Literal["left", "right"]
     pad_id: int
     prompts: dict[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
@@ -61,7 +61,6 @@ def read_recipe(folder: Path, options: EmbeddingsOptions) -> Recipe:
         pooling=pooling,
         normalize=_normalize(options, modules, warnings),
         max_length=_max_length(folder, modules, config, options, warnings),
-        padding_side=_padding_side(folder, pooling),
         pad_id=_pad_id(config),
         prompts={str(name): str(text) for name, text in (prompts.get("prompts") or {}).items()},
         default_prompt=prompts.get("default_prompt_name"),
@@ -92,8 +91,9 @@ def _modules(folder: Path) -> dict[str, str]:
 
 
 def _pooling(config: dict[str, Any]) -> Pooling | None:
-    name = config.get("pooling_mode")
-    chosen = [str(name)] if name else [flag for flag, on in config.items() if flag.startswith("pooling_mode_") and on]
+    names = config.get("pooling_mode") or []
+    chosen = [names] if isinstance(names, str) else [str(name) for name in names]
+    chosen = chosen or [flag for flag, on in config.items() if flag.startswith("pooling_mode_") and on]
     if not chosen:
         return None
     known = _POOLING_NAMES | _POOLING_FLAGS
@@ -124,7 +124,7 @@ def _normalize(options: EmbeddingsOptions, modules: dict[str, str], warnings: li
 def _max_length(
     folder: Path, modules: dict[str, str], config: dict[str, Any], options: EmbeddingsOptions, warnings: list[str]
 ) -> int:
-    positions = _positions(config)
+    positions = positions_of(config)
     if options.max_length is not None:
         return _checked_length(options.max_length, positions)
     transformer = _object(folder / modules.get("Transformer", "") / "sentence_bert_config.json")
@@ -145,22 +145,6 @@ def _checked_length(wanted: int, positions: int | None) -> int:
     return wanted
 
 
-def _positions(config: dict[str, Any]) -> int | None:
-    """How many tokens have a position; RoBERTa and its kin count theirs from the padding id's successor."""
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions <= 0:
-        return None
-    offset = _pad_id(config, missing=1) + 1 if "roberta" in str(config.get("model_type", "")) else 0
-    return positions - offset
-
-
-def _pad_id(config: dict[str, Any], *, missing: int = 0) -> int:
+def _pad_id(config: dict[str, Any]) -> int:
     pad = config.get("pad_token_id")
-    return pad if isinstance(pad, int) and pad >= 0 else missing
-
-
-def _padding_side(folder: Path, pooling: Pooling) -> Literal["left", "right"]:
-    said = _object(folder / "tokenizer_config.json").get("padding_side")
-    if said == "left" or said == "right":
-        return "left" if said == "left" else "right"
-    return "left" if pooling == "last" else "right"
+    return pad if isinstance(pad, int) and pad >= 0 else 0

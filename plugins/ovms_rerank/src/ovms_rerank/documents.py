@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,8 @@ def returned(document: Document, text: str) -> dict[str, Any]:
     """A document as it stands in an answer: its own fields, and always ``text``."""
     if isinstance(document, str):
         return {"text": text}
-    return {**document, "text": str(document.get("text", text))}
+    own = document.get("text")
+    return {**document, "text": text if own is None else _spelt(own)}
 
 
 def _text_of(document: Document, rank_fields: Sequence[str] | None, path: str) -> str:
@@ -40,7 +42,7 @@ def _text_of(document: Document, rank_fields: Sequence[str] | None, path: str) -
         return require_text(document, path)
     if rank_fields is None:
         return require_text(_field(document, "text", path), f"{path}.text")
-    named = [name for name in rank_fields if name in document]
+    named = [name for name in rank_fields if document.get(name) is not None]
     if not named:
         fields = ", ".join(map(repr, rank_fields))
         raise APIError(400, f"'{path}' has none of the rank_fields {fields}.", param=path, code="invalid_value")
@@ -62,4 +64,9 @@ def _field(document: Mapping[str, Any], name: str, path: str) -> str:
         raise APIError(400, message, param=where, code="missing_field")
     if not isinstance(value, str | int | float):
         raise APIError(400, f"'{where}' must be a text or a number to rank by.", param=where, code="invalid_value")
-    return str(value)
+    return _spelt(value)
+
+
+def _spelt(value: Any) -> str:
+    """A value as JSON spells it, a text without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -14,7 +14,7 @@ from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_rerank.chunks import Cutter, Question
 from ovms_rerank.heads import Classifier, YesNo, log_odds
-from ovms_rerank.job import Job, Place, portions
+from ovms_rerank.job import PORTION_CHARACTERS, Job, Place, portions
 from ovms_rerank.layouts import Layout, PairLayout, YesNoLayout, answer_tokens
 from ovms_rerank.messages import Score, Scored
 from ovms_rerank.precision import exact_options
@@ -89,12 +89,21 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
         cutter = Cutter(
             self._layout, request.fit, request.max_tokens, request.max_chunks, overlap=self._options.chunk_overlap
         )
+        if len(places) == 1 and len(places[0].document) > PORTION_CHARACTERS:
+            yield from self._cut(job, cutter, question, places[0])
+            return
         wholes = self._layout.join(question.query, [place.document for place in places], question.instruction)
         for place, whole in zip(places, wholes, strict=True):
-            fits = cutter.fits(question, whole)
-            for sequence in [whole] if fits else cutter.cut(question, place.document, place.path):
-                job.record(place, sequence)
-                yield sequence
+            if cutter.fits(question, whole):
+                job.record(place, whole)
+                yield whole
+            else:
+                yield from self._cut(job, cutter, question, place)
+
+    def _cut(self, job: Job, cutter: Cutter, question: Question, place: Place) -> Iterator[TokenSequence]:
+        for sequence in cutter.cut(question, place.document, place.path):
+            job.record(place, sequence)
+            yield sequence
 
     def _question(self, query: str, request: Score, path: str) -> Question:
         limit = min(self._profile.max_length, request.max_pair_tokens or self._profile.max_length)
@@ -134,7 +143,7 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
 
 def _head(profile: Profile, options: RerankOptions, tokenizer: TextTokenizer) -> Classifier | YesNo:
     if profile.yes_no:
-        return YesNo(*answer_tokens(tokenizer))
+        return YesNo(*(profile.answers or answer_tokens(tokenizer)))
     return Classifier(None if options.head == "auto" else options.head, profile.labels)
 
 

@@ -78,11 +78,18 @@ def _head_of(outputs: int) -> Head:
 def _logits(model: ov.Model) -> int:
     for index, output in enumerate(model.outputs):
         if "logits" in output.get_names() and output.get_partial_shape().rank.get_length() == 3:
+            _require_every_position(output)
             return index
     raise LoadError(
         "A yes_no head needs a causal model with an output 'logits' of three dimensions. "
         "Export it with 'optimum-cli export openvino --task text-generation'."
     )
+
+
+def _require_every_position(logits: ov.Output) -> None:
+    """Raise `LoadError` for a model that was cut down to the last position, which padding would take."""
+    if logits.get_partial_shape()[1].get_max_length() == 1:
+        raise LoadError("The model gives the logits of the last position only. Take the export that it was made from.")
 
 
 def _keep_answers(model: ov.Model, output: ov.Output, answers: NDArray[np.int64]) -> None:

@@ -10,7 +10,7 @@ from ovms_core.openvino.tokens import TokenSequence
 from ovms_rerank.messages import Score, Scored
 
 _PORTION = 32
-_PORTION_CHARACTERS = 100_000
+PORTION_CHARACTERS = 100_000
 
 
 class Place(NamedTuple):
@@ -60,11 +60,11 @@ def portions(places: Sequence[Place]) -> Iterator[list[Place]]:
     portion: list[Place] = []
     characters = 0
     for place in places:
-        portion.append(place)
-        characters += len(place.document)
-        if len(portion) == _PORTION or characters > _PORTION_CHARACTERS:
+        if portion and (len(portion) == _PORTION or characters + len(place.document) > PORTION_CHARACTERS):
             yield portion
             portion, characters = [], 0
+        portion.append(place)
+        characters += len(place.document)
     if portion:
         yield portion
 

@@ -6,22 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ovms_core.engine import LoadError
 from ovms_core.openvino.files import model_folder
+from ovms_core.openvino.positions import positions_of
 from ovms_core.plugin import ModelFiles
-from ovms_rerank.task import RerankOptions, is_yes_no, labels
+from ovms_rerank.task import RerankOptions, answers_file, is_yes_no, labels
 
 _PROMPTED_LENGTH = 8192
 """Qwen3-Reranker's own limit; what its configuration allows would be quadratically dearer."""
 
-_ROBERTA = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet"})
-"""Models that count positions from the padding token's id on."""
+_PROMPTED = frozenset({"qwen3"})
+"""Models that rerank with Qwen3-Reranker's prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A reranker as its files and options describe it.
 
-    `prompted` ones read Qwen3-Reranker's prompt instead of a plain pair.
+    `prompted` ones read Qwen3-Reranker's prompt instead of a plain pair. `answers` are the ids of the tokens for
+    no and yes, where the files name them.
     """
 
     folder: Path
@@ -30,15 +33,21 @@ class Profile:
     max_length: int
     pad_id: int
     labels: int
+    answers: tuple[int, int] | None = None
 
     @classmethod
     def read(cls, path: Path, options: RerankOptions) -> Profile:
-        """The profile of the model at `path`."""
+        """The profile of the model at `path`.
+
+        Raises `LoadError` for a causal reranker whose prompt, or whose answer, is not known.
+        """
         folder = model_folder(path)
         files = ModelFiles.at(folder)
         config = files.json("config.json")
         yes_no = options.head == "yes_no" or (options.head == "auto" and is_yes_no(files))
-        prompted = yes_no or config.get("model_type") == "qwen3"
+        prompted = yes_no or config.get("model_type") in _PROMPTED
+        if yes_no and options.head == "auto":
+            _require_known_prompt(config)
         pad_id = config.get("pad_token_id")
         wanted = options.max_length or (_PROMPTED_LENGTH if prompted else None)
         return cls(
@@ -48,24 +57,36 @@ class Profile:
             max_length=_max_length(config, files.json("tokenizer_config.json"), wanted),
             pad_id=pad_id if isinstance(pad_id, int) else 0,
             labels=labels(config),
+            answers=_answers(files) if yes_no else None,
         )
+
+
+def _require_known_prompt(config: dict[str, Any]) -> None:
+    kind = config.get("model_type")
+    if kind not in _PROMPTED:
+        raise LoadError(
+            f"The model is a causal reranker of type '{kind}', and only Qwen3-Reranker's prompt is known. "
+            "Set options.head to yes_no to ask it with that prompt all the same."
+        )
+
+
+def _answers(files: ModelFiles) -> tuple[int, int] | None:
+    """The ids for no and yes. Raises `LoadError` for a model that is to be judged by one token alone."""
+    name = answers_file(files)
+    if name is None:
+        return None
+    config = files.json(name)
+    no, yes = config.get("false_token_id"), config.get("true_token_id")
+    if not isinstance(no, int) or not isinstance(yes, int):
+        raise LoadError(
+            f"'{name}' of the model has false_token_id {no} and true_token_id {yes}: only rerankers that answer with "
+            "one of two tokens are supported, such as Qwen3-Reranker. Export it for text classification instead."
+        )
+    return no, yes
 
 
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any], wanted: int | None) -> int:
     """The least of what model, tokenizer and operator allow; 512 when none says."""
-    limits = [_positions(config), tokenizer.get("model_max_length"), wanted]
+    limits = [positions_of(config), tokenizer.get("model_max_length"), wanted]
     known = [int(limit) for limit in limits if isinstance(limit, int | float) and limit > 0]
     return min(known, default=512)
-
-
-def _positions(config: dict[str, Any]) -> int | None:
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int):
-        return None
-    return positions - _padding_offset(config)
-
-
-def _padding_offset(config: dict[str, Any]) -> int:
-    if config.get("model_type") not in _ROBERTA:
-        return 0
-    return int(config.get("pad_token_id") or 0) + 1

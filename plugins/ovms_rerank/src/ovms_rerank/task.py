@@ -12,7 +12,7 @@ from ovms_rerank.messages import Score, Scored
 
 CERTAIN = 80
 BY_NAME = 110
-"""A causal reranker's files are those of a chat model, which text generation is sure of: only the name tells."""
+"""A causal reranker's files are those of a chat model, which text generation is sure of."""
 
 Head = Literal["logit", "softmax", "yes_no"]
 
@@ -47,10 +47,16 @@ def is_cross_encoder(files: ModelFiles) -> bool:
 
 
 def is_yes_no(files: ModelFiles) -> bool:
-    """Whether the model is a causal reranker such as Qwen3-Reranker: by its name, for nothing else tells."""
+    """Whether the model is a causal reranker such as Qwen3-Reranker: by the files of sentence-transformers, or else
+    by its name."""
     config = files.json("config.json")
     names = f"{config.get('_name_or_path', '')} {files.path.name}".lower()
-    return _is_for(config, "ForCausalLM") and "rerank" in names
+    return _is_for(config, "ForCausalLM") and (answers_file(files) is not None or "rerank" in names)
+
+
+def answers_file(files: ModelFiles) -> str | None:
+    """Where sentence-transformers keeps the ids of the tokens that a causal reranker answers with (``LogitScore``)."""
+    return next((name for name in sorted(files.names) if name.endswith("_LogitScore/config.json")), None)
 
 
 def labels(config: dict[str, Any]) -> int:
