@@ -7,7 +7,7 @@ length, and a good server looks for them in all requests at once without letting
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -15,6 +15,9 @@ ItemT = TypeVar("ItemT", bound=Hashable)
 
 _BURST = 8
 """Items of one request that count as one turn. More would favour large requests, fewer small ones."""
+
+_PATIENCE = 2
+"""Batches that may leave out the item whose turn it is, for a better fit. More would pad less, and keep it waiting."""
 
 _FRONT = 4
 """Budgets of tokens among which similar lengths are looked for. A wider front pads less and is less fair."""
@@ -24,7 +27,7 @@ _FRONT = 4
 class Shapes:
     """The rectangles (rows, length) that batches are padded to.
 
-    They are few, because the CPU plugin keeps 2 to 3 MiB for every input shape that it has ever seen. What is
+    They are few, because the CPU plugin keeps up to 3 MiB for every input shape that it has ever seen. What is
     larger than the last step stays as it is.
     """
 
@@ -33,8 +36,8 @@ class Shapes:
 
     @classmethod
     def up_to(cls, max_length: int, max_rows: int = 64) -> Shapes:
-        """Steps that cost little padding: lengths in sixteenths to eighths of themselves, 1 to `max_rows` rows."""
-        return cls(rows=_steps(max_rows, finest=1, parts=2), lengths=_steps(max_length, finest=16, parts=4))
+        """Steps that cost little padding: lengths in steps of 8, from 128 on of an eighth, and 1 to `max_rows` rows."""
+        return cls(rows=_steps(max_rows, finest=1, parts=2), lengths=_steps(max_length, finest=8, parts=8))
 
     def of(self, rows: int, length: int) -> tuple[int, int]:
         """The rectangle that `rows` sequences of at most `length` tokens are padded to."""
@@ -75,13 +78,17 @@ class BatchLimits:
 
 @dataclass(slots=True, eq=False)
 class Entry(Generic[ItemT]):
-    """An item in the window, and the places (request, index) that wait for its result."""
+    """An item in the window, and the places (request, index) that wait for its result.
+
+    `passed` counts the batches that left it out when its turn had come.
+    """
 
     item: ItemT
     length: int
     turn: int
     order: int
     owners: list[tuple[int, int]] = field(default_factory=list)
+    passed: int = 0
 
 
 class Window(Generic[ItemT]):
@@ -89,8 +96,8 @@ class Window(Generic[ItemT]):
 
     Requests take turns. In each round every request has one turn, of a few items, and one that arrives joins
     the next round: so a request of one text never waits behind all of a request of two thousand, and neither
-    do many small requests starve a large one. The item whose turn it is, the anchor, is in the next batch; the rest
-    of the batch is chosen among those whose turn comes soon, to waste the least on padding.
+    do many small requests starve a large one. A batch is chosen among the items whose turn has come or comes soon, to
+    waste the least on padding; the one whose turn it is may be left out, but not for long.
     """
 
     def __init__(self, limits: BatchLimits) -> None:
@@ -134,18 +141,21 @@ class Window(Generic[ItemT]):
         if not self._waiting:
             return []
         queue = sorted(self._waiting.values(), key=lambda entry: (entry.turn, entry.order))
-        self._round = max(self._round, queue[0].turn)
-        batch = _densest(queue[0], self._front(queue), self._limits)
+        first = queue[0]
+        self._round = max(self._round, first.turn)
+        batch = _densest(self._front(queue), self._limits, first if first.passed >= _PATIENCE else None)
+        if first not in batch:
+            first.passed += 1
         for entry in batch:
             self._running[entry.item] = self._waiting.pop(entry.item)
         return batch
 
     def _front(self, queue: Sequence[Entry[ItemT]]) -> list[Entry[ItemT]]:
-        """The items after the first whose turn comes soon."""
+        """The first item and those whose turn comes soon."""
         first, limits = queue[0], self._limits
-        tokens, front = _FRONT * limits.max_batch_tokens, []
-        for entry in queue[1:]:
-            if tokens <= 0:
+        tokens, front = _FRONT * limits.max_batch_tokens, list[Entry[ItemT]]()
+        for entry in queue:
+            if front and tokens <= 0:
                 break
             if limits.across_requests or entry.owners[0][0] == first.owners[0][0]:
                 front.append(entry)
@@ -158,34 +168,37 @@ class Window(Generic[ItemT]):
             del self._running[entry.item]
 
 
-def _densest(anchor: Entry[ItemT], front: list[Entry[ItemT]], limits: BatchLimits) -> list[Entry[ItemT]]:
-    """The batch with `anchor` that computes the most real tokens for what it costs.
+def _densest(front: Iterable[Entry[ItemT]], limits: BatchLimits, due: Entry[ItemT] | None) -> list[Entry[ItemT]]:
+    """The batch out of `front`, with `due` in it, that computes the most real tokens for what it costs.
 
     For each length that the batch could be padded to, take what fits from the longest down.
     """
-    front.sort(key=lambda entry: entry.length, reverse=True)
-    best, best_density = [anchor], _density(anchor.length, 1, anchor.length, limits)
-    for start in _tops(anchor, front, limits.shapes):
-        longest = max(anchor.length, front[start].length)
-        tokens = anchor.length
-        for end in range(start, len(front)):
-            tokens += front[end].length
-            density = _density(tokens, end - start + 2, longest, limits)
+
+    def padded(entry: Entry[ItemT]) -> int:
+        return limits.shapes.of(1, entry.length)[1]
+
+    order = sorted(front, key=lambda entry: (-padded(entry), entry is not due, -entry.length))
+    at = order.index(due) if due else None
+    best, best_density = order[:1], 0.0
+    for start in _tops(order[: None if at is None else at + 1], padded):
+        tokens, longest = 0, padded(order[start])
+        for end in range(start, len(order)):
+            tokens += order[end].length
+            density = _density(tokens, end - start + 1, longest, limits)
             if density == 0:
                 break
-            if density >= best_density:
-                best, best_density = [anchor, *front[start : end + 1]], density
+            if density >= best_density and (at is None or at <= end):
+                best, best_density = order[start : end + 1], density
     return best
 
 
-def _tops(anchor: Entry[ItemT], front: Sequence[Entry[ItemT]], shapes: Shapes) -> Iterable[int]:
-    """Where, in `front` sorted from the longest, each padded length that holds `anchor` begins."""
+def _tops(order: Iterable[Entry[ItemT]], padded: Callable[[Entry[ItemT]], int]) -> Iterable[int]:
+    """Where each padded length begins in `order`."""
     previous = 0
-    for index, entry in enumerate(front):
-        length = shapes.of(1, max(entry.length, anchor.length))[1]
-        if length != previous:
+    for index, entry in enumerate(order):
+        if padded(entry) != previous:
             yield index
-        previous = length
+        previous = padded(entry)
 
 
 def _density(tokens: int, rows: int, length: int, limits: BatchLimits) -> float:
