@@ -96,8 +96,8 @@ def to_pixels(image: Image.Image) -> Pixels:
 
 
 def from_pixels(pixels: Pixels) -> Image.Image:
-    """As GenAI gives it; the pixels are copied."""
-    return Image.fromarray(pixels[0].copy())
+    """As GenAI gives it."""
+    return Image.fromarray(pixels[0])
 
 
 def encode(image: Image.Image, output_format: OutputFormat, quality: int, description: str | None = None) -> bytes:
