@@ -29,6 +29,7 @@ Node = Any
 
 CLASSES: dict[str, dict[str, str | None]] = {
     "StableDiffusionPipeline": {"text_encoder": "CLIPTextModel", "unet": "UNet2DConditionModel"},
+    "StableDiffusionInpaintPipeline": {"text_encoder": "CLIPTextModel", "unet": "UNet2DConditionModel"},
     "LatentConsistencyModelPipeline": {"text_encoder": "CLIPTextModel", "unet": "UNet2DConditionModel"},
     "StableDiffusionXLPipeline": {
         "text_encoder": "CLIPTextModel",
@@ -88,6 +89,7 @@ FLOW = {
 }
 SCHEDULERS: dict[str, dict[str, Any]] = {
     "StableDiffusionPipeline": {"_class_name": "PNDMScheduler", "skip_prk_steps": True, "steps_offset": 1, **BETAS},
+    "StableDiffusionInpaintPipeline": {"_class_name": "DDIMScheduler", "clip_sample": False, **BETAS},
     "LatentConsistencyModelPipeline": {"_class_name": "LCMScheduler", "original_inference_steps": 50, **BETAS},
     "StableDiffusionXLPipeline": {"_class_name": "EulerDiscreteScheduler", "steps_offset": 1, **BETAS},
     "StableDiffusion3Pipeline": {**FLOW, "use_dynamic_shifting": False},
@@ -154,7 +156,12 @@ def save_unet(folder: Path, changes: dict[str, Any], **extra: tuple[int, ...]) -
     others = [taking(name, *shape) for name, shape in extra.items()]
     config = {"in_channels": 4, "sample_size": 8, "block_out_channels": [1, 1, 1, 1], **changes}
     write_json(folder / "config.json", config)
-    save(folder / "openvino_model.xml", [sample, timestep, words, *others], out_sample=tinted(sample, words))
+    latent = ops.slice(sample, numbers(0), numbers(4), numbers(1), numbers(1))
+    save(folder / "openvino_model.xml", [sample, timestep, words, *others], out_sample=tinted(latent, words))
+
+
+def save_inpainting(folder: Path, changes: dict[str, Any]) -> None:
+    save_unet(folder, {"in_channels": 4 + 1 + 4, **changes})
 
 
 def save_lcm(folder: Path, changes: dict[str, Any]) -> None:
@@ -193,6 +200,7 @@ def save_flux_fill(folder: Path, changes: dict[str, Any]) -> None:
 
 SAVERS = {
     "StableDiffusionPipeline": save_unet,
+    "StableDiffusionInpaintPipeline": save_inpainting,
     "LatentConsistencyModelPipeline": save_lcm,
     "StableDiffusionXLPipeline": save_xl,
     "StableDiffusion3Pipeline": save_sd3,

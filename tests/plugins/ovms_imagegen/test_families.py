@@ -12,10 +12,13 @@ from PIL import Image
 from tests.plugins.ovms_imagegen.conftest import as_file, last_file, load, opened, run_to_end
 from tests.plugins.ovms_imagegen.families import CLASSES, save_family, write_json
 
-from ovms_core.engine import RequestError
+from ovms_core.engine import LoadError, RequestError
 from ovms_core.models.files import ModelFiles
+from ovms_imagegen.bodies import VariationBody
+from ovms_imagegen.endpoints import Variations
 from ovms_imagegen.engine import ImageGeneration
 from ovms_imagegen.family import Encoder, family_of
+from ovms_imagegen.limits import Limits
 from ovms_imagegen.messages import Draw, Preview, Stepped, Upload
 from ovms_imagegen.task import PIPELINES, detect
 
@@ -24,6 +27,7 @@ pytestmark = pytest.mark.real
 PICTURE = Upload(as_file(Image.new("RGB", (64, 64), "white")), "image")
 MASK = Upload(as_file(Image.new("L", (64, 64), 255)), "mask")
 OVER = {"generations": {}, "edits": {"image": PICTURE}, "masks": {"image": PICTURE, "mask": MASK}}
+INPAINTING_ONLY = ("FluxFillPipeline", "StableDiffusionInpaintPipeline")
 NATIVE = {"default_steps": None, "default_guidance_scale": None, "max_size": None}
 
 
@@ -78,7 +82,7 @@ def engine_of(families: Families, name: str, **given: Any) -> Iterator[ImageGene
 
 
 def kinds(name: str) -> list[str]:
-    return ["masks"] if name == "FluxFillPipeline" else list(OVER)
+    return ["masks"] if name in INPAINTING_ONLY else list(OVER)
 
 
 EVERY_KIND = [(name, kind) for name in CLASSES for kind in kinds(name)]
@@ -104,11 +108,21 @@ def test_the_prompt_tells(families: Families, name: str, kind: str) -> None:
     assert pixels(families.draw(name, **OVER[kind], prompt="a")) != pixels(families.draw(name, **OVER[kind]))
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if name != "FluxFillPipeline"])
+@pytest.mark.parametrize("name", [name for name in CLASSES if name not in INPAINTING_ONLY])
 def test_previews_have_the_pictures_size(families: Families, name: str) -> None:
     events = families.draw(name, partial_images=1, size=(64, 96), steps=20)
     assert {event.size for event in events if isinstance(event, Preview)} <= {(64, 96)}
     assert opened(last_file(events)).size == (64, 96)
+
+
+@pytest.mark.parametrize("name", INPAINTING_ONLY)
+@pytest.mark.parametrize(("kind", "param"), [("generations", "model"), ("edits", "mask")])
+def test_a_model_for_inpainting_asks_for_a_picture_and_a_mask(
+    families: Families, name: str, kind: str, param: str
+) -> None:
+    with pytest.raises(RequestError, match="mask") as caught:
+        families.draw(name, **OVER[kind])
+    assert caught.value.param == param
 
 
 @pytest.mark.parametrize(
@@ -204,6 +218,20 @@ def test_stable_diffusion_3_stays_on_its_side_of_guidance_and_goes_on_working(
         draw(engine)
 
 
+@pytest.mark.parametrize("name", ["StableDiffusion3Pipeline", "FluxPipeline", "FluxFillPipeline"])
+def test_a_scheduler_that_is_tried_out_changes_nothing(families: Families, name: str) -> None:
+    options = {"default_guidance_scale": 1.0, "scheduler": "FLOW_MATCH_EULER_DISCRETE"}
+    over = OVER[kinds(name)[-1]]
+    with engine_of(families, name, options=options) as engine:
+        assert pixels(draw(engine, **over)) == pixels(draw(engine, **over))
+
+
+@pytest.mark.parametrize("name", ["StableDiffusion3Pipeline", "FluxFillPipeline"])
+def test_a_scheduler_of_another_family_stops_the_load(families: Families, name: str) -> None:
+    with pytest.raises(LoadError, match=r"options\.scheduler: the model cannot use DDIM"):
+        families.new(name, {"scheduler": "DDIM"})
+
+
 def test_stable_diffusion_3_without_t5_takes_any_guidance(families: Families) -> None:
     with engine_of(families, "StableDiffusion3Pipeline", text_encoder_3=None) as engine:
         guided = pixels(draw(engine))
@@ -268,6 +296,15 @@ def test_a_strength_that_leaves_no_step_is_refused_before_the_job_is_taken_on(fa
     with pytest.raises(RequestError, match=r"Strength 0\.3 of 3 steps leaves none"):
         families.engine("StableDiffusionXLPipeline").add(1, Draw(model="", seed=1, prompt="a", steps=3, image=PICTURE))
     assert families.draw("FluxPipeline", steps=1, image=PICTURE, strength=0.1)[-1].steps == 1
+
+
+@pytest.mark.parametrize(("name", "strength"), [("FluxPipeline", 0.7), ("FluxFillPipeline", None)])
+def test_a_variation_has_a_strength_only_where_there_is_one(
+    families: Families, name: str, strength: float | None
+) -> None:
+    request, body = Draw(model="", seed=1, prompt=""), VariationBody(image=PICTURE.data)
+    Variations().complete(request, body, Limits.of(families.engine(name).info()))
+    assert request.strength == strength
 
 
 # -- folders

@@ -26,7 +26,9 @@ def _picture(value: object) -> object:
         if set(value) - {"image_url", "type"} or "image_url" not in value:
             raise fault('A picture must be {"image_url": "data:image/...;base64,..."}; file ids are not known here.')
         value = value["image_url"]
-    return _data_url(value) if isinstance(value, str) else value
+    if isinstance(value, bytes):
+        return value
+    return _data_url(value if isinstance(value, str) else "")
 
 
 def _data_url(url: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress
+from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress, RequestError
 from ovms_core.openvino.device import choose_device
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
@@ -17,7 +17,7 @@ from ovms_imagegen.family import family_of, read_json
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped
 from ovms_imagegen.model_folder import limits_of, options_of, scheduler_name
 from ovms_imagegen.pictures import Pixels
-from ovms_imagegen.pipelines import Decode, Drawing, Watch, last_line, load_pipelines
+from ovms_imagegen.pipelines import Decode, Drawing, Watch, last_line, load_pipelines, scheduler_of
 from ovms_imagegen.prompts import PromptGauge
 from ovms_imagegen.recipe import Recipe
 from ovms_imagegen.store import PictureStore
@@ -33,11 +33,11 @@ class ImageGeneration(JobEngine):
         self._device = choose_device(model.device)
         self._adapters = Adapters(self._options.lora, self._folder)
         self._pipelines = load_pipelines(self._folder, self._device, self._properties(Path(model.work_dir)))
-        self._scheduler = self._choose_scheduler()
         family = family_of(self._folder)
         self._gauge = PromptGauge(self._folder, family.encoders)
         self._store = self._open_store()
         self._limits = limits_of(self._options, self._pipelines, family, self._adapters.names)
+        self._scheduler = self._choose_scheduler()
         super().__init__(model)
 
     def info(self) -> EngineInfo:
@@ -94,7 +94,7 @@ class ImageGeneration(JobEngine):
 
     def _mixture(self, alphas: Mapping[str, float]) -> Any:
         if self._adapters.only_strengths_change(alphas):
-            self._pipelines.forget_adapters(self._adapters.mixture({}), self._limits.multiple)
+            self._try_out(adapters=self._adapters.mixture({}))
         return self._adapters.mixture(alphas)
 
     def _file(self, recipe: Recipe, index: int, drawing: Drawing) -> bytes:
@@ -122,10 +122,14 @@ class ImageGeneration(JobEngine):
         if name is None:
             return scheduler_name(self._folder)
         try:
-            self._pipelines.use_scheduler(self._folder / "scheduler" / "scheduler_config.json", name)
-        except RuntimeError as error:
+            self._pipelines.use_scheduler(scheduler_of(self._folder / "scheduler" / "scheduler_config.json", name))
+            self._try_out()
+        except (RuntimeError, RequestError) as error:
             raise LoadError(f"options.scheduler: the model cannot use {name}: {last_line(error)}") from error
         return name
+
+    def _try_out(self, **settings: Any) -> None:
+        self._pipelines.try_out(8 * self._limits.multiple, self._limits.default_guidance_scale, **settings)
 
     def _open_store(self) -> PictureStore | None:
         if self._options.url_folder is None:

@@ -51,22 +51,20 @@ class Pipelines:
         """One of them."""
         return self.generation or self.image_to_image or self.inpainting
 
-    def use_scheduler(self, file: Path, name: str) -> None:
-        """Give every pipeline the scheduler `name`, configured by `file`. Raises `RuntimeError`.
-
-        Some go wrong only once they run, so one step is tried.
-        """
+    def use_scheduler(self, scheduler: Callable[[], Any]) -> None:
+        """Give every pipeline a `scheduler` of its own. Some go wrong only once they run: see `try_out`."""
         for pipe in filter(None, (self.generation, self.image_to_image, self.inpainting)):
-            pipe.set_scheduler(genai.Scheduler.from_config(file, getattr(genai.Scheduler.Type, name)))
-        if self.generation is not None:
-            self.generation.generate("", num_inference_steps=2, callback=lambda step, total, latent: True)
+            pipe.set_scheduler(scheduler())
 
-    def forget_adapters(self, none: Any, side: int) -> None:
-        """Take all adapters away, with one step of a picture of `side` pixels; `none` is an empty mixture."""
+    def try_out(self, side: int, guidance_scale: float, **settings: Any) -> None:
+        """Begin a picture of `side` pixels. Raises `RuntimeError` or `RequestError`.
+
+        The guidance must be as it will be: Stable Diffusion 3 stays on the side of 1 on which it begins.
+        """
         black = np.zeros((1, side, side, 3), dtype=np.uint8)
         inputs = [] if self.generation is not None else [black, black]
-        settings = {"adapters": none, "num_inference_steps": 1, "width": side, "height": side}
-        self.draw("", inputs, settings, lambda step, total, decode: True)
+        own = {"strength": 1.0, "num_inference_steps": 2, "width": side, "height": side}
+        self.draw("", inputs, own | {"guidance_scale": guidance_scale} | settings, lambda step, total, decode: True)
 
     def draw(self, prompt: str, inputs: Sequence[Pixels], settings: Mapping[str, Any], watch: Watch) -> Drawing | None:
         """The picture; `None` when `watch` stopped it. Raises `RequestError` for what GenAI refuses.
@@ -152,6 +150,11 @@ def _as(kind: Any, pipe: Any, scheduler: Path) -> Any:
     # GenAI 2026.4 derives Stable Diffusion 3 and FLUX without a scheduler, and their first step ends the process.
     derived.set_scheduler(genai.Scheduler.from_config(scheduler))
     return derived
+
+
+def scheduler_of(file: Path, name: str) -> Callable[[], Any]:
+    """Makes schedulers of the type `name`, configured by `file`."""
+    return lambda: genai.Scheduler.from_config(file, getattr(genai.Scheduler.Type, name))
 
 
 def last_line(error: Exception) -> str:
