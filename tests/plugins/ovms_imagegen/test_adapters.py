@@ -174,7 +174,9 @@ def test_a_form_carries_strengths_as_json(adapted_server: Served) -> None:
     assert by_name.json()["data"] != edited({"model": "oil"}).json()["data"]
 
 
-@pytest.mark.parametrize("alphas", [{"pencil": 1.0}, {"both": 1.0}, {"ink": "strong"}, [1.0], {"ink": None}])
+@pytest.mark.parametrize(
+    "alphas", [{"pencil": 1.0}, {"both": 1.0}, {"ink": "strong"}, [1.0], {"ink": None}, {"ink": 1e300}]
+)
 def test_strengths_that_make_no_sense_are_a_400(adapted_server: Served, alphas: Any) -> None:
     body = {"model": "ink", "prompt": "a", "lora_alphas": alphas}
     answer = httpx.post(f"{adapted_server.images}/generations", json=body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from PIL import Image, ImageChops
 from tests.plugins.ovms_imagegen.conftest import Drawing, as_file, last_file, load, opened
 
 from ovms_core.engine import LoadError, RequestError
+from ovms_imagegen import pictures
 from ovms_imagegen.engine import ImageGeneration, preview_steps
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
+from ovms_imagegen.pipelines import Pipelines
 
 pytestmark = pytest.mark.real
 
@@ -140,6 +143,26 @@ def test_an_error_while_reporting_does_not_abort_the_process(engine: ImageGenera
 
     with pytest.raises(ZeroDivisionError):
         engine.run(Draw(model="shapes", seed=1, prompt="a red circle", steps=100), progress)
+
+
+def test_a_picture_becomes_a_file_while_the_next_one_is_drawn(draw: Drawing, monkeypatch: pytest.MonkeyPatch) -> None:
+    second_began = threading.Event()
+    began: list[int] = []
+    drawing, encoding = Pipelines.draw, pictures.encode
+
+    def begin(self: Pipelines, *arguments: Any) -> Any:
+        began.append(len(began))
+        if len(began) == 2:
+            second_began.set()
+        return drawing(self, *arguments)
+
+    def encode(*arguments: Any) -> bytes:
+        assert second_began.wait(30)
+        return encoding(*arguments)
+
+    monkeypatch.setattr(Pipelines, "draw", begin)
+    monkeypatch.setattr(pictures, "encode", encode)
+    assert sum(isinstance(event, Drawn) for event in draw(n=2, steps=2)) == 2
 
 
 # -- over a picture

@@ -81,7 +81,7 @@ class ImageBody(Body):
     prompt_3: Prompt | None = None
     max_sequence_length: Annotated[Int, Field(ge=1, le=512)] | None = None
     strength: Annotated[float, Field(ge=0, le=1)] | None = None
-    lora_alphas: dict[str, float] = Field(default_factory=dict)
+    lora_alphas: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     embed_prompt: bool = True
     stream: bool = False
     partial_images: Annotated[Int, Field(ge=0, le=3)] = 0

@@ -152,14 +152,17 @@ def _watch(request: Draw, index: int, progress: Progress) -> Watch:
 
     seen = request.previewed if index == request.first else 0
 
+    def tell(step: int, total: int, decode: Decode | None) -> bool:
+        return progress(Stepped(index, step, total) if request.report_steps else None)
+
     def watch(step: int, total: int, decode: Decode | None) -> bool:
         due = dict(zip(preview_steps(total, request.partial_images), range(3), strict=False))
         number = due.get(step, -1)
         if decode is not None and number >= seen and not progress():
             progress(partial(_preview, request, (index, number, step, total), decode()))
-        return progress(Stepped(index, step, total) if request.report_steps else None)
+        return tell(step, total, decode)
 
-    return watch
+    return watch if request.partial_images else tell
 
 
 def _preview(request: Draw, place: tuple[int, int, int, int], pixels: Pixels) -> Preview:
