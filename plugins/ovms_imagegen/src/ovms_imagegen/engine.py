@@ -14,7 +14,7 @@ from ovms_core.openvino.device import choose_device
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
 from ovms_imagegen.family import family_of, read_json
-from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped
+from ovms_imagegen.messages import Draw, Drawn, Preview, Size, Stepped
 from ovms_imagegen.model_folder import limits_of, options_of, scheduler_name
 from ovms_imagegen.pictures import Pixels
 from ovms_imagegen.pipelines import Decode, Drawing, Watch, last_line, load_pipelines, scheduler_of
@@ -94,7 +94,8 @@ class ImageGeneration(JobEngine):
 
     def _mixture(self, alphas: Mapping[str, float]) -> Any:
         if self._adapters.only_strengths_change(alphas):
-            self._try_out(adapters=self._adapters.mixture({}))
+            side = 8 * self._limits.multiple
+            self._try_out((side, side), adapters=self._adapters.mixture({}))
         return self._adapters.mixture(alphas)
 
     def _file(self, recipe: Recipe, index: int, drawing: Drawing) -> bytes:
@@ -123,13 +124,13 @@ class ImageGeneration(JobEngine):
             return scheduler_name(self._folder)
         try:
             self._pipelines.use_scheduler(scheduler_of(self._folder / "scheduler" / "scheduler_config.json", name))
-            self._try_out()
+            self._try_out(self._limits.default_size)
         except (RuntimeError, RequestError) as error:
             raise LoadError(f"options.scheduler: the model cannot use {name}: {last_line(error)}") from error
         return name
 
-    def _try_out(self, **settings: Any) -> None:
-        self._pipelines.try_out(8 * self._limits.multiple, self._limits.default_guidance_scale, **settings)
+    def _try_out(self, size: Size, **settings: Any) -> None:
+        self._pipelines.try_out(size, self._limits.default_guidance_scale, **settings)
 
     def _open_store(self) -> PictureStore | None:
         if self._options.url_folder is None:

@@ -12,6 +12,7 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
+from ovms_imagegen.messages import Size
 from ovms_imagegen.pictures import Pixels
 
 Decode = Callable[[], Pixels]
@@ -56,14 +57,15 @@ class Pipelines:
         for pipe in filter(None, (self.generation, self.image_to_image, self.inpainting)):
             pipe.set_scheduler(scheduler())
 
-    def try_out(self, side: int, guidance_scale: float, **settings: Any) -> None:
-        """Begin a picture of `side` pixels. Raises `RuntimeError` or `RequestError`.
+    def try_out(self, size: Size, guidance_scale: float, **settings: Any) -> None:
+        """Begin a picture of `size`. Raises `RuntimeError` or `RequestError`.
 
         The guidance must be as it will be: Stable Diffusion 3 stays on the side of 1 on which it begins.
         """
-        black = np.zeros((1, side, side, 3), dtype=np.uint8)
+        width, height = size
+        black = np.zeros((1, height, width, 3), dtype=np.uint8)
         inputs = [] if self.generation is not None else [black, black]
-        own = {"strength": 1.0, "num_inference_steps": 2, "width": side, "height": side}
+        own = {"strength": 1.0, "num_inference_steps": 2, "width": width, "height": height}
         self.draw("", inputs, own | {"guidance_scale": guidance_scale} | settings, lambda step, total, decode: True)
 
     def draw(self, prompt: str, inputs: Sequence[Pixels], settings: Mapping[str, Any], watch: Watch) -> Drawing | None:
