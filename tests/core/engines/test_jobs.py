@@ -174,3 +174,69 @@ def test_closing_ends_the_running_job_and_the_thread() -> None:
     closing.join(20)
     assert engine.left.is_set()
     assert "jobs-counting" not in {thread.name for thread in threading.enumerate()}
+
+
+class Developing(JobEngine):
+    """Its job takes a picture, which is developed while the job waits for `gate`."""
+
+    def __init__(self) -> None:
+        super().__init__(ModelSpec(name="developing", task="developing", path="", work_dir=""))
+        self.gate = threading.Semaphore(0)
+        self.reported = threading.Event()
+        self.made_on: list[int] = []
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(slots=4, device="CPU")
+
+    def run(self, request: Count, progress: Progress) -> None:
+        progress(lambda: self.develop(request))
+        progress(Counted(1))
+        self.reported.set()
+        assert self.gate.acquire(timeout=20)
+
+    def develop(self, request: Count) -> Counted:
+        self.made_on.append(threading.get_ident())
+        if request.error is not None:
+            raise request.error
+        return Counted(0)
+
+
+@pytest.fixture
+def developing() -> Iterator[Developing]:
+    engine = Developing()
+    yield engine
+    engine.gate.release(10)
+    engine.close()
+
+
+def test_an_event_given_as_a_function_is_made_while_the_job_goes_on(developing: Developing) -> None:
+    developing.add(1, Count(upto=1))
+    gains = run_until(developing, lambda gains: len(gains) == 2)
+    assert gains == [(1, Counted(0)), (1, Counted(1))]
+    assert developing.made_on == [threading.get_ident()]
+
+
+def test_an_event_of_a_cancelled_job_is_not_made(developing: Developing) -> None:
+    developing.add(1, Count(upto=1))
+    assert developing.reported.wait(20)
+    developing.cancel(1)
+    developing.add(2, Count(upto=1))
+    developing.gate.release(2)
+    assert {id for id, _ in run_until(developing, ended(2))} == {2}
+    assert len(developing.made_on) == 1
+
+
+def test_a_request_error_of_the_function_ends_its_request_only(developing: Developing) -> None:
+    developing.add(1, Count(upto=1, error=RequestError("over-exposed")))
+    developing.add(2, Count(upto=1))
+    developing.gate.release(2)
+    gains = run_until(developing, ended(1, 2))
+    assert [gain for id, gain in gains if id == 1] == [gains[0][1]]
+    assert isinstance(gains[0][1], RequestError)
+    assert gains[-1] == (2, DONE)
+
+
+def test_any_other_error_of_the_function_is_the_engines_death(developing: Developing) -> None:
+    developing.add(1, Count(upto=1, error=ZeroDivisionError("the bath is empty")))
+    with pytest.raises(ZeroDivisionError, match="bath"):
+        run_until(developing, ended(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -130,13 +131,11 @@ class Served:
         return openai.OpenAI(base_url=f"{self.url}/v3", api_key="none", max_retries=0)
 
 
-@pytest.fixture(scope="session")
-def served(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`shapes` behind a real socket, in a thread of this process; its engine is a process of its own."""
-    folder = tmp_path_factory.mktemp("served")
-    options = {**OPTIONS, "cache_dir": str(folder / "cache"), "url_folder": str(folder / "kept")}
-    model = ModelSettings(name="shapes", source=str(shapes), device="CPU", options=options)
-    app = app_with(hooks, models=[model])
+@contextmanager
+def served_model(model: Path, folder: Path, **options: Any) -> Iterator[Served]:
+    """`model` behind a real socket, in a thread of this process; its engine is a process of its own."""
+    options = {**OPTIONS, "cache_dir": str(folder / "cache"), "url_folder": str(folder / "kept"), **options}
+    app = app_with(hooks, models=[ModelSettings(name="shapes", source=str(model), device="CPU", options=options)])
     started: list[str] = []
     ready, leave = threading.Event(), threading.Event()
 
@@ -152,6 +151,13 @@ def served(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     yield Served(started[0], app, folder / "kept")
     leave.set()
     thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def served(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`shapes` behind a server. All tests share it."""
+    with served_model(shapes, tmp_path_factory.mktemp("served")) as served:
+        yield served
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import struct
@@ -9,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
+import openai
 import openvino as ov
 import pytest
-from tests.plugins.ovms_imagegen.conftest import last_file, load, opened, run_to_end
+from PIL import Image
+from tests.plugins.ovms_imagegen.conftest import Served, as_file, last_file, load, opened, run_to_end, served_model
 
 from ovms_core.engine import RequestError
 from ovms_imagegen.engine import ImageGeneration
@@ -22,6 +26,7 @@ from ovms_imagegen.task import variants
 pytestmark = pytest.mark.real
 
 ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn2"
+WHITE = as_file(Image.new("RGB", (128, 128), "white"))
 LORA = [
     {"alias": "ink", "path": "ink.safetensors"},
     {"alias": "oil", "path": "oil.safetensors", "alpha": 0.5},
@@ -50,8 +55,11 @@ def save_adapter(file: Path, layer: str, outputs: int, seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def adapted(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageGeneration]:
-    """`shapes` with two adapters. Its layers get the names that adapters know them by, which its export left out."""
+def adaptable(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `shapes` with two adapters.
+
+    Its layers get the names that adapters know them by, which its export left out.
+    """
     folder = tmp_path_factory.mktemp("adapted")
     shutil.copytree(shapes, folder / "model", ignore=shutil.ignore_patterns("unet"))
     shutil.copytree(shapes / "unet", folder / "model" / "unet", ignore=shutil.ignore_patterns("*.xml", "*.bin"))
@@ -63,7 +71,13 @@ def adapted(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     outputs = layers[0].input(1).get_partial_shape()[0].get_length()
     save_adapter(folder / "model" / "ink.safetensors", "to_k", outputs, seed=1)
     save_adapter(folder / "model" / "oil.safetensors", "to_v", outputs, seed=2)
-    engine = load(folder / "model", folder, lora=LORA)
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def adapted(adaptable: Path) -> Iterator[ImageGeneration]:
+    """`shapes` with its adapters, loaded."""
+    engine = load(adaptable, adaptable.parent, lora=LORA)
     yield engine
     engine.close()
 
@@ -113,3 +127,69 @@ def test_an_unknown_adapter_is_refused_with_those_there_are(adapted: ImageGenera
 
 def test_every_alias_is_a_model_name() -> None:
     assert list(variants({"lora": LORA})) == ["ink", "oil", "both"]
+
+
+# -- over HTTP
+
+
+@pytest.fixture(scope="module")
+def adapted_server(adaptable: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served_model(adaptable, tmp_path_factory.mktemp("adapted-server"), lora=LORA) as served:
+        yield served
+
+
+def drawn(served: Served, **fields: Any) -> bytes:
+    """The pixels that the official client gets."""
+    request: dict[str, Any] = {"prompt": "a red circle on a blue background", **fields}
+    extra = {"seed": 1, "lora_alphas": request.pop("lora_alphas", {})}
+    answer = served.openai().images.generate(**request, extra_body=extra)
+    assert answer.data is not None
+    assert answer.data[0].b64_json is not None
+    return opened(base64.b64decode(answer.data[0].b64_json)).tobytes()
+
+
+@pytest.mark.parametrize("name", ["shapes", "ink", "oil", "both"])
+def test_a_client_asks_for_an_adapter_by_its_model_name(
+    adapted_server: Served, adapted: ImageGeneration, name: str
+) -> None:
+    assert drawn(adapted_server, model=name) == pixels(adapted, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "alphas"), [("shapes", {"ink": 1.0}), ("both", {"oil": 0}), ("ink", {"ink": 0.5, "oil": 1.5})]
+)
+def test_a_client_overrides_strengths(
+    adapted_server: Served, adapted: ImageGeneration, name: str, alphas: dict[str, float]
+) -> None:
+    assert drawn(adapted_server, model=name, lora_alphas=alphas) == pixels(adapted, name, **alphas)
+
+
+def test_a_form_carries_strengths_as_json(adapted_server: Served) -> None:
+    def edited(fields: dict[str, str]) -> httpx.Response:
+        fields = {"prompt": "a red circle", "seed": "1", "num_inference_steps": "4", **fields}
+        return httpx.post(f"{adapted_server.images}/edits", data=fields, files={"image": WHITE}, timeout=60)
+
+    by_name, by_strength = edited({"model": "ink"}), edited({"lora_alphas": '{"ink": 1.0}'})
+    assert by_name.json()["data"] == by_strength.json()["data"]
+    assert by_name.json()["data"] != edited({"model": "oil"}).json()["data"]
+
+
+@pytest.mark.parametrize(
+    "alphas", [{"pencil": 1.0}, {"both": 1.0}, {"ink": "strong"}, [1.0], {"ink": None}, {"ink": 1e300}]
+)
+def test_strengths_that_make_no_sense_are_a_400(adapted_server: Served, alphas: Any) -> None:
+    body = {"model": "ink", "prompt": "a", "lora_alphas": alphas}
+    answer = httpx.post(f"{adapted_server.images}/generations", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"].startswith("lora_alphas")
+
+
+def test_adapters_are_listed_among_the_models(adapted_server: Served) -> None:
+    models = {model.id: model for model in adapted_server.openai().models.list()}
+    assert set(models) == {"shapes", "ink", "oil", "both"}
+    assert adapted_server.openai().models.retrieve("both").id == "both"
+
+
+def test_an_unknown_adapter_is_an_unknown_model(adapted_server: Served) -> None:
+    with pytest.raises(openai.NotFoundError, match="pencil"):
+        drawn(adapted_server, model="pencil")

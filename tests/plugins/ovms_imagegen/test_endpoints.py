@@ -201,6 +201,8 @@ def test_a_bad_value_is_a_400_that_names_its_field(http: httpx.Client, body: dic
         ({"json": {"prompt": "a", "images": [{"image_url": "https://example.org/a.png"}]}}, 400, "images[0]"),
         ({"json": {"prompt": "a", "images": [{"image_url": "data:image/png;base64,%%"}]}}, 400, "images[0]"),
         ({"json": {"prompt": "a", "images": [{"image_url": "data:,hello"}]}}, 400, "images[0]"),
+        ({"json": {"prompt": "a", "images": [{"image_url": {"url": "data:,hello"}}]}}, 400, "images[0]"),
+        ({"json": {"prompt": "a", "image": 5}}, 400, "image"),
         ({"content": b"prompt=a", "headers": {"content-type": "application/x-www-form-urlencoded"}}, 415, None),
         ({"content": b"--x", "headers": {"content-type": "multipart/form-data"}}, 400, None),
     ],
@@ -209,7 +211,10 @@ def test_a_bad_edit_is_refused_and_names_its_field(
     http: httpx.Client, request_fields: dict[str, Any], status: int, param: str | None
 ) -> None:
     answer = http.post("/edits", **request_fields)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (status, param)
+    if param == "images[0]":
+        assert "base64" in error["message"]
 
 
 # -- files by URL

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from PIL import Image, ImageChops
 from tests.plugins.ovms_imagegen.conftest import Drawing, as_file, last_file, load, opened
 
 from ovms_core.engine import LoadError, RequestError
+from ovms_imagegen import pictures
 from ovms_imagegen.engine import ImageGeneration, preview_steps
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
+from ovms_imagegen.pipelines import Pipelines
 
 pytestmark = pytest.mark.real
 
@@ -75,6 +79,32 @@ def test_a_request_that_runs_again_after_a_crash_draws_only_what_is_missing(draw
     assert [event.data for event in finals] == [event.data for event in events if isinstance(event, Drawn)]
 
 
+def test_a_request_that_runs_again_repeats_no_preview(draw: Drawing) -> None:
+    request = Draw(model="shapes", seed=10, prompt="a red circle", n=2, steps=20, partial_images=3)
+    events = draw("a red circle", seed=10, n=2, steps=20, partial_images=3)
+    pictures = [(type(event).__name__, event.index) for event in events if isinstance(event, Preview | Drawn)]
+    assert pictures == [*[("Preview", 0)] * 3, ("Drawn", 0), *[("Preview", 1)] * 3, ("Drawn", 1)]
+    died_at = [at for at, event in enumerate(events) if isinstance(event, Preview) and event.number == 1]
+    for at in died_at:
+        resumed = request.resumed(events[: at + 1])
+        again = draw("a red circle", seed=10, n=2, steps=20, partial_images=3, **which(resumed))
+        both = [event for event in events[: at + 1] + again if isinstance(event, Preview | Drawn)]
+        assert both == [event for event in events if isinstance(event, Preview | Drawn)]
+
+
+def which(resumed: Draw) -> dict[str, int]:
+    return {"first": resumed.first, "previewed": resumed.previewed}
+
+
+def test_a_second_death_before_anything_new_repeats_no_preview_either() -> None:
+    request = Draw(model="shapes", seed=10, prompt="a red circle", n=2, partial_images=3)
+    once = request.resumed([Preview(0, 0, 5, 20, (128, 128), b"")])
+    assert which(once.resumed([Stepped(0, 1, 20)])) == {"first": 0, "previewed": 1}
+    drawn = Drawn(0, 10, (128, 128), 20, 4)
+    assert which(once.resumed([drawn])) == {"first": 1, "previewed": 0}
+    assert which(once.resumed([drawn, Preview(1, 0, 5, 20, (128, 128), b"")])) == {"first": 1, "previewed": 1}
+
+
 def test_previews_come_on_the_way_and_grow_like_the_picture(draw: Drawing) -> None:
     events = draw(partial_images=3)
     previews = [event for event in events if isinstance(event, Preview)]
@@ -113,6 +143,26 @@ def test_an_error_while_reporting_does_not_abort_the_process(engine: ImageGenera
 
     with pytest.raises(ZeroDivisionError):
         engine.run(Draw(model="shapes", seed=1, prompt="a red circle", steps=100), progress)
+
+
+def test_a_picture_becomes_a_file_while_the_next_one_is_drawn(draw: Drawing, monkeypatch: pytest.MonkeyPatch) -> None:
+    second_began = threading.Event()
+    began: list[int] = []
+    drawing, encoding = Pipelines.draw, pictures.encode
+
+    def begin(self: Pipelines, *arguments: Any) -> Any:
+        began.append(len(began))
+        if len(began) == 2:
+            second_began.set()
+        return drawing(self, *arguments)
+
+    def encode(*arguments: Any) -> bytes:
+        assert second_began.wait(30)
+        return encoding(*arguments)
+
+    monkeypatch.setattr(Pipelines, "draw", begin)
+    monkeypatch.setattr(pictures, "encode", encode)
+    assert sum(isinstance(event, Drawn) for event in draw(n=2, steps=2)) == 2
 
 
 # -- over a picture
@@ -192,7 +242,7 @@ def test_a_mask_of_another_size_than_the_picture_is_refused(draw: Drawing, red_c
         ({"seed": 2**32 - 1, "n": 2}, "seed", "4294967295"),
         ({"strength": 0.5}, "strength", "Only edits"),
         ({"max_sequence_length": 20}, "max_sequence_length", "48 tokens"),
-        ({"prompt_2": "a dog"}, "prompt_2", "not used"),
+        ({"prompt_2": "a dog"}, "prompt_2", "does not use it"),
         ({"negative_prompt": "blue", "guidance_scale": 1.0}, "guidance_scale", "ignores negative prompt"),
         ({"lora_alphas": {"ink": 1.0}}, "lora_alphas", "has none"),
         ({"prompt": "zebra " * 50}, "prompt", "252 tokens, and the model reads 48"),
@@ -256,7 +306,7 @@ def test_limits_are_told(engine: ImageGeneration) -> None:
 
 
 def test_a_models_own_options_file_is_weaker_than_the_operators(shapes: Path, tmp_path: Path) -> None:
-    folder = linked(shapes, tmp_path / "model")
+    folder = copied(shapes, tmp_path / "model")
     (folder / "ovms_options.json").write_text('{"default_steps": 7, "default_guidance_scale": 2, "max_images": 3}')
     engine = load(folder, tmp_path, default_steps=None, default_guidance_scale=4.5)
     limits = engine.info().details["limits"]
@@ -265,8 +315,8 @@ def test_a_models_own_options_file_is_weaker_than_the_operators(shapes: Path, tm
 
 
 def test_a_model_without_vae_encoder_only_draws_from_text(shapes: Path, tmp_path: Path) -> None:
-    folder = linked(shapes, tmp_path / "model")
-    (folder / "vae_encoder").unlink()
+    folder = copied(shapes, tmp_path / "model")
+    shutil.rmtree(folder / "vae_encoder")
     engine = load(folder, tmp_path)
     limits = engine.info().details["limits"]
     engine.close()
@@ -303,15 +353,13 @@ def test_options_that_cannot_work_stop_the_load_and_say_why(
 
 
 def test_a_broken_model_stops_the_load(shapes: Path, tmp_path: Path) -> None:
-    folder = linked(shapes, tmp_path / "model")
-    (folder / "unet").unlink()
+    folder = copied(shapes, tmp_path / "model")
+    shutil.rmtree(folder / "unet")
     with pytest.raises(LoadError, match="GenAI cannot load the model for CPU"):
         load(folder, tmp_path)
 
 
-def linked(model: Path, folder: Path) -> Path:
-    """A folder with links to everything in `model`, to be changed at will."""
-    folder.mkdir()
-    for part in model.iterdir():
-        (folder / part.name).symlink_to(part)
+def copied(model: Path, folder: Path) -> Path:
+    """A copy of `model`, to be changed at will."""
+    shutil.copytree(model, folder)
     return folder

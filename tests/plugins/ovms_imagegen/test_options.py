@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from ovms_core.models.files import ModelFiles
+from ovms_imagegen.model_folder import options_of
 from ovms_imagegen.options import ImageOptions
 from ovms_imagegen.task import detect
 
@@ -40,12 +41,9 @@ def test_the_starter_model_is_detected(shapes: Path) -> None:
     assert detect(ModelFiles.at(shapes)) == 90
 
 
-@pytest.mark.parametrize("kind", ["StableDiffusionXLPipeline", "FluxPipeline", "LatentConsistencyModelPipeline"])
-def test_every_family_is_detected(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": kind}))
-    (tmp_path / "transformer").mkdir()
-    (tmp_path / "transformer" / "openvino_model.xml").touch()
-    assert detect(ModelFiles.at(tmp_path)) == 90
+def test_the_starter_model_draws_as_its_card_says(shapes: Path) -> None:
+    own = options_of(shapes, {})
+    assert (own.default_steps, own.default_guidance_scale, own.max_size) == (20, 3.5, "512x512")
 
 
 def test_weights_in_another_format_are_not_detected(tmp_path: Path) -> None:

@@ -108,6 +108,12 @@ def test_a_truncated_picture_is_refused(kind: str) -> None:
         open_rgb(data[: len(data) // 2])
 
 
+def test_a_photograph_with_a_second_picture_in_it_is_refused_as_one_of_several_frames() -> None:
+    with pytest.raises(RequestError, match="several frames") as caught:
+        open_rgb(as_file(NOISE, "MPO", save_all=True, append_images=[NOISE]))
+    assert caught.value.code == "invalid_image"
+
+
 # -- hostile uploads
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar, Final, Protocol
 
-from ovms_core.engines.base import DONE, Engine, Gain
+from ovms_core.engines.base import DONE, Done, Engine, Gain
 from ovms_core.errors import RequestError
 from ovms_core.messages import Event, ModelSpec
 
@@ -25,11 +25,18 @@ CLOSE_SECONDS: Final = 10.0
 class Progress(Protocol):
     """Handed to `JobEngine.run`, which calls it as often as it can stop."""
 
-    def __call__(self, event: Event | None = None, /) -> bool:
+    def __call__(self, event: Event | Callable[[], Event] | None = None, /) -> bool:
         """Pass `event` on, if there is one. True means: nobody wants the rest, return soon.
+
+        An event that takes a while to make, such as a picture that must become a file, may be given as a
+        function: it is called on another thread while the job goes on, and the next one begins. Events keep
+        their order, and what the function raises is as if `run` raised it.
 
         Never raises, so it can be called from a callback of native code.
         """
+
+
+_Report = Event | Callable[[], Event]
 
 
 @dataclass(slots=True)
@@ -61,7 +68,7 @@ class JobEngine(Engine):
         self._reported_at = time.monotonic()
         self._jobs: dict[int, _Job] = {}
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._gains: SimpleQueue[tuple[_Job, Gain | BaseException]] = SimpleQueue()
+        self._gains: SimpleQueue[tuple[_Job, _Report | Gain | BaseException]] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"jobs-{model.name}", daemon=True)
         self._thread.start()
 
@@ -85,13 +92,14 @@ class JobEngine(Engine):
 
         Raises `TimeoutError` when it has not reported for `stall_seconds`.
         """
-        for job, gain in self._waiting_gains():
-            if isinstance(gain, BaseException) and not isinstance(gain, RequestError):
-                raise gain
+        for job, report in self._waiting_gains():
+            if isinstance(report, BaseException) and not isinstance(report, RequestError):
+                raise report
             if job.cancelled.is_set():
                 continue
+            gain = _made(report)
             if not isinstance(gain, Event):
-                del self._jobs[job.id]
+                self.cancel(job.id)
             yield job.id, gain
         if self._jobs and time.monotonic() - self._reported_at > self.stall_seconds:
             raise TimeoutError(f"the running job has not reported for {self.stall_seconds:g} s")
@@ -103,7 +111,7 @@ class JobEngine(Engine):
         self._queue.put(None)
         self._thread.join(CLOSE_SECONDS)
 
-    def _waiting_gains(self) -> Iterator[tuple[_Job, Gain | BaseException]]:
+    def _waiting_gains(self) -> Iterator[tuple[_Job, _Report | Gain | BaseException]]:
         try:
             yield self._gains.get(timeout=STEP_SECONDS)
             while True:
@@ -117,7 +125,7 @@ class JobEngine(Engine):
                 self._gains.put((job, self._outcome(job)))
 
     def _outcome(self, job: _Job) -> Gain | BaseException:
-        def progress(event: Event | None = None, /) -> bool:
+        def progress(event: _Report | None = None, /) -> bool:
             self._reported_at = time.monotonic()
             if event is not None:
                 self._gains.put((job, event))
@@ -129,3 +137,13 @@ class JobEngine(Engine):
         except BaseException as error:  # not swallowed: `step` raises it on the engine's thread
             return error
         return DONE
+
+
+def _made(report: _Report | Gain) -> Gain:
+    """The gain, made here and now if it was left to be made."""
+    if isinstance(report, Event | Done | RequestError):
+        return report
+    try:
+        return report()
+    except RequestError as error:
+        return error

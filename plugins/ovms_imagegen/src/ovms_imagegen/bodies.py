@@ -26,7 +26,9 @@ def _picture(value: object) -> object:
         if set(value) - {"image_url", "type"} or "image_url" not in value:
             raise fault('A picture must be {"image_url": "data:image/...;base64,..."}; file ids are not known here.')
         value = value["image_url"]
-    return _data_url(value) if isinstance(value, str) else value
+    if isinstance(value, bytes):
+        return value
+    return _data_url(value if isinstance(value, str) else "")
 
 
 def _data_url(url: str) -> bytes:
@@ -79,7 +81,7 @@ class ImageBody(Body):
     prompt_3: Prompt | None = None
     max_sequence_length: Annotated[Int, Field(ge=1, le=512)] | None = None
     strength: Annotated[float, Field(ge=0, le=1)] | None = None
-    lora_alphas: dict[str, float] = Field(default_factory=dict)
+    lora_alphas: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     embed_prompt: bool = True
     stream: bool = False
     partial_images: Annotated[Int, Field(ge=0, le=3)] = 0

@@ -46,14 +46,15 @@ class ImageEndpoint(Endpoint[I]):
 
     async def execute(self, call: Call[I]) -> AsyncIterator[Any]:
         model = call.require_model()
-        request = self.draw(call)
         assert model.info is not None
-        _check(request, Limits.of(model.info))
+        limits = Limits.of(model.info)
+        request = self.draw(call, limits)
+        _check(request, limits)
         async with aclosing(model.submit(request)) as events:
             async for event in events:
                 yield event
 
-    def draw(self, call: Call[I]) -> Draw:
+    def draw(self, call: Call[I], limits: Limits) -> Draw:
         """The request for the engine; the seed is chosen here, so that a job that must run again gives the same."""
         body = call.body
         seed = body.rng_seed if body.seed is None else body.seed
@@ -69,11 +70,11 @@ class ImageEndpoint(Endpoint[I]):
         )
         for name in _SAME_NAME:
             setattr(request, name, getattr(body, name))
-        self.add_pictures(request, body)
+        self.complete(request, body, limits)
         return request
 
-    def add_pictures(self, request: Draw, body: I) -> None:
-        """Put the uploaded pictures of `body` into `request`."""
+    def complete(self, request: Draw, body: I, limits: Limits) -> None:
+        """Put into `request` what only this endpoint has."""
 
     def texts(self, call: Call[I]) -> Iterator[str]:
         body = call.body
@@ -133,7 +134,7 @@ class OverPicture(ImageEndpoint[O]):
         require_form_or_json(request)
         return decode_body(await request.body(), self.body)
 
-    def add_pictures(self, request: Draw, body: O) -> None:
+    def complete(self, request: Draw, body: O, limits: Limits) -> None:
         request.image = Upload(*body.picture())
 
 
@@ -143,8 +144,8 @@ class Edits(OverPicture[EditBody]):
     path = "/images/edits"
     body = EditBody
 
-    def add_pictures(self, request: Draw, body: EditBody) -> None:
-        super().add_pictures(request, body)
+    def complete(self, request: Draw, body: EditBody, limits: Limits) -> None:
+        super().complete(request, body, limits)
         request.mask = None if body.mask is None else Upload(body.mask, "mask")
 
 
@@ -154,9 +155,10 @@ class Variations(OverPicture[VariationBody]):
     path = "/images/variations"
     body = VariationBody
 
-    def add_pictures(self, request: Draw, body: VariationBody) -> None:
-        super().add_pictures(request, body)
-        request.strength = VARIATION_STRENGTH if body.strength is None else body.strength
+    def complete(self, request: Draw, body: VariationBody, limits: Limits) -> None:
+        super().complete(request, body, limits)
+        if body.strength is None and "strength" not in limits.unused:
+            request.strength = VARIATION_STRENGTH
 
 
 def _check(request: Draw, limits: Limits) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress
+from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress, RequestError
 from ovms_core.openvino.device import choose_device
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
-from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped
-from ovms_imagegen.model_folder import limits_of, options_of, read_json, scheduler_name
+from ovms_imagegen.family import family_of, read_json
+from ovms_imagegen.messages import Draw, Drawn, Preview, Size, Stepped
+from ovms_imagegen.model_folder import limits_of, options_of, scheduler_name
 from ovms_imagegen.pictures import Pixels
-from ovms_imagegen.pipelines import Drawing, Watch, last_line, load_pipelines
+from ovms_imagegen.pipelines import Decode, Drawing, Watch, last_line, load_pipelines, scheduler_of
 from ovms_imagegen.prompts import PromptGauge
 from ovms_imagegen.recipe import Recipe
 from ovms_imagegen.store import PictureStore
@@ -31,10 +33,11 @@ class ImageGeneration(JobEngine):
         self._device = choose_device(model.device)
         self._adapters = Adapters(self._options.lora, self._folder)
         self._pipelines = load_pipelines(self._folder, self._device, self._properties(Path(model.work_dir)))
-        self._scheduler = self._choose_scheduler()
-        self._gauge = PromptGauge(self._folder)
+        family = family_of(self._folder)
+        self._gauge = PromptGauge(self._folder, family.encoders)
         self._store = self._open_store()
-        self._limits = limits_of(self._options, self._pipelines, self._folder, self._adapters.names)
+        self._limits = limits_of(self._options, self._pipelines, family, self._adapters.names)
+        self._scheduler = self._choose_scheduler()
         super().__init__(model)
 
     def info(self) -> EngineInfo:
@@ -49,33 +52,33 @@ class ImageGeneration(JobEngine):
         super().add(id, request)
 
     def run(self, request: Draw, progress: Progress) -> None:
-        recipe = self._recipe(request)
-        prompt_tokens = self._gauge.count(request.prompt)
+        prompt_tokens = self._gauge.count(request)
+        recipe = self._recipe(self._limits.filled(request))
         for index in range(request.first, request.n):
             drawing = self._draw(recipe, index, progress)
             if drawing is None:
                 return
-            data = self._file(recipe, index, drawing)
-            drawn = Drawn(index, recipe.seed(index), recipe.size, drawing.steps, prompt_tokens)
-            if request.keep and self._store is not None:
-                drawn.kept_as = self._store.keep(data, request.output_format)
-            else:
-                drawn.data = data
-            progress(drawn)
+            progress(partial(self._drawn, recipe, index, drawing, prompt_tokens))
+
+    def _drawn(self, recipe: Recipe, index: int, drawing: Drawing, prompt_tokens: int) -> Drawn:
+        data = self._file(recipe, index, drawing)
+        drawn = Drawn(index, recipe.seed(index), recipe.size, drawing.steps, prompt_tokens)
+        if recipe.request.keep and self._store is not None:
+            drawn.kept_as = self._store.keep(data, recipe.request.output_format)
+        else:
+            drawn.data = data
+        return drawn
 
     def _recipe(self, request: Draw) -> Recipe:
         """Decode what was uploaded and settle what the request left open."""
         limits = self._limits
         image, mask = pictures.open_pair(request.image, request.mask, limits.max_upload_pixels)
         size = request.size or (limits.nearest(image.size) if image else limits.default_size)
-        guidance = request.guidance_scale
         return Recipe(
             request=request,
             model=self._name,
             scheduler=self._scheduler,
             size=size,
-            steps=request.steps or limits.default_steps,
-            guidance_scale=limits.default_guidance_scale if guidance is None else guidance,
             alphas=self._adapters.alphas(request.model, request.lora_alphas),
             image=image and pictures.fit(image, size),
             mask=mask and pictures.fit(mask, size),
@@ -91,7 +94,8 @@ class ImageGeneration(JobEngine):
 
     def _mixture(self, alphas: Mapping[str, float]) -> Any:
         if self._adapters.only_strengths_change(alphas):
-            self._pipelines.forget_adapters(self._adapters.mixture({}), self._limits.multiple)
+            side = 8 * self._limits.multiple
+            self._try_out((side, side), adapters=self._adapters.mixture({}))
         return self._adapters.mixture(alphas)
 
     def _file(self, recipe: Recipe, index: int, drawing: Drawing) -> bytes:
@@ -119,10 +123,14 @@ class ImageGeneration(JobEngine):
         if name is None:
             return scheduler_name(self._folder)
         try:
-            self._pipelines.use_scheduler(self._folder / "scheduler" / "scheduler_config.json", name)
-        except RuntimeError as error:
+            self._pipelines.use_scheduler(scheduler_of(self._folder / "scheduler" / "scheduler_config.json", name))
+            self._try_out(self._limits.default_size)
+        except (RuntimeError, RequestError) as error:
             raise LoadError(f"options.scheduler: the model cannot use {name}: {last_line(error)}") from error
         return name
+
+    def _try_out(self, size: Size, **settings: Any) -> None:
+        self._pipelines.try_out(size, self._limits.default_guidance_scale, **settings)
 
     def _open_store(self) -> PictureStore | None:
         if self._options.url_folder is None:
@@ -143,12 +151,22 @@ def preview_steps(total: int, count: int) -> list[int]:
 def _watch(request: Draw, index: int, progress: Progress) -> Watch:
     """Reports each step of picture `index`, with a preview where one is due."""
 
-    def watch(step: int, total: int, decode: Callable[[], Pixels]) -> bool:
-        due = preview_steps(total, request.partial_images)
-        if step in due and not progress():
-            image = pictures.from_pixels(decode())
-            data = pictures.encode(image, request.output_format, request.output_compression)
-            progress(Preview(index, due.index(step), step, total, image.size, data))
+    seen = request.previewed if index == request.first else 0
+
+    def tell(step: int, total: int, decode: Decode | None) -> bool:
         return progress(Stepped(index, step, total) if request.report_steps else None)
 
-    return watch
+    def watch(step: int, total: int, decode: Decode | None) -> bool:
+        due = dict(zip(preview_steps(total, request.partial_images), range(3), strict=False))
+        number = due.get(step, -1)
+        if decode is not None and number >= seen and not progress():
+            progress(partial(_preview, request, (index, number, step, total), decode()))
+        return tell(step, total, decode)
+
+    return watch if request.partial_images else tell
+
+
+def _preview(request: Draw, place: tuple[int, int, int, int], pixels: Pixels) -> Preview:
+    image = pictures.from_pixels(pixels)
+    data = pictures.encode(image, request.output_format, request.output_compression)
+    return Preview(*place, image.size, data)

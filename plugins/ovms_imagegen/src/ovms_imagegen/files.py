@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -46,9 +47,8 @@ class KeptFiles(Endpoint[FileBody]):
 
     def _read(self, name: str) -> bytes | None:
         for folder in self._folders:
-            file = folder / name
-            if file.is_file():
-                return file.read_bytes()
+            with contextlib.suppress(FileNotFoundError):
+                return (folder / name).read_bytes()
         return None
 
 

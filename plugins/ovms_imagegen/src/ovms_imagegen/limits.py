@@ -14,8 +14,20 @@ MAX_SEED = 2**32 - 1
 """GenAI's generator takes the seed modulo 2**32."""
 
 
+class Defaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a request of one kind that does not say it."""
+
+    steps: int
+    guidance_scale: float
+    strength: float
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes are in pixels and multiples of `multiple`; `sizes`, when given, are the only ones allowed."""
+    """Sizes are in pixels and multiples of `multiple`; `sizes`, when given, are the only ones allowed.
+
+    `defaults` has a key for each of ``generations``, ``edits`` and ``masks`` that the model can do;
+    `default_steps` and `default_guidance_scale` are those of the first. For the rest see `Family`.
+    """
 
     default_size: Size
     multiple: int
@@ -25,6 +37,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     default_steps: int
     max_steps: int
     default_guidance_scale: float
+    defaults: dict[str, Defaults]
     max_upload_bytes: int
     max_upload_pixels: int
     generations: bool
@@ -32,6 +45,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     masks: bool
     urls: bool
     loras: list[str]
+    unused: list[str]
+    prompt_tokens: int
+    keeps_guidance: bool
+    rounds_up: bool
 
     def details(self) -> dict[str, Any]:
         """As shown in ``GET /v3/models``."""
@@ -45,11 +62,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def check(self, request: Draw) -> None:
         """Raise `RequestError`, which says what is allowed, when `request` asks for more."""
         self._check_kind(request)
+        self._check_unused(request)
         self._check_size(request.size)
         _at_most(request.n, self.max_images, "n", "pictures")
         _at_most(request.steps or 0, self.max_steps, "num_inference_steps", "denoising steps")
         if request.seed + request.n - 1 > MAX_SEED:
             raise RequestError(f"The last picture's seed would be over {MAX_SEED}: use a smaller one.", param="seed")
+        self._check_guidance(request)
         self._check_strength(request)
         for upload in filter(None, (request.image, request.mask)):
             self._check_upload(upload)
@@ -58,6 +77,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         if request.keep and not self.urls:
             message = "This server keeps no pictures: response_format must be 'b64_json' (url_folder is not set)."
             raise RequestError(message, param="response_format")
+
+    def filled(self, request: Draw) -> Draw:
+        """`request` with the defaults of its kind, and without what the model does not use."""
+        own = self.defaults[_kind(request)]
+        filled = {
+            "steps": request.steps or own.steps,
+            "guidance_scale": own.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+            "strength": None if request.image is None else self._strength(request),
+            "negative_prompt": request.negative_prompt if self._guides(request) else None,
+        }
+        unused = {name: None for name in self.unused if name != "guidance_scale"}
+        return msgspec.structs.replace(request, **(filled | unused))
 
     def allows(self, size: Size) -> bool:
         """Whether pictures of `size` can be drawn."""
@@ -99,15 +130,44 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         )
         raise RequestError(message, param="size", code="invalid_size")
 
+    def _check_unused(self, request: Draw) -> None:
+        for name in self.unused:
+            value = getattr(request, name)
+            if value and not self._means_nothing(name, value):
+                reads_all = name == "max_sequence_length"
+                why = f"always reads {self.prompt_tokens} tokens" if reads_all else "does not use it"
+                raise RequestError(f"Leave '{name}' out: this model {why}.", param=name, code="unsupported_parameter")
+
+    def _means_nothing(self, name: str, value: Any) -> bool:
+        """Whether an unused field has the value that some clients give it all the same."""
+        same = {"strength": 1, "max_sequence_length": self.prompt_tokens}
+        return value == same.get(name) or (name == "guidance_scale" and value <= 1)
+
+    def _check_guidance(self, request: Draw) -> None:
+        guided = self.defaults[_kind(request)].guidance_scale > 1
+        if self.keeps_guidance and self._guides(request) != guided:
+            side = "over 1" if guided else "at most 1"
+            raise RequestError(f"With this model 'guidance_scale' must be {side}.", param="guidance_scale")
+        if request.negative_prompt and not self._guides(request):
+            param = "negative_prompt" if request.guidance_scale is None else "guidance_scale"
+            raise RequestError("A guidance scale of at most 1 ignores negative prompts: raise it.", param=param)
+
+    def _guides(self, request: Draw) -> bool:
+        own = self.defaults[_kind(request)].guidance_scale
+        return (own if request.guidance_scale is None else request.guidance_scale) > 1
+
+    def _strength(self, request: Draw) -> float:
+        return self.defaults[_kind(request)].strength if request.strength is None else request.strength
+
     def _check_strength(self, request: Draw) -> None:
-        steps = request.steps or self.default_steps
-        if request.strength is None:
-            return
         if request.image is None:
-            if request.strength != 1:
+            if request.strength not in (None, 1):
                 raise RequestError("Only edits have a strength: without a picture it is 1.", param="strength")
-        elif int(steps * request.strength) < 1:
-            message = f"Strength {request.strength} of {steps} steps leaves none to do: use at least {1 / steps:.3g}."
+            return
+        steps = request.steps or self.defaults[_kind(request)].steps
+        strength = self._strength(request)
+        if strength == 0 or (int(steps * strength) < 1 and not self.rounds_up):
+            message = f"Strength {strength:.4g} of {steps} steps leaves none to do: use at least {1 / steps:.3g}."
             raise RequestError(message, param="strength")
 
     def _check_upload(self, upload: Upload) -> None:
@@ -136,6 +196,12 @@ def parse_size(text: str) -> Size:
     """``128x64`` as ``(128, 64)``."""
     width, _, height = text.partition("x")
     return int(width), int(height)
+
+
+def _kind(request: Draw) -> str:
+    if request.image is None:
+        return "generations"
+    return "edits" if request.mask is None else "masks"
 
 
 def _bad_upload(upload: Upload, problem: str, code: str = "invalid_image") -> RequestError:

@@ -26,8 +26,8 @@ class Draw(Request, tag="draw", kw_only=True):
 
     With `image` the picture is drawn over it; with `mask` too, only where the mask says. `model` is the
     name that the client asked for: it may be a LoRA adapter's. `None` means the model's default.
-    `first` is the number of pictures that are there already, of an engine that died. `report_steps` asks
-    for `Stepped` events.
+    `first` is the number of pictures that are there already, of an engine that died, and `previewed` that of
+    the previews of the next one. `report_steps` asks for `Stepped` events.
     """
 
     model: str
@@ -38,6 +38,7 @@ class Draw(Request, tag="draw", kw_only=True):
     negative_prompt: str | None = None
     n: int = 1
     first: int = 0
+    previewed: int = 0
     size: Size | None = None
     steps: int | None = None
     guidance_scale: float | None = None
@@ -54,8 +55,10 @@ class Draw(Request, tag="draw", kw_only=True):
     report_steps: bool = True
 
     def resumed(self, events: Sequence[Any]) -> Self:
-        drawn = sum(isinstance(event, Drawn) for event in events)
-        return msgspec.structs.replace(self, first=self.first + drawn)
+        first = self.first + sum(isinstance(event, Drawn) for event in events)
+        seen = [event.number + 1 for event in events if isinstance(event, Preview) and event.index == first]
+        before = self.previewed if first == self.first else 0
+        return msgspec.structs.replace(self, first=first, previewed=max([before, *seen]))
 
 
 class Stepped(Event, tag="stepped", array_like=True):

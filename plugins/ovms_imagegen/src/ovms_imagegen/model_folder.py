@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
-from ovms_imagegen.limits import Limits, parse_size, size_text
+from ovms_imagegen.family import Family, read_json
+from ovms_imagegen.limits import Defaults, Limits, parse_size, size_text
 from ovms_imagegen.messages import Size
 from ovms_imagegen.options import ImageOptions
 from ovms_imagegen.pipelines import Pipelines
@@ -31,27 +31,12 @@ def options_of(folder: Path, given: Mapping[str, Any]) -> ImageOptions:
         raise LoadError(f"The model's {OPTIONS_FILE} does not go with its options: {error}") from None
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The JSON object in `file`; empty when there is no file."""
-    if not file.is_file():
-        return {}
-    document = json.loads(file.read_text("utf-8"))
-    return document if isinstance(document, dict) else {}
-
-
-def size_multiple(folder: Path) -> int:
-    """What both sides of a picture must be multiples of: a latent's width in pixels, and a patch's of a transformer."""
-    levels = len(read_json(folder / "vae_decoder" / "config.json").get("block_out_channels", [0] * 4))
-    patch = 2 if (folder / "transformer").is_dir() else 1
-    return int(2 ** (levels - 1)) * patch
-
-
 def scheduler_name(folder: Path) -> str:
     """The name of the model's own scheduler."""
     return str(read_json(folder / "scheduler" / "scheduler_config.json").get("_class_name", "default"))
 
 
-def limits_of(options: ImageOptions, pipelines: Pipelines, folder: Path, loras: list[str]) -> Limits:
+def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras: list[str]) -> Limits:
     """What requests may ask for: the options, and where they are silent the model's own ways.
 
     Raises `LoadError` when the options want what the model cannot do.
@@ -59,16 +44,18 @@ def limits_of(options: ImageOptions, pipelines: Pipelines, folder: Path, loras: 
     own = pipelines.any.get_generation_config()
     native = (own.width, own.height) if own.width > 0 else (512, 512)
     sizes = [parse_size(size) for size in options.sizes] if options.sizes else None
-    guidance = options.default_guidance_scale
+    defaults = _defaults(options, pipelines, family)
+    first = next(iter(defaults.values()))
     limits = Limits(
         default_size=_default_size(options, native, sizes),
-        multiple=size_multiple(folder),
+        multiple=family.multiple,
         max_size=parse_size(options.max_size) if options.max_size else (2 * native[0], 2 * native[1]),
         sizes=sizes,
         max_images=options.max_images or 10,
-        default_steps=options.default_steps or own.num_inference_steps,
+        default_steps=first.steps,
         max_steps=options.max_steps or 100,
-        default_guidance_scale=own.guidance_scale if guidance is None else guidance,
+        default_guidance_scale=first.guidance_scale,
+        defaults=defaults,
         max_upload_bytes=options.max_upload_bytes or 20 << 20,
         max_upload_pixels=options.max_upload_pixels or 25_000_000,
         generations=pipelines.generation is not None,
@@ -76,9 +63,32 @@ def limits_of(options: ImageOptions, pipelines: Pipelines, folder: Path, loras: 
         masks=pipelines.inpainting is not None,
         urls=options.url_folder is not None,
         loras=loras,
+        unused=sorted(family.unused),
+        prompt_tokens=max(encoder.tokens for encoder in family.encoders),
+        keeps_guidance=family.keeps_guidance,
+        rounds_up=family.rounds_up,
     )
     _require_possible(limits)
     return limits
+
+
+def _defaults(options: ImageOptions, pipelines: Pipelines, family: Family) -> dict[str, Defaults]:
+    """Of each kind of request that the model can do, text to image first."""
+    kinds = {
+        "generations": pipelines.generation,
+        "edits": pipelines.image_to_image,
+        "masks": pipelines.inpainting,
+    }
+    configs = {kind: pipe.get_generation_config() for kind, pipe in kinds.items() if pipe is not None}
+    guidance = 0.0 if "guidance_scale" in family.unused else options.default_guidance_scale
+    return {
+        kind: Defaults(
+            steps=options.default_steps or family.steps or own.num_inference_steps,
+            guidance_scale=own.guidance_scale if guidance is None else guidance,
+            strength=own.strength,
+        )
+        for kind, own in configs.items()
+    }
 
 
 def _default_size(options: ImageOptions, native: Size, sizes: list[Size] | None) -> Size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from io import BytesIO
 from typing import Final
 
@@ -18,8 +19,8 @@ Pixels = npt.NDArray[np.uint8]
 """Shape ``(1, height, width, 3)``, RGB."""
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
-_PNG_LEVEL: Final = 2
-"""Of zlib's nine: takes a quarter of the time of its usual sixth, for a tenth more bytes."""
+_PNG_STRATEGY: Final = zlib.Z_RLE
+"""Of zlib's: takes a quarter of the time of its usual one, for about as many bytes."""
 
 _WHITE: Final = (255, 255, 255, 255)
 
@@ -40,9 +41,11 @@ def open_upload(upload: Upload, max_pixels: int) -> Image.Image:
 def _open(upload: Upload, max_pixels: int) -> Image.Image:
     image = Image.open(BytesIO(upload.data), formats=_FORMATS)
     if getattr(image, "n_frames", 1) > 1:
-        raise RequestError(f"'{upload.field}' has several frames; send a single one.", param=upload.field)
+        message = f"'{upload.field}' has several frames; send a single one."
+        raise RequestError(message, param=upload.field, code="invalid_image")
     if image.width * image.height > max_pixels:
-        raise RequestError(f"'{upload.field}' has more than {max_pixels} pixels.", param=upload.field)
+        message = f"'{upload.field}' has more than {max_pixels} pixels."
+        raise RequestError(message, param=upload.field, code="image_too_large")
     image.load()
     return ImageOps.exif_transpose(image)
 
@@ -96,15 +99,15 @@ def to_pixels(image: Image.Image) -> Pixels:
 
 
 def from_pixels(pixels: Pixels) -> Image.Image:
-    """As GenAI gives it; the pixels are copied."""
-    return Image.fromarray(pixels[0].copy())
+    """As GenAI gives it."""
+    return Image.fromarray(pixels[0])
 
 
 def encode(image: Image.Image, output_format: OutputFormat, quality: int, description: str | None = None) -> bytes:
     """The file: PNG with `description` as the text ``parameters``, JPEG and WebP with it as an EXIF comment."""
     file = BytesIO()
     if output_format == "png":
-        image.save(file, "PNG", pnginfo=_png_text(description), compress_level=_PNG_LEVEL)
+        image.save(file, "PNG", pnginfo=_png_text(description), compress_level=1, compress_type=_PNG_STRATEGY)
     else:
         image.save(file, output_format.upper(), quality=quality, exif=_exif(description))
     return file.getvalue()

@@ -12,9 +12,12 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
+from ovms_imagegen.messages import Size
 from ovms_imagegen.pictures import Pixels
 
-Watch = Callable[[int, int, Callable[[], Pixels]], bool]
+Decode = Callable[[], Pixels]
+
+Watch = Callable[[int, int, Decode | None], bool]
 """Called after each step with its number, their total, and what decodes the picture so far; True stops the run."""
 
 _PARAMS = {
@@ -49,22 +52,21 @@ class Pipelines:
         """One of them."""
         return self.generation or self.image_to_image or self.inpainting
 
-    def use_scheduler(self, file: Path, name: str) -> None:
-        """Give every pipeline the scheduler `name`, configured by `file`. Raises `RuntimeError`.
-
-        Some go wrong only once they run, so one step is tried.
-        """
+    def use_scheduler(self, scheduler: Callable[[], Any]) -> None:
+        """Give every pipeline a `scheduler` of its own. Some go wrong only once they run: see `try_out`."""
         for pipe in filter(None, (self.generation, self.image_to_image, self.inpainting)):
-            pipe.set_scheduler(genai.Scheduler.from_config(file, getattr(genai.Scheduler.Type, name)))
-        if self.generation is not None:
-            self.generation.generate("", num_inference_steps=2, callback=lambda step, total, latent: True)
+            pipe.set_scheduler(scheduler())
 
-    def forget_adapters(self, none: Any, side: int) -> None:
-        """Take all adapters away, with one step of a picture of `side` pixels; `none` is an empty mixture."""
-        black = np.zeros((1, side, side, 3), dtype=np.uint8)
+    def try_out(self, size: Size, guidance_scale: float, **settings: Any) -> None:
+        """Begin a picture of `size`. Raises `RuntimeError` or `RequestError`.
+
+        The guidance must be as it will be: Stable Diffusion 3 stays on the side of 1 on which it begins.
+        """
+        width, height = size
+        black = np.zeros((1, height, width, 3), dtype=np.uint8)
         inputs = [] if self.generation is not None else [black, black]
-        settings = {"adapters": none, "num_inference_steps": 1, "width": side, "height": side}
-        self.draw("", inputs, settings, lambda step, total, decode: True)
+        own = {"strength": 1.0, "num_inference_steps": 2, "width": width, "height": height}
+        self.draw("", inputs, own | {"guidance_scale": guidance_scale} | settings, lambda step, total, decode: True)
 
     def draw(self, prompt: str, inputs: Sequence[Pixels], settings: Mapping[str, Any], watch: Watch) -> Drawing | None:
         """The picture; `None` when `watch` stopped it. Raises `RequestError` for what GenAI refuses.
@@ -77,9 +79,11 @@ class Pipelines:
             result = pipe.generate(prompt, *map(ov.Tensor, inputs), callback=watcher, **settings)
         except RuntimeError as error:
             raise _refusal(error) or error from None
+        # GenAI calls back on a thread of its own, and forgets the steps which that has not got to at the end.
+        watcher.catch_up(len(pipe.get_performance_metrics().raw_metrics.iteration_durations))
         if watcher.error is not None:
             raise watcher.error
-        return None if watcher.stopped else Drawing(result.data, watcher.steps)
+        return None if watcher.stopped else Drawing(result.data.copy(), watcher.steps)
 
 
 class _Watcher:
@@ -93,9 +97,17 @@ class _Watcher:
         self.error: BaseException | None = None
 
     def __call__(self, step: int, total: int, latent: ov.Tensor) -> bool:
-        self.steps = step + 1
+        return self._tell(step + 1, total, lambda: self._pipe.decode(latent).data.copy())
+
+    def catch_up(self, total: int) -> None:
+        """Tell of the steps up to `total` that GenAI has done without telling."""
+        while self.steps < total and not self.stopped and self.error is None:
+            self._tell(self.steps + 1, total, None)
+
+    def _tell(self, step: int, total: int, decode: Decode | None) -> bool:
+        self.steps = step
         try:
-            self.stopped = self._watch(step + 1, total, lambda: self._pipe.decode(latent).data)
+            self.stopped = self._watch(step, total, decode)
         except BaseException as error:
             self.error = error
         return self.stopped or self.error is not None
@@ -118,25 +130,33 @@ def load_pipelines(folder: Path, device: str, properties: Mapping[str, Any]) -> 
                 break
     if loaded is None:
         raise LoadError(f"GenAI cannot load the model for {device}: {refused} Check it, 'device' and plugin_config.")
-    return _derive(loaded)
+    return _derive(loaded, folder / "scheduler" / "scheduler_config.json")
 
 
-def _derive(loaded: Any) -> Pipelines:
+def _derive(loaded: Any, scheduler: Path) -> Pipelines:
     inpainting = loaded if isinstance(loaded, genai.InpaintingPipeline) else None
     image_to_image = loaded if isinstance(loaded, genai.Image2ImagePipeline) else None
     if inpainting is not None:
-        image_to_image = _as(genai.Image2ImagePipeline, inpainting)
+        image_to_image = _as(genai.Image2ImagePipeline, inpainting, scheduler)
     if isinstance(loaded, genai.Text2ImagePipeline):
         return Pipelines(loaded, None, None)
-    return Pipelines(_as(genai.Text2ImagePipeline, loaded), image_to_image, inpainting)
+    return Pipelines(_as(genai.Text2ImagePipeline, loaded, scheduler), image_to_image, inpainting)
 
 
-def _as(kind: Any, pipe: Any) -> Any:
+def _as(kind: Any, pipe: Any, scheduler: Path) -> Any:
     """`pipe` as another kind; `None` when the model cannot do it (one made for inpainting only)."""
     try:
-        return kind(pipe)
+        derived = kind(pipe)
     except RuntimeError:
         return None
+    # GenAI 2026.4 derives Stable Diffusion 3 and FLUX without a scheduler, and their first step ends the process.
+    derived.set_scheduler(genai.Scheduler.from_config(scheduler))
+    return derived
+
+
+def scheduler_of(file: Path, name: str) -> Callable[[], Any]:
+    """Makes schedulers of the type `name`, configured by `file`."""
+    return lambda: genai.Scheduler.from_config(file, getattr(genai.Scheduler.Type, name))
 
 
 def last_line(error: Exception) -> str:

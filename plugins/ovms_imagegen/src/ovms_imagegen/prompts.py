@@ -1,55 +1,57 @@
-"""How long a prompt is for the model's text encoder."""
+"""How long a prompt is for the model's text encoders."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import openvino_genai as genai
 
 from ovms_core.engine import RequestError
+from ovms_imagegen.family import Encoder
 from ovms_imagegen.messages import Draw
-
-_T5_LENGTHS = {"tokenizer_2": 512, "tokenizer_3": 256}
-"""Tokens that FLUX (second tokenizer) and Stable Diffusion 3 (third) read by default."""
 
 
 class PromptGauge:
-    """Counts a prompt's tokens with the tokenizer of the encoder that reads most of it: T5's, else CLIP's."""
+    """Counts a prompt's tokens with the tokenizer of the encoder that reads most of it."""
 
-    def __init__(self, folder: Path) -> None:
-        name = _t5_tokenizer(folder)
-        self._takes_length = name is not None
-        self._limit = _T5_LENGTHS[name] if name else _clip_length(folder)
-        self.count = lru_cache(maxsize=64)(self._count)
-        self._tokenizer = genai.Tokenizer(folder / (name or "tokenizer"))
+    def __init__(self, folder: Path, encoders: Sequence[Encoder]) -> None:
+        self._folder = folder
+        self._encoders = encoders
+        self._tokenizer = lru_cache(maxsize=None)(self._load)
+        self._count = lru_cache(maxsize=64)(self._tokens)
+        self._tokenizer(self._widest("prompt", Draw(model="", seed=0, prompt="")).tokenizer)
 
-    def _count(self, text: str) -> int:
-        """Tokens, those that mark begin and end included."""
-        return int(self._tokenizer.encode(text).attention_mask.data.sum())
+    def count(self, request: Draw) -> int:
+        """Tokens of the prompt, those that mark begin and end included."""
+        return self._count(self._widest("prompt", request).tokenizer, request.prompt)
 
     def check(self, request: Draw, *, truncate: bool) -> None:
         """Raise `RequestError` when the model would not read a prompt to its end."""
-        if request.max_sequence_length is not None and not self._takes_length:
-            message = f"This model's text encoder always reads {self._limit} tokens: leave 'max_sequence_length' out."
-            raise RequestError(message, param="max_sequence_length")
-        limit = request.max_sequence_length or self._limit
-        for field in ("prompt", "negative_prompt"):
-            tokens = self.count(getattr(request, field) or "")
-            if tokens > limit and not truncate:
-                message = f"'{field}' has {tokens} tokens, and the model reads {limit}. Shorten it."
-                raise RequestError(message, param=field, code="context_length_exceeded")
+        for field in ("prompt", "prompt_2", "prompt_3", "negative_prompt"):
+            text = getattr(request, field)
+            if text and not truncate:
+                self._check(field, text, self._widest(field, request), request.max_sequence_length)
 
+    def _check(self, field: str, text: str, encoder: Encoder, length: int | None) -> None:
+        tokens, limit = self._count(encoder.tokenizer, text), length or encoder.tokens
+        if tokens > limit:
+            message = f"'{field}' has {tokens} tokens, and the model reads {limit}. Shorten it."
+            raise RequestError(message, param=field, code="context_length_exceeded")
 
-def _t5_tokenizer(folder: Path) -> str | None:
-    for name in ("tokenizer_3", "tokenizer_2"):
-        encoder = folder / name.replace("tokenizer", "text_encoder") / "config.json"
-        if encoder.is_file() and json.loads(encoder.read_text("utf-8")).get("model_type") == "t5":
-            return name
-    return None
+    def _widest(self, field: str, request: Draw) -> Encoder:
+        return max(self._readers(field, request), key=lambda encoder: encoder.tokens)
 
+    def _readers(self, field: str, request: Draw) -> Iterator[Encoder]:
+        """The encoders that read `field`: its own, and of `prompt` all those whose own is not given."""
+        for encoder in self._encoders:
+            given = encoder.field if getattr(request, encoder.field) is not None else "prompt"
+            if field in (given, "negative_prompt"):
+                yield encoder
 
-def _clip_length(folder: Path) -> int:
-    config = json.loads((folder / "text_encoder" / "config.json").read_text("utf-8"))
-    return int(config.get("max_position_embeddings", 77))
+    def _load(self, tokenizer: str) -> genai.Tokenizer:
+        return genai.Tokenizer(self._folder / tokenizer)
+
+    def _tokens(self, tokenizer: str, text: str) -> int:
+        return int(self._tokenizer(tokenizer).encode(text).attention_mask.data.sum())

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 
 from ovms_imagegen.limits import size_text
 from ovms_imagegen.messages import Draw, Size
 
+_AS_GIVEN: Final = (
+    "negative_prompt",
+    "prompt_2",
+    "prompt_3",
+    "guidance_scale",
+    "strength",
+    "max_sequence_length",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """The same recipe and picture number give the same pixels.
 
-    `image` and `mask` have the size `size`; `alphas` says how strongly each LoRA adapter acts.
+    `request` has its defaults filled in. `image` and `mask` have the size `size`; `alphas` says how strongly
+    each LoRA adapter acts.
     """
 
     request: Draw
     model: str
     scheduler: str
     size: Size
-    steps: int
-    guidance_scale: float
     alphas: dict[str, float]
     image: Image.Image | None = None
     mask: Image.Image | None = None
@@ -34,9 +42,8 @@ class Recipe:
 
     def settings(self, index: int) -> dict[str, Any]:
         """Picture `index` as GenAI's generation parameters."""
-        names = ("negative_prompt", "prompt_2", "prompt_3", "strength", "max_sequence_length")
-        given = {name: value for name in names if (value := getattr(self.request, name)) is not None}
-        own = {"rng_seed": self.seed(index), "num_inference_steps": self.steps, "guidance_scale": self.guidance_scale}
+        given = {name: value for name in _AS_GIVEN if (value := getattr(self.request, name)) is not None}
+        own = {"rng_seed": self.seed(index), "num_inference_steps": self.request.steps}
         return given | own | {"width": self.size[0], "height": self.size[1]}
 
     def description(self, index: int, *, with_prompt: bool) -> str:
@@ -53,9 +60,9 @@ class Recipe:
 
     def _facts(self, index: int) -> dict[str, Any]:
         return {
-            "Steps": self.steps,
+            "Steps": self.request.steps,
             "Sampler": self.scheduler,
-            "CFG scale": f"{self.guidance_scale:g}",
+            "CFG scale": f"{self.request.guidance_scale:g}",
             "Seed": self.seed(index),
             "Size": size_text(self.size),
             "Model": self.model,

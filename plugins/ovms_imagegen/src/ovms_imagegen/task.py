@@ -11,9 +11,12 @@ from ovms_imagegen.options import ImageOptions
 
 PIPELINES: Final = frozenset(
     {
+        "Flux2KleinPipeline",
         "FluxFillPipeline",
+        "FluxInpaintPipeline",
         "FluxPipeline",
         "LatentConsistencyModelPipeline",
+        "StableDiffusion3InpaintPipeline",
         "StableDiffusion3Pipeline",
         "StableDiffusionInpaintPipeline",
         "StableDiffusionPipeline",
