@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import sys
 from functools import partial
 
 from ovms_core import app, serve
 from ovms_core.app import Application
+from ovms_core.serve import listen
 from ovms_core.settings import Settings
 from ovms_core.testing import scripted_model, scripted_plugin
 
@@ -28,8 +30,17 @@ class Telling:
         sys.stdout.flush()
 
 
+def listen_with_small_buffers(host: str, port: int) -> socket.socket:
+    """A listener whose connections are full soon when their clients do not read."""
+    listener = listen(host, port)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return listener
+
+
 def main() -> int:
     settings = json.loads(sys.argv[1])
+    if settings.pop("small_buffers", False):
+        vars(serve)["listen"] = listen_with_small_buffers
     models = [scripted_model(**model) for model in settings.pop("models", [{}])]
     logging.basicConfig(level="INFO")
     vars(serve)["create_app"] = partial(app.create_app, plugins=[scripted_plugin])

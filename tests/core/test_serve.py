@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -129,8 +131,9 @@ async def test_a_second_signal_ends_at_once() -> None:
         for _ in range(50):
             await anext(lines)
         running.signal(signal.SIGTERM)
-        status, _ = await running.ended(seconds=3)
+        status, log = await running.ended(seconds=3)
         assert status == 0
+        assert "Traceback" not in log
         await running.workers_gone()
 
 
@@ -157,6 +160,33 @@ async def test_what_does_not_finish_in_the_drain_timeout_is_told_so() -> None:
         status, log = await running.ended()
         assert status == 0
         assert "Traceback" not in log
+
+
+async def test_a_stream_that_does_not_finish_in_the_drain_timeout_ends_with_an_error_frame() -> None:
+    async with server(drain_timeout=1) as running, Client(running.url) as client:
+        _, lines = await begin(client, count=10_000, seconds=0.01)
+        running.signal(signal.SIGTERM)
+        *_, last = [line async for line in lines if line]
+        assert json.loads(last.removeprefix("data: "))["error"]["code"] == "draining"
+        status, log = await running.ended()
+        assert status == 0
+        assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_a_client_that_does_not_read_cannot_keep_the_server_from_ending(signals: int) -> None:
+    async with server(drain_timeout=1 if signals == 1 else 60, small_buffers=True) as running:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", urlsplit(running.url).port))
+            client.sendall(post("/v1/script", b'{"count": 10000000, "stream": true}'))
+            await asyncio.sleep(0.5)  # what the kernel holds for us is full then
+            for _ in range(signals):
+                running.signal(signal.SIGTERM)
+                await asyncio.sleep(0.2)
+            status, _ = await running.ended(seconds=5)
+        assert status == 0
+        await running.workers_gone()
 
 
 async def test_ctrl_c_is_clean() -> None:

@@ -19,6 +19,7 @@ from ovms_core.settings import Settings
 log = logging.getLogger("ovms")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LAST_WORDS = 1.0
 
 
 class Report(Protocol):
@@ -60,12 +61,19 @@ class Server(uvicorn.Server):
         """Stop accepting, finish what runs; called again: stop at once."""
         if self.should_exit:
             log.warning("stopping at once")
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that tasks are cut short is as wanted
             self.force_exit = True
             return
         gate = self._app.state.gate
         log.info("stopping: %d requests in flight have %g s", gate.in_flight, self._app.state.settings.drain_timeout)
         gate.draining = True
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then a client that does not read what it is told in the end cannot keep the process."""
+        await super().shutdown(sockets)
+        for connection in self.server_state.connections:
+            asyncio.get_running_loop().call_later(_LAST_WORDS, connection.transport.abort)
 
 
 def run(settings: Settings, *, report: Report) -> int:
