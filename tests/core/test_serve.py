@@ -18,7 +18,8 @@ import pytest
 from tests.core.support import Client, counted, post, raw, until, words
 
 from ovms_core.configuration import ConfigurationError
-from ovms_core.serve import listen
+from ovms_core.serve import configure, listen
+from ovms_core.testing import app_with
 
 
 class ServerProcess:
@@ -230,6 +231,11 @@ async def test_the_loop_of_production_serves_and_survives_a_killed_worker() -> N
         psutil.Process(running.workers[0]).kill()
         for stream in streams:
             assert words(await stream) == counted(60)
+
+
+def test_idle_connections_stay_open_for_longer_than_clients_and_proxies_use_them() -> None:
+    """Else a client sends its next request just when the server closes, and the request is lost."""
+    assert configure(app_with()).timeout_keep_alive > 90
 
 
 def test_an_address_that_is_taken_is_an_error_that_says_what_to_do() -> None:

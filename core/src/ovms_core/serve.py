@@ -20,6 +20,9 @@ log = logging.getLogger("ovms")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS = 1.0
+_KEEP_ALIVE = 120
+"""Seconds that an idle connection stays open. Who closes first must be the client: a request that is on its way to a
+closing connection is lost. Go's client waits 90 seconds, load balancers 60, uvicorn would wait 5."""
 
 
 class Report(Protocol):
@@ -103,6 +106,7 @@ def configure(app: Application) -> uvicorn.Config:
         lifespan="on",
         ws="none",
         proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.drain_timeout) or 1,
     )
 
