@@ -59,8 +59,9 @@ def alive(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def server(*, settle: bool = True, **settings: Any) -> AsyncIterator[ServerProcess]:
+async def server(*, settle: bool = True, files: int = 1024, **settings: Any) -> AsyncIterator[ServerProcess]:
     process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", f'ulimit -Sn {files} && exec "$@"', "sh"),
         sys.executable,
         "-m",
         "tests.core.serve_scripted",
@@ -231,6 +232,13 @@ async def test_the_loop_of_production_serves_and_survives_a_killed_worker() -> N
         psutil.Process(running.workers[0]).kill()
         for stream in streams:
             assert words(await stream) == counted(60)
+
+
+async def test_more_clients_than_the_usual_limit_of_open_files_are_served() -> None:
+    async with server(files=64, models=[{"max_queue": 200}]) as running:
+        request = post("/v1/script", b'{"count": 1}', "connection: close")
+        answers = await asyncio.gather(*(raw(running.url, request) for _ in range(100)))
+        assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200"}
 
 
 def test_idle_connections_stay_open_for_longer_than_clients_and_proxies_use_them() -> None:

@@ -20,6 +20,7 @@ log = logging.getLogger("ovms")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS = 1.0
+_MOST_FILES = 65536
 _KEEP_ALIVE = 120
 """Seconds that an idle connection stays open. Who closes first must be the client: a request that is on its way to a
 closing connection is lost. Go's client waits 90 seconds, load balancers 60, uvicorn would wait 5."""
@@ -86,11 +87,23 @@ def run(settings: Settings, *, report: Report) -> int:
     """
     app = create_app(settings)
     config = configure(app)
+    _allow_many_connections()
     with (
         listen(settings.host, settings.port) as listener,
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
     ):
         return runner.run(_serve(Server(config, app), listener, app, report))
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of open files as far as this process may: 1024, the usual one, is less than ``max_requests``."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # not on every platform
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def configure(app: Application) -> uvicorn.Config:
