@@ -29,6 +29,7 @@ class ServerProcess:
         self.process = process
         self.url = ""
         self.workers: list[int] = []
+        self.rest = ""
 
     async def settle(self) -> None:
         self.url = (await self.line()).removeprefix("listening ")
@@ -43,7 +44,8 @@ class ServerProcess:
 
     async def ended(self, seconds: float = 10) -> tuple[int, str]:
         """Its exit status, and what it wrote to standard error."""
-        _, stderr = await asyncio.wait_for(self.process.communicate(), seconds)
+        stdout, stderr = await asyncio.wait_for(self.process.communicate(), seconds)
+        self.rest = stdout.decode()
         assert self.process.returncode is not None
         return self.process.returncode, stderr.decode()
 
@@ -211,6 +213,7 @@ async def test_ctrl_c_while_a_model_loads_is_clean_and_quick() -> None:
         status, log = await running.ended(seconds=3)
         assert status == 0
         assert "Traceback" not in log
+        assert running.rest == ""  # nothing is settled
         assert not alive(worker)
 
 

@@ -161,4 +161,5 @@ async def _tell(server: Server, url: str, app: Application, report: Report) -> N
     while not settled.done():
         await asyncio.wait({settled}, timeout=0.2)
         report.progress(app)
-    report.settled(url, app)
+    if not server.should_exit:
+        report.settled(url, app)

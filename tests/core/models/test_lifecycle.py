@@ -101,6 +101,24 @@ async def test_a_fetch_shows_how_far_it_is_and_stops_with_the_server(tmp_path: P
     assert await asyncio.to_thread(source.stopped.wait, 5)
 
 
+async def test_a_fetch_that_hangs_does_not_keep_the_server(tmp_path: Path) -> None:
+    class Hanging(Slow):
+        def fetch(self, name: str, into: Path, **settings: Any) -> None:
+            self.thread = threading.current_thread()
+            self.started.set()
+            self.stopped.wait()
+
+    source = Hanging()
+    model = ModelSettings(name="m", source="slow:m")
+    app = app_with(scripted_plugin, from_source(source), models=[model], model_repository=str(tmp_path))
+    async with asyncio.timeout(5):
+        async with serving(app, settled=False):
+            await asyncio.to_thread(source.started.wait)
+    assert source.thread.is_alive()
+    assert source.thread.daemon, "a process that ends would wait for it"
+    source.stopped.set()
+
+
 @pytest.mark.parametrize("error", [SourceError("There is no model 'm'."), ZeroDivisionError("There is no model 'm'.")])
 async def test_a_fetch_that_fails_fails_its_model_with_the_reason(tmp_path: Path, error: Exception) -> None:
     model = ModelSettings(name="m", source="slow:m")

@@ -11,6 +11,7 @@ from ovms_core.configuration import ConfigurationError
 from ovms_core.configuration.options import validate_options
 from ovms_core.errors import LoadError
 from ovms_core.messages import ModelSpec
+from ovms_core.models.background import Background
 from ovms_core.models.detection import choose_task
 from ovms_core.models.files import ModelFiles
 from ovms_core.models.model import Model
@@ -22,6 +23,8 @@ from ovms_core.task import Task
 from ovms_core.workers.supervisor import Supervisor
 
 log = logging.getLogger("ovms.models")
+
+_STOP_GRACE = 1.0  # seconds in which a fetch sees that it must stop, unless the network hangs
 
 
 class Lifecycle:
@@ -39,6 +42,7 @@ class Lifecycle:
         self._tasks = tasks
         self._sources = sources
         self._repository = Repository(Path(settings.model_repository) if settings.model_repository else None)
+        self._background = Background()
         self._under_way: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -71,12 +75,12 @@ class Lifecycle:
         self._stopping = True
         for task in self._under_way:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*self._under_way, self._background.finish(_STOP_GRACE), return_exceptions=True)
         await asyncio.gather(*(model.stop() for model in self._models))
 
     async def _bring_up(self, model: Model, turn: asyncio.Lock) -> None:
         try:
-            spec = await asyncio.to_thread(self._prepare, model)
+            spec = await self._background.run(self._prepare, model)
         except (SourceError, LoadError, ConfigurationError, FileNotFoundError) as error:
             self._fail(model, str(error))
         except Exception as error:
