@@ -63,8 +63,11 @@ def test_a_version_can_be_named(index: Path, repository: Repository) -> None:
 
 
 def test_a_package_that_is_not_there_says_how_to_look(index: Path, repository: Repository) -> None:
-    with pytest.raises(SourceError, match=r"no wheel of 'tiny-model'.*pip config list.*No matching distribution"):
+    with pytest.raises(
+        SourceError, match=r"no wheel of 'tiny-model'.*pip config list.*No matching distribution"
+    ) as caught:
         fetch(repository)
+    assert not caught.value.transient
     assert repository.list() == []
 
 
@@ -75,8 +78,9 @@ def test_an_index_that_cannot_be_reached_is_told_from_a_missing_package(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("PIP_RETRIES", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    with pytest.raises(SourceError, match="cannot reach its package index"):
+    with pytest.raises(SourceError, match="cannot reach its package index") as caught:
         fetch(repository)
+    assert caught.value.transient
 
 
 def test_without_pip_the_error_says_how_to_get_it(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

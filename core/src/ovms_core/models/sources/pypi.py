@@ -76,7 +76,8 @@ def _download(name: str, downloads: Path, progress: Progress) -> Path:
     environment = os.environ | {"TMPDIR": str(unpacked), "TEMP": str(unpacked), "TMP": str(unpacked)}
     finished = run(command, lambda: progress(_largest(downloads), None), environment)
     if finished.status:
-        raise SourceError(_failure(name, finished, shutil.disk_usage(downloads).free))
+        message = _failure(name, finished, shutil.disk_usage(downloads).free)
+        raise SourceError(message, transient=_network_failed(finished.output))
     return _only_wheel(name, downloads)
 
 
