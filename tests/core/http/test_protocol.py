@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from tests.core.support import Client, chunked, connect, echo, post, raw, talking
 
-from ovms_core.http.protocol import MAX_HEADERS
+from ovms_core.http.protocol import MAX_AHEAD, MAX_HEADERS
 from ovms_core.plugin import Call
 from ovms_core.testing import app_with, serving
 
@@ -125,3 +126,39 @@ async def test_what_is_refused_has_a_request_id_too(start: bytes) -> None:
         head = (await raw(url, start)).partition(b"\r\n\r\n")[0]
         assert b"\r\nx-request-id: " in head
         assert (b"mine" in start) == (b"x-request-id: mine" in head)
+
+
+@pytest.mark.parametrize("next_body", [b'{"text": "next"}', b'{"text": "%b"}' % (b"y" * 100_000)])
+async def test_a_client_that_leaves_is_noticed_also_when_it_has_sent_its_next_request(next_body: bytes) -> None:
+    started, closed = asyncio.Event(), asyncio.Event()
+
+    async def never_ending(call: Call[Any]) -> AsyncIterator[str]:
+        started.set()
+        try:
+            yield await asyncio.get_running_loop().create_future()
+        finally:
+            closed.set()
+
+    async with serving(app_with(talking(never_ending))) as url:
+        _, writer = await connect(url)
+        writer.write(post("/v1/talk", b"{}") + post("/v1/talk", next_body))
+        await started.wait()
+        await asyncio.sleep(0.1)  # the next request has been read
+        writer.close()
+        await asyncio.wait_for(closed.wait(), 2)
+
+
+@pytest.mark.parametrize("flood", [post("/v1/talk", b"{}") * 150, post("/v1/talk", b"y" * MAX_AHEAD, "a: b") * 2])
+async def test_a_client_cannot_send_ahead_without_bounds(flood: bytes) -> None:
+    closed = asyncio.Event()
+
+    async def never_ending(call: Call[Any]) -> AsyncIterator[str]:
+        try:
+            yield await asyncio.get_running_loop().create_future()
+        finally:
+            closed.set()
+
+    async with serving(app_with(talking(never_ending))) as url:
+        with contextlib.suppress(ConnectionError):
+            assert await raw(url, post("/v1/talk", b"{}"), flood) == b""
+        await asyncio.wait_for(closed.wait(), 2)
