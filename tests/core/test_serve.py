@@ -153,6 +153,17 @@ async def test_a_second_signal_does_not_wait_for_a_long_step() -> None:
         assert (await hanging).json()["error"]["code"] == "draining"
 
 
+async def test_a_plugin_that_never_closes_cannot_keep_the_server_after_a_second_signal() -> None:
+    async with server(never_closing=True) as running:
+        running.signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        running.signal(signal.SIGTERM)
+        status, log = await running.ended(seconds=6)
+        assert status == 1
+        assert "something keeps the server from ending" in log
+        await running.workers_gone()
+
+
 async def test_what_does_not_finish_in_the_drain_timeout_is_told_so() -> None:
     async with server(drain_timeout=1) as running, Client(running.url) as client:
         unary = asyncio.create_task(client.say("/v1/script", count=10_000, seconds=0.01))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -21,6 +23,8 @@ log = logging.getLogger("ovms")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS = 1.0
 _MOST_FILES = 65536
+_PATIENCE = 15.0  # seconds, after `drain_timeout`, for plugins to close and workers to end
+_PATIENCE_AT_ONCE = 3.0
 _KEEP_ALIVE = 120
 """Seconds that an idle connection stays open. Who closes first must be the client: a request that is on its way to a
 closing connection is lost. Go's client waits 90 seconds, load balancers 60, uvicorn would wait 5."""
@@ -65,6 +69,7 @@ class Server(uvicorn.Server):
         """Stop accepting, finish what runs; called again: stop at once."""
         if self.should_exit:
             log.warning("stopping at once")
+            _end_in(_PATIENCE_AT_ONCE)
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that tasks are cut short is as wanted
             self.force_exit = True
             return
@@ -72,12 +77,25 @@ class Server(uvicorn.Server):
         log.info("stopping: %d requests in flight have %g s", gate.in_flight, self._app.state.settings.drain_timeout)
         gate.draining = True
         self.should_exit = True
+        _end_in(self._app.state.settings.drain_timeout + _PATIENCE)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's; then a client that does not read what it is told in the end cannot keep the process."""
         await super().shutdown(sockets)
         for connection in self.server_state.connections:
             asyncio.get_running_loop().call_later(_LAST_WORDS, connection.transport.abort)
+
+
+def _end_in(seconds: float) -> None:
+    """End the process then, should it still run: a plugin that hangs in its clean-up must not keep it."""
+    timer = threading.Timer(seconds, _end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end() -> None:
+    log.error("something keeps the server from ending: it is ended now, and its workers with it")
+    os._exit(1)
 
 
 def run(settings: Settings, *, report: Report) -> int:
