@@ -17,8 +17,9 @@ import psutil
 import pytest
 from tests.core.support import Client, counted, post, raw, until, words
 
+from ovms_core.app import Application
 from ovms_core.configuration import ConfigurationError
-from ovms_core.serve import configure, listen
+from ovms_core.serve import Server, _tell, configure, listen
 from ovms_core.testing import app_with
 
 
@@ -253,6 +254,22 @@ async def test_more_clients_than_the_usual_limit_of_open_files_are_served() -> N
         request = post("/v1/script", b'{"count": 1}', "connection: close")
         answers = await asyncio.gather(*(raw(running.url, request) for _ in range(100)))
         assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200"}
+
+
+async def test_a_report_that_nobody_reads_does_not_end_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    """As in ``ovms serve | head -1``."""
+
+    class Unread:
+        def listening(self, url: str, app: Application) -> None:
+            raise SystemExit(1)
+
+        progress = settled = listening
+
+    app = app_with()
+    running = Server(configure(app), app)
+    running.started = True
+    await asyncio.create_task(_tell(running, "", app, Unread()))  # type: ignore[arg-type]
+    assert "the report of the start cannot be written" in caplog.text
 
 
 def test_idle_connections_stay_open_for_longer_than_clients_and_proxies_use_them() -> None:

@@ -172,6 +172,14 @@ async def _serve(server: Server, listener: socket.socket, app: Application, repo
 
 
 async def _tell(server: Server, url: str, app: Application, report: Report) -> None:
+    try:
+        await _tell_as_it_goes(server, url, app, report)
+    except (Exception, SystemExit) as error:  # rich wants to end the process when nobody reads what it prints
+        reason = repr(error) if isinstance(error, Exception) else "nobody reads it"
+        log.warning("the report of the start cannot be written: %s", reason)
+
+
+async def _tell_as_it_goes(server: Server, url: str, app: Application, report: Report) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     report.listening(url, app)
