@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +19,7 @@ from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError
 from ovms_core.http.auth import Keys
 from ovms_core.http.boundary import Boundary, RequestIds
+from ovms_core.http.cors import Cors
 from ovms_core.http.gate import Gate, dispatch
 from ovms_core.http.routing import Route, RouteConflictError, RouteTable
 from ovms_core.loader import Host, PluginError, load_plugins, require
@@ -90,7 +90,7 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
     if not settings.cors_origins:
         return app
     exposed = ["x-request-id", "x-ignored-params", "retry-after"]
-    return CORSMiddleware(
+    return Cors(
         app, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=exposed
     )
 

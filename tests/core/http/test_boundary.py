@@ -133,3 +133,13 @@ async def test_browsers_of_a_listed_origin_may_call_and_read_even_errors() -> No
             assert answer.headers["access-control-allow-origin"] == "https://app.example"
         other = await client.post("/v1/talk", json={}, headers={"origin": "https://evil.example"})
         assert "access-control-allow-origin" not in other.headers
+
+
+async def test_a_preflight_that_is_refused_has_the_one_error_shape() -> None:
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    async with serving(app_with(talking(echo), cors_origins=["https://app.example"])) as url, Client(url) as client:
+        answer = await client.options("/v1/talk", headers=asked)
+        assert answer.status_code == 400
+        assert error_of(answer)["code"] == "cors_refused"
+        assert "access-control-allow-origin" not in answer.headers
+        assert (await client.options("/v1/talk", headers=asked | {"origin": "https://app.example"})).status_code == 200
