@@ -335,6 +335,15 @@ async def test_stopping_while_loading_ends_the_process() -> None:
     assert not psutil.pid_exists(pid)
 
 
+async def test_what_lies_in_the_current_folder_is_not_taken_for_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit('not the real one')")
+    monkeypatch.chdir(tmp_path)
+    async with supervised() as supervisor:
+        assert await run(supervisor, Script(count=1)) == [0]
+
+
 async def test_what_an_engine_has_started_ends_with_it(tmp_path: Path) -> None:
     """A process that outlives the engine would hold its pipes open, and its death would never be noticed."""
     marker = tmp_path / "child"
