@@ -55,6 +55,15 @@ def test_folders_below_the_common_one_are_kept(index: Path, repository: Reposito
     ]
 
 
+def test_what_lies_in_the_current_folder_is_not_taken_for_pip(
+    index: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_wheel(index, MODEL)
+    (index / "pip.py").write_text("raise SystemExit('not the real one')")
+    monkeypatch.chdir(index)
+    assert (fetch(repository) / "tiny.Q4_1.gguf").is_file()
+
+
 def test_a_version_can_be_named(index: Path, repository: Repository) -> None:
     build_wheel(index, MODEL | {"tiny_model/old.gguf": b"old"}, version="1.0")
     build_wheel(index, MODEL, version="2.0")

