@@ -139,6 +139,7 @@ async def test_a_fetch_that_fails_by_the_network_is_tried_again(
         answer = await client.say("/v1/script", count=1)
         assert answer.status_code == 503
         assert "The network is away." in answer.text
+        assert (await client.get("/v3/models/m")).json()["detail"].startswith("tried again after ")
         served = next(iter(app.state.models))
         await until(lambda: served.state is State.READY)
         assert (await client.say("/v1/script", count=1)).status_code == 200

@@ -55,7 +55,8 @@ class BoundedProtocol(HttpToolsProtocol):
             data = _without_upgrade(data)
         self._body_came = False
         super().data_received(data)
-        self._read_on(len(data))
+        if self.pipeline or self._ahead:
+            self._read_on(len(data))
         if self._complete:
             return
         self._size = 0 if self._body_came else self._size + len(data)

@@ -99,8 +99,9 @@ class Lifecycle:
 
     async def _try_again(self, model: Model, turn: asyncio.Lock, patience: float) -> None:
         log.info("model %s is tried again in %g s", model.name, patience)
+        model.detail = f"tried again after {patience:g} s"
         await asyncio.sleep(patience)
-        model.failure = None
+        model.failure = model.detail = None
         await self._bring_up(model, turn, min(2 * patience, _LAST_PATIENCE))
 
     def _fail(self, model: Model, reason: str) -> None:
