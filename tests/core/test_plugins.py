@@ -117,6 +117,12 @@ def test_a_guard_that_raises_stops_the_start(hook: str) -> None:
         app_with(talking(echo), plugin("guard", **{hook: lambda: raising(ValueError("no policy"))()}))
 
 
+@pytest.mark.parametrize("hook", ["ovms_wrap_execution", "ovms_wrap_app"])
+def test_a_guard_that_cannot_be_called_stops_the_start(hook: str) -> None:
+    with pytest.raises(PluginError, match=rf"'guard' answers {hook} with 3, which cannot be called"):
+        app_with(talking(echo), plugin("guard", **{hook: lambda: 3}))
+
+
 @pytest.mark.parametrize("hook", ["ovms_register_tasks", "ovms_parser"])
 def test_a_guard_that_breaks_elsewhere_stops_the_start_as_well(hook: str) -> None:
     """If it were only quarantined, requests would pass unguarded."""

@@ -136,6 +136,8 @@ def _guards(host: Host, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]
         except Exception as error:
             message = f"Plugin '{owner}' failed in {hook}: {type(error).__name__}: {error}"
             raise PluginError(f"{message}. It may guard requests, so the server does not start without it.") from error
+        if made is not None and not callable(made):
+            raise PluginError(f"Plugin '{owner}' answers {hook} with {made!r}, which cannot be called.")
         if made is not None:
             yield owner, made
 
