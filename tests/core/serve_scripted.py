@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
+import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
+from types import SimpleNamespace
 
 from ovms_core import app, serve
 from ovms_core.app import Application
+from ovms_core.plugin import hookimpl
+from ovms_core.serve import listen
 from ovms_core.settings import Settings
 from ovms_core.testing import scripted_model, scripted_plugin
 
@@ -28,11 +36,31 @@ class Telling:
         sys.stdout.flush()
 
 
+def listen_with_small_buffers(host: str, port: int) -> socket.socket:
+    """A listener whose connections are full soon when their clients do not read."""
+    listener = listen(host, port)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return listener
+
+
+@asynccontextmanager
+async def never_closing(app: object) -> AsyncIterator[None]:
+    yield
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+
 def main() -> int:
     settings = json.loads(sys.argv[1])
+    if settings.pop("small_buffers", False):
+        vars(serve)["listen"] = listen_with_small_buffers
     models = [scripted_model(**model) for model in settings.pop("models", [{}])]
     logging.basicConfig(level="INFO")
-    vars(serve)["create_app"] = partial(app.create_app, plugins=[scripted_plugin])
+    plugins = [scripted_plugin]
+    if settings.pop("never_closing", False):
+        plugins.append(SimpleNamespace(__name__="hanging", ovms_lifespan=hookimpl(never_closing)))
+    vars(serve)["create_app"] = partial(app.create_app, plugins=plugins)
     return serve.run(Settings(port=0, models=models, **settings), report=Telling())
 
 

@@ -182,3 +182,8 @@ def test_any_document_is_understood_or_a_400(document: dict[str, Any]) -> None:
     if isinstance(result, APIError):
         assert result.status == 400
         assert json.loads(result.document())["error"]["message"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_named(encoding: str) -> None:
+    assert "without a byte order mark" in refused('{"input": "a"}'.encode(encoding)).message

@@ -288,6 +288,29 @@ def test_a_list_in_a_variable_may_be_broken_json(tmp_path: Path) -> None:
     assert problem(tmp_path, environ={"OVMS_CORS_ORIGINS": "[a"}).startswith("OVMS_CORS_ORIGINS, line 1, column 3: ")
 
 
+def test_what_is_nested_too_deeply_is_an_error(tmp_path: Path) -> None:
+    assert problem(tmp_path, "models: " + "[" * 5000) == "ovms.yaml: it is nested too deeply."
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models: [{source: ''}]\n", "'models[0].source' must not be empty."),
+        ("models: [{source: a/b, name: ''}]\n", "'models[0].name' must not be empty."),
+        ("models: [{source: a/b, aliases: ['']}]\n", "'models[0].aliases[0]' must not be empty."),
+        ("drain_timeout: .inf\n", "'drain_timeout' must be a finite number, not inf."),
+        ("port: 80.5\n", "'port' must be a valid integer, not 80.5."),
+        ("device: [CPU]\n", "'device' must be a valid string, not a list."),
+    ],
+)
+def test_values_that_would_fail_later_are_refused_at_once(tmp_path: Path, text: str, message: str) -> None:
+    assert problem(tmp_path, text) == f"ovms.yaml, line 1: {message}"
+
+
+def test_a_word_in_capitals_is_suggested_in_small_letters(tmp_path: Path) -> None:
+    assert "Did you mean 'info'?" in problem(tmp_path, "log_level: INFO\n")
+
+
 # -- API keys
 
 
@@ -309,6 +332,29 @@ def test_api_keys_of_the_environment_replace_those_of_the_file(tmp_path: Path) -
 def test_an_empty_api_key_never_opens_the_server(tmp_path: Path) -> None:
     assert "OVMS_API_KEY is empty" in problem(tmp_path, environ={"OVMS_API_KEY": ""})
     assert "API key 2 is empty" in problem(tmp_path, "api_keys: [a, 'bob:']\n")
+    assert "API key 'bob' is empty" in problem(tmp_path, "api_keys: {bob: ' '}\n")
+
+
+@pytest.mark.parametrize("text", ["api_keys:\n", "api_keys: {}\n", "api_keys: []\n", "api_key_file:\n"])
+def test_a_setting_for_keys_without_keys_never_opens_the_server(tmp_path: Path, text: str) -> None:
+    assert "is empty: give a key, or leave it out" in problem(tmp_path, text)
+
+
+def test_a_variable_for_one_key_holds_one_key(tmp_path: Path) -> None:
+    assert keys(read(tmp_path, environ={"OVMS_API_KEY": "one,two"})) == {"key-1": "one,two"}
+    assert keys(read(tmp_path, environ={"OVMS_API_KEY": "bob:one"})) == {"bob": "one"}
+
+
+def test_a_key_with_a_comment_behind_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("secret # of alice\n")
+    (tmp_path / "keys").chmod(0o600)
+    message = problem(tmp_path, api_key_file="keys")
+    assert "API key 1 has a space or a control character in it" in message
+    assert "secret" not in message
+
+
+def test_spaces_around_a_key_do_not_count(tmp_path: Path) -> None:
+    assert keys(read(tmp_path, "api_keys: {alice: ' secret '}\n")) == {"alice": "secret"}
 
 
 def test_one_variable_for_api_keys_is_enough(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,3 +157,37 @@ def test_a_plugin_that_may_guard_requests_is_never_just_set_aside() -> None:
     host = load_plugins(PluginSettings(), [Guard()])
     with pytest.raises(PluginError, match="may guard requests"):
         host.quarantine("Guard", "it is tired")
+
+
+async def _asynchronous(endpoint: Any) -> None: ...
+
+
+@hookimpl(wrapper=True)
+def _wrapping(endpoint: Any) -> Iterator[Any]:
+    return (yield)
+
+
+BROKEN_GUARDS = [
+    plugin("guard", ovms_wrap_execution=lambda endpoint: None, ovms_observee=lambda: None),
+    plugin("guard", ovms_wrap_executon=lambda endpoint: None),
+    plugin("guard", ovms_wrap_execution=lambda endpoint, request: None),
+    plugin("guard", ovms_wrap_app=lambda: None, ovms_observe=lambda request: None),
+    plugin("guard", ovms_wrap_execution=_asynchronous),
+    SimpleNamespace(__name__="guard", ovms_wrap_execution=_wrapping),
+    SimpleNamespace(__name__="guard", ovms_wrap_execution=lambda endpoint: None),
+]
+
+
+@pytest.mark.parametrize("guard", BROKEN_GUARDS)
+def test_a_plugin_that_means_to_guard_requests_and_does_not_fit_stops_the_start(guard: object) -> None:
+    """If it were only set aside, requests would pass unguarded."""
+    with pytest.raises(PluginError, match="may guard requests"):
+        load_plugins(PluginSettings(), [guard])
+
+
+@pytest.mark.parametrize("hook", ["ovms_parser", "ovms_formatter"])
+def test_a_hook_that_is_a_coroutine_or_a_wrapper_quarantines_its_plugin(hook: str) -> None:
+    odd = [plugin("a", **{hook: _asynchronous}), SimpleNamespace(__name__="b", **{hook: _wrapping})]
+    host = load_plugins(PluginSettings(), odd)
+    for name in "ab":
+        assert f"implements {hook} as a coroutine or wrapper" in host.reports[name].reason

@@ -76,6 +76,30 @@ async def test_a_plugin_whose_hook_raises_is_quarantined_and_the_others_serve(ho
         assert (await client.say("/v1/broken", text="a")).status_code == 404
 
 
+@pytest.mark.parametrize("hook", ["ovms_parser", "ovms_executor", "ovms_formatter"])
+async def test_of_a_plugin_that_breaks_late_nothing_stays(hook: str) -> None:
+    """It breaks at the last endpoint, when it has offered everything else and answered for the first."""
+    seen: list[str] = []
+    watching = Observer()
+    watching.call_started = lambda call: seen.append(call.id)  # type: ignore[method-assign]
+
+    def replace_then_raise(endpoint: Endpoint[Any]) -> Any:
+        return stage(hook) if endpoint.path == "/talk" else raising(ValueError("no luck"))()
+
+    late = plugin(
+        "late",
+        ovms_register_tasks=lambda: [dataclasses.replace(TASK)],
+        ovms_register_sources=lambda: [Shelf()],
+        ovms_observe=lambda: watching,
+        **{hook: replace_then_raise},
+    )
+    others = plugin("others", ovms_register_tasks=lambda: [TASK], ovms_register_sources=lambda: [Shelf()])
+    app = app_with(talking(echo), talking(echo, "/z"), late, others)
+    async with serving(app) as url, Client(url) as client:
+        assert (await client.say(text="a")).json() == {"text": "a"}
+    assert seen == []
+
+
 def test_an_endpoint_that_lacks_a_path_or_a_body_quarantines_its_plugin() -> None:
     class Half(Endpoint[Any]):
         def execute(self, call: Call[Any]) -> AsyncIterator[Any]:
@@ -91,6 +115,12 @@ def test_an_endpoint_that_lacks_a_path_or_a_body_quarantines_its_plugin() -> Non
 def test_a_guard_that_raises_stops_the_start(hook: str) -> None:
     with pytest.raises(PluginError, match=rf"'guard' failed in {hook}: ValueError: no policy.*does not start"):
         app_with(talking(echo), plugin("guard", **{hook: lambda: raising(ValueError("no policy"))()}))
+
+
+@pytest.mark.parametrize("hook", ["ovms_wrap_execution", "ovms_wrap_app"])
+def test_a_guard_that_cannot_be_called_stops_the_start(hook: str) -> None:
+    with pytest.raises(PluginError, match=rf"'guard' answers {hook} with 3, which cannot be called"):
+        app_with(talking(echo), plugin("guard", **{hook: lambda: 3}))
 
 
 @pytest.mark.parametrize("hook", ["ovms_register_tasks", "ovms_parser"])

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
 from tests.core.support import Client, counted, post, raw, until, words
 
+from ovms_core.app import Application
 from ovms_core.configuration import ConfigurationError
-from ovms_core.serve import listen
+from ovms_core.serve import Server, _tell, configure, listen
+from ovms_core.testing import app_with
 
 
 class ServerProcess:
@@ -26,6 +30,7 @@ class ServerProcess:
         self.process = process
         self.url = ""
         self.workers: list[int] = []
+        self.rest = ""
 
     async def settle(self) -> None:
         self.url = (await self.line()).removeprefix("listening ")
@@ -40,7 +45,8 @@ class ServerProcess:
 
     async def ended(self, seconds: float = 10) -> tuple[int, str]:
         """Its exit status, and what it wrote to standard error."""
-        _, stderr = await asyncio.wait_for(self.process.communicate(), seconds)
+        stdout, stderr = await asyncio.wait_for(self.process.communicate(), seconds)
+        self.rest = stdout.decode()
         assert self.process.returncode is not None
         return self.process.returncode, stderr.decode()
 
@@ -56,8 +62,9 @@ def alive(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def server(*, settle: bool = True, **settings: Any) -> AsyncIterator[ServerProcess]:
+async def server(*, settle: bool = True, files: int = 1024, **settings: Any) -> AsyncIterator[ServerProcess]:
     process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", f'ulimit -Sn {files} && exec "$@"', "sh"),
         sys.executable,
         "-m",
         "tests.core.serve_scripted",
@@ -129,8 +136,9 @@ async def test_a_second_signal_ends_at_once() -> None:
         for _ in range(50):
             await anext(lines)
         running.signal(signal.SIGTERM)
-        status, _ = await running.ended(seconds=3)
+        status, log = await running.ended(seconds=3)
         assert status == 0
+        assert "Traceback" not in log
         await running.workers_gone()
 
 
@@ -146,6 +154,17 @@ async def test_a_second_signal_does_not_wait_for_a_long_step() -> None:
         assert (await hanging).json()["error"]["code"] == "draining"
 
 
+async def test_a_plugin_that_never_closes_cannot_keep_the_server_after_a_second_signal() -> None:
+    async with server(never_closing=True) as running:
+        running.signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        running.signal(signal.SIGTERM)
+        status, log = await running.ended(seconds=6)
+        assert status == 1
+        assert "something keeps the server from ending" in log
+        await running.workers_gone()
+
+
 async def test_what_does_not_finish_in_the_drain_timeout_is_told_so() -> None:
     async with server(drain_timeout=1) as running, Client(running.url) as client:
         unary = asyncio.create_task(client.say("/v1/script", count=10_000, seconds=0.01))
@@ -157,6 +176,33 @@ async def test_what_does_not_finish_in_the_drain_timeout_is_told_so() -> None:
         status, log = await running.ended()
         assert status == 0
         assert "Traceback" not in log
+
+
+async def test_a_stream_that_does_not_finish_in_the_drain_timeout_ends_with_an_error_frame() -> None:
+    async with server(drain_timeout=1) as running, Client(running.url) as client:
+        _, lines = await begin(client, count=10_000, seconds=0.01)
+        running.signal(signal.SIGTERM)
+        *_, last = [line async for line in lines if line]
+        assert json.loads(last.removeprefix("data: "))["error"]["code"] == "draining"
+        status, log = await running.ended()
+        assert status == 0
+        assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_a_client_that_does_not_read_cannot_keep_the_server_from_ending(signals: int) -> None:
+    async with server(drain_timeout=1 if signals == 1 else 60, small_buffers=True) as running:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", urlsplit(running.url).port))
+            client.sendall(post("/v1/script", b'{"count": 10000000, "stream": true}'))
+            await asyncio.sleep(0.5)  # what the kernel holds for us is full then
+            for _ in range(signals):
+                running.signal(signal.SIGTERM)
+                await asyncio.sleep(0.2)
+            status, _ = await running.ended(seconds=5)
+        assert status == 0
+        await running.workers_gone()
 
 
 async def test_ctrl_c_is_clean() -> None:
@@ -179,6 +225,7 @@ async def test_ctrl_c_while_a_model_loads_is_clean_and_quick() -> None:
         status, log = await running.ended(seconds=3)
         assert status == 0
         assert "Traceback" not in log
+        assert running.rest == ""  # nothing is settled
         assert not alive(worker)
 
 
@@ -200,6 +247,34 @@ async def test_the_loop_of_production_serves_and_survives_a_killed_worker() -> N
         psutil.Process(running.workers[0]).kill()
         for stream in streams:
             assert words(await stream) == counted(60)
+
+
+async def test_more_clients_than_the_usual_limit_of_open_files_are_served() -> None:
+    async with server(files=64, models=[{"max_queue": 200}]) as running:
+        request = post("/v1/script", b'{"count": 1}', "connection: close")
+        answers = await asyncio.gather(*(raw(running.url, request) for _ in range(100)))
+        assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200"}
+
+
+async def test_a_report_that_nobody_reads_does_not_end_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    """As in ``ovms serve | head -1``."""
+
+    class Unread:
+        def listening(self, url: str, app: Application) -> None:
+            raise SystemExit(1)
+
+        progress = settled = listening
+
+    app = app_with()
+    running = Server(configure(app), app)
+    running.started = True
+    await asyncio.create_task(_tell(running, "", app, Unread()))  # type: ignore[arg-type]
+    assert "the report of the start cannot be written" in caplog.text
+
+
+def test_idle_connections_stay_open_for_longer_than_clients_and_proxies_use_them() -> None:
+    """Else a client sends its next request just when the server closes, and the request is lost."""
+    assert configure(app_with()).timeout_keep_alive > 90
 
 
 def test_an_address_that_is_taken_is_an_error_that_says_what_to_do() -> None:

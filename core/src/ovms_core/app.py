@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,9 +19,10 @@ from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError
 from ovms_core.http.auth import Keys
 from ovms_core.http.boundary import Boundary, RequestIds
+from ovms_core.http.cors import Cors
 from ovms_core.http.gate import Gate, dispatch
 from ovms_core.http.routing import Route, RouteConflictError, RouteTable
-from ovms_core.loader import Host, PluginError, PluginState, load_plugins, require
+from ovms_core.loader import Host, PluginError, load_plugins, require
 from ovms_core.metrics import ModelMetrics, RequestMetrics
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
@@ -65,7 +65,6 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     closed: set[str] = set()
     mounted = _mount(host, offerings, settings, closed)
     described = openapi.document([endpoint for endpoint, _ in mounted], PREFIXES, keyed=bool(settings.api_keys))
-    require(host, settings.plugins)
     table = _table([*_core_routes(), *_documentation(described), *(route for _, r in mounted for route in r)])
 
     app = Application(lifespan=_lifespan(host, lifecycle, closed))
@@ -91,7 +90,7 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
     if not settings.cors_origins:
         return app
     exposed = ["x-request-id", "x-ignored-params", "retry-after"]
-    return CORSMiddleware(
+    return Cors(
         app, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=exposed
     )
 
@@ -147,14 +146,15 @@ def _table(routes: Sequence[Route]) -> RouteTable:
 def _mount(
     host: Host, offerings: offered.Offerings, settings: Settings, closed: set[str]
 ) -> list[tuple[Endpoint[Any], list[Route]]]:
-    """Every endpoint with its routes; those of plugins that failed on the way are left out."""
+    """Every endpoint with its routes."""
     observers = Observers(offerings.observers)
-    pipelines = [(owner, each, _pipeline(host, each, settings, observers)) for owner, each in offerings.endpoints]
+    pipelines = [
+        (owner, each, _pipeline(host, offerings, each, settings, observers)) for owner, each in offerings.endpoints
+    ]
     fragile = {owner for owner, _ in host.implementations("ovms_lifespan")}
     return [
         (endpoint, _routes(endpoint, _unless_closed(pipeline, owner, closed) if owner in fragile else pipeline, owner))
         for owner, endpoint, pipeline in pipelines
-        if host.reports[owner].state is PluginState.ACTIVE
     ]
 
 
@@ -162,13 +162,15 @@ def _routes(endpoint: Endpoint[Any], app: ASGIApp, owner: str) -> list[Route]:
     return [Route(endpoint.method, path, app, endpoint.public, owner) for path in mounts(endpoint)]
 
 
-def _pipeline(host: Host, endpoint: Endpoint[Any], settings: Settings, observers: Observers) -> Pipeline:
+def _pipeline(
+    host: Host, offerings: offered.Offerings, endpoint: Endpoint[Any], settings: Settings, observers: Observers
+) -> Pipeline:
     return Pipeline(
         endpoint,
         settings,
-        parser=offered.replacement(host, "ovms_parser", endpoint),
-        executor=offered.replacement(host, "ovms_executor", endpoint),
-        formatter=offered.replacement(host, "ovms_formatter", endpoint),
+        parser=offerings.replacement("ovms_parser", endpoint),
+        executor=offerings.replacement("ovms_executor", endpoint),
+        formatter=offerings.replacement("ovms_formatter", endpoint),
         interceptors=offered.interceptors(host, endpoint, settings),
         observers=observers,
     )

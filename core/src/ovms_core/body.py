@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -103,6 +104,9 @@ class Body(Part):
     model: str | None = None
 
 
+_BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
 def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
     """Parse `raw` as JSON into `body`; return it with the names of the fields that have no effect.
 
@@ -112,7 +116,8 @@ def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
     try:
         document = from_json(raw, allow_inf_nan=False, allow_partial=False)
     except ValueError as error:
-        raise APIError(400, f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+        hint = " Encode it in UTF-8, without a byte order mark." if raw.startswith(_BYTE_ORDER_MARKS) else ""
+        raise APIError(400, f"The request body is not valid JSON: {error}.{hint}", code="invalid_json") from None
     if not isinstance(document, dict):
         raise APIError(400, f"The request body must be a JSON object, not {_kind(document)}.", code="invalid_json")
     return validate_body(document, body)

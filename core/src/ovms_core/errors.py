@@ -68,5 +68,6 @@ class RequestError(Exception):
 class LoadError(Exception):
     """Raised by an engine whose model cannot be loaded. The message says why and what to do about it.
 
-    A model that fails this way stays `failed`: loading it again would fail again.
+    A model that fails this way when it is first loaded stays `failed`: loading it again would fail again. One
+    that was up before is tried again, because then it may be the machine's fault.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -100,11 +101,19 @@ class Host:
             raise PluginError(f"does not mark {', '.join(unmarked)} with @hookimpl")
         if not _implementations(plugin):
             raise PluginError("implements no hook: mark its functions with @hookimpl")
+        if odd := [name for name in _implementations(plugin) if not _is_plain(getattr(plugin, name))]:
+            raise PluginError(f"implements {', '.join(odd)} as a coroutine or wrapper: hooks are plain functions")
         self.manager.register(plugin, name=report.name)
 
-    def quarantine(self, name: str, reason: str, state: PluginState = PluginState.QUARANTINED) -> None:
-        """Take a plugin out of service, and say why. Raises `PluginError` for one that guards requests."""
-        if any(owner == name for hook in GUARDS for owner, _ in self.implementations(hook)):
+    def quarantine(
+        self, name: str, reason: str, state: PluginState = PluginState.QUARANTINED, *, plugin: object = None
+    ) -> None:
+        """Take a plugin out of service, and say why; `plugin` is one that could not be registered.
+
+        Raises `PluginError` for one that guards requests, or means to.
+        """
+        guards = any(owner == name for hook in GUARDS for owner, _ in self.implementations(hook))
+        if guards or _means_to_guard(plugin):
             message = f"Plugin '{name}': {reason}. It may guard requests, so the server does not start without it."
             raise PluginError(message)
         report = self.reports[name]
@@ -145,6 +154,18 @@ def _specifications() -> list[str]:
 def _implementations(plugin: object) -> list[str]:
     marker = f"{hookspecs.PROJECT}_impl"
     return [name for name in dir(plugin) if hasattr(getattr(plugin, name, None), marker)]
+
+
+def _is_plain(implementation: Any) -> bool:
+    options = getattr(implementation, f"{hookspecs.PROJECT}_impl")
+    wraps = options["wrapper"] or options["hookwrapper"]
+    return not (wraps or inspect.iscoroutinefunction(implementation) or inspect.isasyncgenfunction(implementation))
+
+
+def _means_to_guard(plugin: object) -> bool:
+    """Whether a plugin has a hook that guards requests, marked or not, or misspells one."""
+    names = {*_implementations(plugin), *(set(GUARDS) & set(dir(plugin)))}
+    return any(get_close_matches(name, _specifications(), n=1)[:1] == [hook] for name in names for hook in GUARDS)
 
 
 def _suggestion(name: str) -> str:
@@ -217,7 +238,7 @@ def _register(host: Host, report: PluginReport, plugin: object) -> None:
     try:
         host.add(report, plugin)
     except (PluginError, pluggy.PluginValidationError, ValueError) as error:
-        host.quarantine(report.name, str(error))
+        host.quarantine(report.name, str(error), plugin=plugin)
 
 
 def _name(distribution: _Distribution | None) -> str:

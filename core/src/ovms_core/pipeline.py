@@ -77,7 +77,10 @@ class Pipeline:
         except APIError as error:
             outcome.status, outcome.error = error.status, error.code
             raise
-        except BaseException as error:
+        except asyncio.CancelledError:
+            outcome.status, outcome.error = 503, "draining"
+            raise
+        except Exception as error:
             outcome.status, outcome.error = 500, type(error).__name__
             raise
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ovms_core.endpoint import Endpoint, Interceptor
@@ -21,6 +22,19 @@ log = logging.getLogger("ovms.plugins")
 T = TypeVar("T")
 
 
+_STAGES = ("ovms_parser", "ovms_executor", "ovms_formatter")
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What the plugin `owner` puts in the place of a stage of `endpoint`."""
+
+    owner: str
+    hook: str
+    endpoint: Endpoint[Any]
+    stage: Any
+
+
 @dataclass(slots=True)
 class Offerings:
     """Everything that the active plugins offer, each with the name of its plugin."""
@@ -28,8 +42,17 @@ class Offerings:
     tasks: dict[str, Task] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
+    replacements: list[Replacement] = field(default_factory=list)
     observers: list[Observer] = field(default_factory=list)
     middleware: list[AppMiddleware] = field(default_factory=list)
+
+    def replacement(self, hook: str, endpoint: Endpoint[Any]) -> Any | None:
+        """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
+        found = {r.owner: r.stage for r in self.replacements if r.hook == hook and r.endpoint is endpoint}
+        if len(found) > 1:
+            both = " and ".join(f"'{owner}'" for owner in found)
+            raise PluginError(f"Plugins {both} both answer {hook} for {endpoint.path}. Block one (plugins.block).")
+        return next(iter(found.values()), None)
 
 
 @dataclass(slots=True)
@@ -44,15 +67,19 @@ class _Registered:
 def gather(host: Host, settings: Settings) -> Offerings:
     """Ask every plugin what it offers.
 
-    A plugin whose `register` hook raises is quarantined whole: nothing of it stays. Raises `PluginError`
-    when two plugins offer the same, when one that guards requests fails, or a required one does not work.
+    A plugin that raises is quarantined whole: nothing of it stays. Raises `PluginError` when two plugins
+    offer the same, when one that guards requests fails, or a required one does not work.
     """
     registered = {owner: found for owner in host.active() if (found := _register(host, owner, settings))}
+    replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints)]
     require(host, settings.plugins)
+    active = host.active()
+    registered = {owner: registered[owner] for owner in active if owner in registered}
     return Offerings(
         tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),
         sources=_unique("source", ((o, s) for o, r in registered.items() for s in r.sources), lambda s: s.scheme),
         endpoints=[(owner, endpoint) for owner, found in registered.items() for endpoint in found.endpoints],
+        replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
         middleware=[made for _, made in _guards(host, "ovms_wrap_app", settings=settings)],
     )
@@ -76,6 +103,19 @@ def _whole(endpoint: Endpoint[Any]) -> Endpoint[Any]:
     return endpoint
 
 
+def _replacements(host: Host, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:
+    """Every answer to the hooks that replace a stage of one of `endpoints`."""
+    for endpoint, hook in product(endpoints, _STAGES):
+        for owner, implementation in host.implementations(hook):
+            try:
+                stage = implementation(endpoint=endpoint)
+            except Exception as error:
+                host.quarantine(owner, f"{hook} failed: {type(error).__name__}: {error}")
+                continue
+            if stage is not None:
+                yield Replacement(owner, hook, endpoint, stage)
+
+
 def _unique(what: str, items: Iterable[tuple[str, T]], key: Callable[[T], str]) -> dict[str, T]:
     found: dict[str, tuple[str, T]] = {}
     for owner, item in items:
@@ -96,6 +136,8 @@ def _guards(host: Host, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]
         except Exception as error:
             message = f"Plugin '{owner}' failed in {hook}: {type(error).__name__}: {error}"
             raise PluginError(f"{message}. It may guard requests, so the server does not start without it.") from error
+        if made is not None and not callable(made):
+            raise PluginError(f"Plugin '{owner}' answers {hook} with {made!r}, which cannot be called.")
         if made is not None:
             yield owner, made
 
@@ -119,21 +161,4 @@ def interceptors(host: Host, endpoint: Endpoint[Any], settings: Settings) -> lis
     return [interceptor for _, interceptor in answers]
 
 
-def replacement(host: Host, hook: str, endpoint: Endpoint[Any]) -> Any | None:
-    """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
-    found: dict[str, Any] = {}
-    for owner, implementation in host.implementations(hook):
-        try:
-            answer = implementation(endpoint=endpoint)
-        except Exception as error:
-            host.quarantine(owner, f"{hook} failed: {type(error).__name__}: {error}")
-            continue
-        if answer is not None:
-            found[owner] = answer
-    if len(found) > 1:
-        both = " and ".join(f"'{owner}'" for owner in found)
-        raise PluginError(f"Plugins {both} both answer {hook} for {endpoint.path}. Block one (plugins.block).")
-    return next(iter(found.values()), None)
-
-
-__all__ = ["Offerings", "PluginReport", "gather", "interceptors", "replacement"]
+__all__ = ["Offerings", "PluginReport", "gather", "interceptors"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -19,6 +21,13 @@ from ovms_core.settings import Settings
 log = logging.getLogger("ovms")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LAST_WORDS = 1.0
+_MOST_FILES = 65536
+_PATIENCE = 15.0  # seconds, after `drain_timeout`, for plugins to close and workers to end
+_PATIENCE_AT_ONCE = 3.0
+_KEEP_ALIVE = 120
+"""Seconds that an idle connection stays open. Who closes first must be the client: a request that is on its way to a
+closing connection is lost. Go's client waits 90 seconds, load balancers 60, uvicorn would wait 5."""
 
 
 class Report(Protocol):
@@ -60,12 +69,33 @@ class Server(uvicorn.Server):
         """Stop accepting, finish what runs; called again: stop at once."""
         if self.should_exit:
             log.warning("stopping at once")
+            _end_in(_PATIENCE_AT_ONCE)
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that tasks are cut short is as wanted
             self.force_exit = True
             return
         gate = self._app.state.gate
         log.info("stopping: %d requests in flight have %g s", gate.in_flight, self._app.state.settings.drain_timeout)
         gate.draining = True
         self.should_exit = True
+        _end_in(self._app.state.settings.drain_timeout + _PATIENCE)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then a client that does not read what it is told in the end cannot keep the process."""
+        await super().shutdown(sockets)
+        for connection in self.server_state.connections:
+            asyncio.get_running_loop().call_later(_LAST_WORDS, connection.transport.abort)
+
+
+def _end_in(seconds: float) -> None:
+    """End the process then, should it still run: a plugin that hangs in its clean-up must not keep it."""
+    timer = threading.Timer(seconds, _end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end() -> None:
+    log.error("something keeps the server from ending: it is ended now, and its workers with it")
+    os._exit(1)
 
 
 def run(settings: Settings, *, report: Report) -> int:
@@ -75,11 +105,23 @@ def run(settings: Settings, *, report: Report) -> int:
     """
     app = create_app(settings)
     config = configure(app)
+    _allow_many_connections()
     with (
         listen(settings.host, settings.port) as listener,
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
     ):
         return runner.run(_serve(Server(config, app), listener, app, report))
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of open files as far as this process may: 1024, the usual one, is less than ``max_requests``."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # not on every platform
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def configure(app: Application) -> uvicorn.Config:
@@ -95,6 +137,7 @@ def configure(app: Application) -> uvicorn.Config:
         lifespan="on",
         ws="none",
         proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.drain_timeout) or 1,
     )
 
@@ -129,6 +172,14 @@ async def _serve(server: Server, listener: socket.socket, app: Application, repo
 
 
 async def _tell(server: Server, url: str, app: Application, report: Report) -> None:
+    try:
+        await _tell_as_it_goes(server, url, app, report)
+    except (Exception, SystemExit) as error:  # rich wants to end the process when nobody reads what it prints
+        reason = repr(error) if isinstance(error, Exception) else "nobody reads it"
+        log.warning("the report of the start cannot be written: %s", reason)
+
+
+async def _tell_as_it_goes(server: Server, url: str, app: Application, report: Report) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     report.listening(url, app)
@@ -136,4 +187,5 @@ async def _tell(server: Server, url: str, app: Application, report: Report) -> N
     while not settled.done():
         await asyncio.wait({settled}, timeout=0.2)
         report.progress(app)
-    report.settled(url, app)
+    if not server.should_exit:
+        report.settled(url, app)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
 Bytes = Annotated[int, Field(gt=0)]
 Where = Callable[[Sequence[str | int]], str | None]
 """Tells where the setting at a path, such as ``("models", 0, "device")``, was written."""
@@ -30,11 +31,11 @@ class PluginSettings(Section):
 class ModelSettings(Section):
     """One served model."""
 
-    name: str | None = Field(default=None, description="The name clients use; by default the last part of the source.")
-    source: str = Field(description="A hub id (org/name), pypi:NAME, starter:NAME, or a folder or file.")
+    name: Name | None = Field(default=None, description="The name clients use; by default the last part of the source.")
+    source: Name = Field(description="A hub id (org/name), pypi:NAME, starter:NAME, or a folder or file.")
     task: str | None = Field(default=None, description="The task; by default detected from the model's files.")
     device: str = Field(default="AUTO", description="CPU, GPU, GPU.1, NPU, AUTO or HETERO:GPU,CPU.")
-    aliases: list[str] = Field(default=[], description="Further names for the same model.")
+    aliases: list[Name] = Field(default=[], description="Further names for the same model.")
     required: bool = Field(default=True, description="Whether readiness waits for this model.")
     options: dict[str, Any] = Field(default={}, description="The task's own options.")
     max_queue: int = Field(default=128, ge=0, description="Requests that may wait; the next gets a 429.")

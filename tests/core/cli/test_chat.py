@@ -24,7 +24,10 @@ Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Echoes the last message, word by word; ``endless`` never ends, ``broken`` ends in an error frame."""
+    """Echoes the last message, word by word.
+
+    ``endless`` never ends, ``broken`` ends in an error frame, ``killed`` without any ending.
+    """
 
     daemon_threads = True
 
@@ -74,7 +77,8 @@ class Handler(BaseHTTPRequestHandler):
             self._event({"choices": [{"delta": {"content": "more "}}]})
         if text == "broken":
             self._event({"error": {"message": "The engine has died."}})
-        self.wfile.write(b"data: [DONE]\n\n")
+        if text != "killed":
+            self.wfile.write(b"data: [DONE]\n\n")
 
     def _event(self, document: object) -> None:
         self.wfile.write(b"data: " + json.dumps(document).encode() + b"\n\n")
@@ -128,6 +132,12 @@ def test_an_error_in_the_middle_ends_piped_input_with_exit_status_1(ovms: Ovms, 
     finished = ovms("chat", "--url", server.url, stdin="broken\nnever asked\n")
     assert (finished.returncode, finished.stderr) == (1, "ovms: The engine has died.\n")
     assert len(server.requests) == 1
+
+
+def test_an_answer_that_ends_early_is_not_taken_for_a_whole_one(ovms: Ovms, server: ChatServer) -> None:
+    finished = ovms("chat", "--url", server.url, stdin="killed\n")
+    assert (finished.returncode, finished.stdout) == (1, "killed ")
+    assert "broke in the middle of the answer: it ended early." in finished.stderr
 
 
 def test_a_model_cannot_steer_the_terminal(ovms: Ovms, server: ChatServer) -> None:

@@ -89,6 +89,14 @@ def test_a_driver_that_crashes_does_not_take_the_doctor_along() -> None:
     assert [finding.verdict for finding in findings] == [Verdict.FAIL]
 
 
+def test_what_lies_in_the_current_folder_is_not_taken_for_openvino(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "openvino.py").write_text("raise SystemExit('not the real one')")
+    monkeypatch.chdir(tmp_path)
+    assert Verdict.FAIL not in [finding.verdict for finding in devices.openvino_devices()]
+
+
 def test_devices_are_named_in_full() -> None:
     listing = (sys.executable, "-c", """print('{"CPU": "A Processor"}')""")
     assert [(finding.subject, finding.found) for finding in devices.openvino_devices(listing)] == [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.core.support import Client, Talk, echo, error_of, plugin, talking
+from tests.core.support import Client, Talk, echo, error_of, plugin, post, raw, talking
 
 from ovms_core.app import Application
 from ovms_core.plugin import Call
@@ -95,3 +95,11 @@ async def test_a_refused_request_never_has_its_body_read(url: str) -> None:
     async with Client(url) as client:
         answer = await client.post("/v1/talk", content=b"x" * 10_000_000)
         assert answer.status_code == 401
+
+
+async def test_an_empty_key_opens_nothing() -> None:
+    """Should one ever be among the keys: everybody can send it."""
+    async with serving(app_with(talking(who), api_keys={"nobody": ""})) as url:
+        for header in ("authorization: Bearer ", "authorization: Bearer  ,", "x-api-key: ", "api-key:  "):
+            answer = await raw(url, post("/v1/talk", b"{}", header, "connection: close"))
+            assert answer.startswith(b"HTTP/1.1 401 "), header

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -74,6 +75,15 @@ async def test_every_error_has_the_one_shape_and_an_id_and_leaks_nothing(
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_compressed_body_is_refused_by_name(url: str) -> None:
+    async with Client(url) as client:
+        headers = {"content-type": "application/json", "content-encoding": "gzip"}
+        answer = await client.post("/v1/talk", content=gzip.compress(b"{}"), headers=headers)
+        assert answer.status_code == 415
+        assert "'gzip'" in error_of(answer)["message"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_405_says_what_is_allowed(url: str) -> None:
     async with Client(url) as client:
         assert (await client.get("/v1/talk")).headers["allow"] == "POST"
@@ -123,3 +133,13 @@ async def test_browsers_of_a_listed_origin_may_call_and_read_even_errors() -> No
             assert answer.headers["access-control-allow-origin"] == "https://app.example"
         other = await client.post("/v1/talk", json={}, headers={"origin": "https://evil.example"})
         assert "access-control-allow-origin" not in other.headers
+
+
+async def test_a_preflight_that_is_refused_has_the_one_error_shape() -> None:
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    async with serving(app_with(talking(echo), cors_origins=["https://app.example"])) as url, Client(url) as client:
+        answer = await client.options("/v1/talk", headers=asked)
+        assert answer.status_code == 400
+        assert error_of(answer)["code"] == "cors_refused"
+        assert "access-control-allow-origin" not in answer.headers
+        assert (await client.options("/v1/talk", headers=asked | {"origin": "https://app.example"})).status_code == 200

@@ -28,6 +28,7 @@ async def test_over_max_requests_the_next_is_turned_away_at_once_and_the_admitte
         assert error_of(refused)["code"] == "overloaded"
         assert refused.headers["retry-after"] == "1"
         assert (await client.get("/health")).status_code == 200
+        assert (await client.get("/metrics")).status_code == 200
         go.set()
         assert [answer.status_code for answer in await asyncio.gather(*admitted)] == [200, 200]
         assert (await client.say()).status_code == 200

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from tests.core.support import Client, connect, echo, post, raw, talking
+from tests.core.support import Client, chunked, connect, echo, post, raw, talking
 
-from ovms_core.http.protocol import MAX_HEADERS
+from ovms_core.http.protocol import MAX_AHEAD, MAX_HEADERS
+from ovms_core.plugin import Call
 from ovms_core.testing import app_with, serving
 
 
@@ -60,3 +65,100 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
             answers.index(b'{"text":"%d"}' % index) for index in range(3)
         )
         writer.close()
+
+
+@pytest.mark.parametrize("name", ["Upgrade", "upgrade", "UPGRADE"])
+async def test_the_body_of_a_request_that_offers_another_protocol_is_read(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Java's HTTP client offers HTTP/2 with every request."""
+    offer = post(
+        "/v1/talk", b'{"text": "a"}', "Connection: Upgrade, HTTP2-Settings", f"{name}: h2c", "HTTP2-Settings: A"
+    )
+    async with serving(app_with(talking(echo))) as url:
+        reader, writer = await connect(url)
+        for _ in range(2):
+            writer.write(offer)
+            assert b'{"text":"a"}' in await reader.readuntil(b"}")
+        writer.close()
+    assert caplog.text == ""
+
+
+async def test_trailers_without_an_end_are_refused() -> None:
+    async with serving(app_with(talking(echo), body_timeout=5)) as url:
+        reader, writer = await connect(url)
+        writer.write(post("/v1/talk", b"", "transfer-encoding: chunked") + chunked([b'{"text": ', b'"a"}']) + b"0\r\n")
+        await asyncio.sleep(0.1)  # the body is read, and what comes is not
+        writer.write(b"a: b\r\n" * (MAX_HEADERS // 5))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 431 ")
+        writer.close()
+
+
+async def test_a_body_in_many_small_chunks_is_no_header() -> None:
+    async with serving(app_with(talking(echo))) as url:
+        reader, writer = await connect(url)
+        writer.write(post("/v1/talk", b"", "transfer-encoding: chunked"))
+        for piece in [b'{"text": "', *[b"y" * 30000] * 10, b'"}']:
+            writer.write(chunked([piece]))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+async def test_garbage_after_a_request_does_not_get_into_its_answer() -> None:
+    async def never_ending(call: Call[Any]) -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.Event().wait()
+
+    async with serving(app_with(talking(never_ending))) as url:
+        reader, writer = await connect(url)
+        writer.write(post("/v1/talk", b'{"stream": true}'))
+        await reader.readuntil(b'data: "a"')
+        writer.write(b"\x00\xff")
+        assert b"HTTP/1.1" not in await reader.read()
+        writer.close()
+
+
+@pytest.mark.parametrize("start", [b"\x00", b"GET /health HTTP/1.1\r\nx-request-id: mine\r\na: b\r\n: c\r\n\r\n"])
+async def test_what_is_refused_has_a_request_id_too(start: bytes) -> None:
+    async with serving(app_with()) as url:
+        head = (await raw(url, start)).partition(b"\r\n\r\n")[0]
+        assert b"\r\nx-request-id: " in head
+        assert (b"mine" in start) == (b"x-request-id: mine" in head)
+
+
+@pytest.mark.parametrize("next_body", [b'{"text": "next"}', b'{"text": "%b"}' % (b"y" * 100_000)])
+async def test_a_client_that_leaves_is_noticed_also_when_it_has_sent_its_next_request(next_body: bytes) -> None:
+    started, closed = asyncio.Event(), asyncio.Event()
+
+    async def never_ending(call: Call[Any]) -> AsyncIterator[str]:
+        started.set()
+        try:
+            yield await asyncio.get_running_loop().create_future()
+        finally:
+            closed.set()
+
+    async with serving(app_with(talking(never_ending))) as url:
+        _, writer = await connect(url)
+        writer.write(post("/v1/talk", b"{}") + post("/v1/talk", next_body))
+        await started.wait()
+        await asyncio.sleep(0.1)  # the next request has been read
+        writer.close()
+        await asyncio.wait_for(closed.wait(), 2)
+
+
+@pytest.mark.parametrize("flood", [post("/v1/talk", b"{}") * 150, post("/v1/talk", b"y" * MAX_AHEAD, "a: b") * 2])
+async def test_a_client_cannot_send_ahead_without_bounds(flood: bytes) -> None:
+    closed = asyncio.Event()
+
+    async def never_ending(call: Call[Any]) -> AsyncIterator[str]:
+        try:
+            yield await asyncio.get_running_loop().create_future()
+        finally:
+            closed.set()
+
+    async with serving(app_with(talking(never_ending))) as url:
+        with contextlib.suppress(ConnectionError):
+            assert await raw(url, post("/v1/talk", b"{}"), flood) == b""
+        await asyncio.wait_for(closed.wait(), 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -52,3 +53,13 @@ def test_an_endless_path_is_not_echoed() -> None:
         with pytest.raises(APIError) as failure:
             table(("GET", "/models/{id:path}")).find("POST", path)
         assert len(failure.value.message) < 500
+
+
+def test_an_endless_path_costs_little() -> None:
+    """It comes before the API key, so from anybody."""
+    routes = table(*(("GET", f"/v3/some/route/{number}") for number in range(100)))
+    began = time.process_time()
+    for _ in range(50):
+        with pytest.raises(APIError):
+            routes.find("GET", "/" + "some/route" * 6_000)
+    assert time.process_time() - began < 0.2

@@ -10,9 +10,10 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.core.support import Client, plugin
+from tests.core.support import Client, plugin, until
 
 from ovms_core.configuration import ConfigurationError
+from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import State
 from ovms_core.plugin import Offer, Progress, SourceError
 from ovms_core.settings import ModelSettings
@@ -99,6 +100,57 @@ async def test_a_fetch_shows_how_far_it_is_and_stops_with_the_server(tmp_path: P
         await asyncio.to_thread(source.started.wait)
         assert (await client.get("/v3/models/m")).json()["detail"] == "fetching, 25%"
     assert await asyncio.to_thread(source.stopped.wait, 5)
+
+
+async def test_a_fetch_that_hangs_does_not_keep_the_server(tmp_path: Path) -> None:
+    class Hanging(Slow):
+        def fetch(self, name: str, into: Path, **settings: Any) -> None:
+            self.thread = threading.current_thread()
+            self.started.set()
+            self.stopped.wait()
+
+    source = Hanging()
+    model = ModelSettings(name="m", source="slow:m")
+    app = app_with(scripted_plugin, from_source(source), models=[model], model_repository=str(tmp_path))
+    async with asyncio.timeout(5):
+        async with serving(app, settled=False):
+            await asyncio.to_thread(source.started.wait)
+    assert source.thread.is_alive()
+    assert source.thread.daemon, "a process that ends would wait for it"
+    source.stopped.set()
+
+
+async def test_a_fetch_that_fails_by_the_network_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Flaky(Slow):
+        failures = 3
+
+        def fetch(self, name: str, into: Path, **settings: Any) -> None:
+            self.failures -= 1
+            if self.failures >= 0:
+                raise SourceError("The network is away.", transient=True)
+            (into / "script.json").touch()
+
+    monkeypatch.setattr(Lifecycle._bring_up, "__defaults__", (0.2,))
+    model = ModelSettings(name="m", source="slow:m", task="scripted")
+    app = app_with(scripted_plugin, from_source(Flaky()), models=[model], model_repository=str(tmp_path))
+    async with serving(app) as url, Client(url) as client:
+        answer = await client.say("/v1/script", count=1)
+        assert answer.status_code == 503
+        assert "The network is away." in answer.text
+        assert (await client.get("/v3/models/m")).json()["detail"].startswith("tried again after ")
+        served = next(iter(app.state.models))
+        await until(lambda: served.state is State.READY)
+        assert (await client.say("/v1/script", count=1)).status_code == 200
+
+
+async def test_a_server_that_waits_to_try_a_fetch_again_can_be_stopped(tmp_path: Path) -> None:
+    source = Broken(SourceError("The network is away.", transient=True))
+    model = ModelSettings(name="m", source="slow:m")
+    app = app_with(scripted_plugin, from_source(source), models=[model], model_repository=str(tmp_path))
+    async with asyncio.timeout(5), serving(app):
+        assert next(iter(app.state.models)).state is State.FAILED
 
 
 @pytest.mark.parametrize("error", [SourceError("There is no model 'm'."), ZeroDivisionError("There is no model 'm'.")])

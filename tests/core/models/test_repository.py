@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -158,6 +159,17 @@ def test_a_work_folder_belongs_to_one_model_at_one_place(repository: Repository,
     assert here == repository.work_dir("org/name", tmp_path / "a")
     assert here != repository.work_dir("org/name", tmp_path / "b")
     assert here.parent == repository.work_dir("..", tmp_path / "a").parent
+
+
+def test_a_repository_that_cannot_be_written_lends_a_work_folder_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    repository = Repository(tmp_path / "file")
+    first, second = repository.work_dir("name", tmp_path / "a"), repository.work_dir("name", tmp_path / "b")
+    assert first != second
+    (first / "derived").touch()
+    del repository
+    gc.collect()
+    assert not first.exists()
 
 
 def test_the_usual_names_stay_readable(repository: Repository) -> None:

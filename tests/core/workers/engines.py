@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from ovms_core.engine import EngineInfo, Event, Gain, ModelSpec
+from ovms_core.engine import EngineInfo, Event, Gain, LoadError, ModelSpec
 from ovms_core.scripted import ScriptedEngine
 
 
@@ -30,6 +30,17 @@ class HangsOnce(Marked):
         if len(self.marker.read_text()) == 3:
             time.sleep(3600)
         return super().step()
+
+
+class LoadsNotAtOnceAgain(Marked):
+    """Loads in its first life, fails to in its second, and loads again in its third."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        super().__init__(model)
+        with self.marker.open("a") as file:
+            file.write("x")
+        if len(self.marker.read_text()) == 2:
+            raise LoadError("the memory is short for the moment")
 
 
 class HasChild(Marked):

@@ -158,3 +158,18 @@ def test_whatever_a_poison_does_only_the_poison_is_blamed(poison: int, word: int
     assert not queue.waiting
     assert not queue.flying
     assert jobs
+
+
+def test_retry_after_does_not_count_the_time_without_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    queue, _ = queue_of(0)
+    for _ in range(3):
+        queue.waiting.extend(Job(id, Script()) for id in range(20))
+        for id in range(20):
+            pump(queue)
+            now += 0.1
+            queue.end(id)
+        now += 3600
+    queue.waiting.extend(Job(id, Script()) for id in range(20))
+    assert queue.retry_after < 3

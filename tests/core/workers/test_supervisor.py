@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from ovms_core.task import Task
 from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
 from ovms_core.testing.scripted import TASK
 from ovms_core.workers.breaker import Breaker
+from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.supervisor import Supervisor
 
 
@@ -237,6 +239,41 @@ async def test_loading_has_a_time_limit() -> None:
         assert supervisor.pid is None
 
 
+async def test_what_could_be_loaded_once_is_tried_again_when_it_cannot_be_loaded_after_a_death(tmp_path: Path) -> None:
+    """The memory may be short for the moment, or the disk be away."""
+    async with supervised(with_engine(engines.LoadsNotAtOnceAgain), marker=str(tmp_path / "m")) as supervisor:
+        kill(supervisor)
+        await until(lambda: not supervisor.ready)
+        assert await run(supervisor, Script(count=2)) == [0, 1]
+        assert supervisor.restarts == 2
+
+
+async def test_a_process_that_cannot_be_started_for_the_moment_is_started_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with supervised() as supervisor:
+        start, failures = WorkerProcess.start, iter([OSError(errno.EMFILE, "Too many open files")])
+
+        async def start_if_possible(*arguments: Any) -> WorkerProcess:
+            for failure in failures:
+                raise failure
+            return await start(*arguments)
+
+        monkeypatch.setattr(WorkerProcess, "start", start_if_possible)
+        kill(supervisor)
+        await until(lambda: supervisor.restarts == 2)
+        assert await run(supervisor, Script(count=2)) == [0, 1]
+
+
+async def test_a_process_that_cannot_be_started_at_all_is_tried_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start(*arguments: Any) -> WorkerProcess:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(WorkerProcess, "start", start)
+    async with supervised() as supervisor:
+        assert supervisor.problem == "its process cannot be started (Resource temporarily unavailable), 3 times"
+
+
 async def test_requests_wait_for_a_model_that_still_loads() -> None:
     async with supervised() as supervisor:
         kill(supervisor)
@@ -296,6 +333,15 @@ async def test_stopping_while_loading_ends_the_process() -> None:
     await stopping
     assert pid is not None
     assert not psutil.pid_exists(pid)
+
+
+async def test_what_lies_in_the_current_folder_is_not_taken_for_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit('not the real one')")
+    monkeypatch.chdir(tmp_path)
+    async with supervised() as supervisor:
+        assert await run(supervisor, Script(count=1)) == [0]
 
 
 async def test_what_an_engine_has_started_ends_with_it(tmp_path: Path) -> None:

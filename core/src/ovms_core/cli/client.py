@@ -37,7 +37,10 @@ class Client:
             return _document(self._answer(connection, "GET", path).read())
 
     def stream(self, path: str, body: dict[str, Any]) -> Generator[Any, None, None]:
-        """The JSON documents of a stream of server-sent events; closing the generator ends the request."""
+        """The JSON documents of a stream of server-sent events that ends with ``[DONE]``.
+
+        Closing the generator ends the request.
+        """
         with closing(self._connect(_SILENCE)) as connection:
             response = self._answer(connection, "POST", path, json.dumps(body).encode())
             try:
@@ -76,7 +79,10 @@ class Client:
 
 
 def _documents(lines: Iterable[bytes]) -> Iterator[Any]:
-    """The data of server-sent events until ``[DONE]``. Raises `ServerError` for an error frame."""
+    """The data of server-sent events until ``[DONE]``. Raises `ServerError` for an error frame.
+
+    Raises `ConnectionError` when they end before: a server that is killed closes its connections in good order.
+    """
     data: list[str] = []
     for line in lines:
         text = line.decode("utf-8", "replace").rstrip("\r\n")
@@ -88,6 +94,7 @@ def _documents(lines: Iterable[bytes]) -> Iterator[Any]:
             if joined == "[DONE]":
                 return
             yield _checked(_document(joined))
+    raise ConnectionError("it ended early")
 
 
 def _checked(document: Any) -> Any:

@@ -6,7 +6,7 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 from pydantic import BaseModel, SecretStr
@@ -68,6 +68,8 @@ def _section(title: str, section: type[BaseModel], prefix: str) -> Iterator[str]
 
 def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
     if origin in (Union, types.UnionType):
         return " or ".join(_type(each) for each in arguments if each is not type(None))
     if origin is Literal:

@@ -36,6 +36,8 @@ def parse(text: str, shown: str) -> tuple[Any, dict[Path, int]]:
     except yaml.MarkedYAMLError as error:
         problem = error.problem or error.context
         raise ConfigurationError(f"{shown}{_position(error.problem_mark)}: not valid YAML: {problem}.") from None
+    except RecursionError:
+        raise ConfigurationError(f"{shown}: it is nested too deeply.") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{shown}: not valid YAML: {' '.join(str(error).split())}.") from None
 

@@ -52,7 +52,8 @@ def read_environment(environ: Mapping[str, str]) -> Layer:
     for name, text in _ours(environ):
         variable = known.get("OVMS_API_KEYS" if name == _KEY else name)
         if variable is not None:
-            _put(values, variable.path, _value(name, text, variable.annotation))
+            value = [text] if name == _KEY else _value(name, text, variable.annotation)
+            _put(values, variable.path, value)
             marks[variable.path] = name
         elif name not in _OTHERS:
             _log.warning("%s is not a setting.%s", name, suggestion(name, [*known, *_OTHERS]))

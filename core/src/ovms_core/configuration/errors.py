@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
@@ -64,9 +65,11 @@ def _said(detail: ErrorDetails, full: Path, path: Path, cls: type[BaseModel]) ->
             return f"'{name}' is required."
         case "literal_error":
             return f"'{name}' {_reason(detail)}{_given(detail, full)}.{_nearest(detail)}"
+        case "string_too_short":
+            return f"'{name}' must not be empty."
         case "model_type":
             return f"'{name}' must be a mapping of settings{_given(detail, full)}."
-        case "string_type" if detail["input"] is not None:
+        case "string_type" if not isinstance(detail["input"], dict | list | None):
             return f"'{name}' must be text{_given(detail, full)}: put it in quotes."
         case _:
             return f"'{name}' {_reason(detail)}{_given(detail, full)}."
@@ -77,7 +80,7 @@ def _reason(detail: ErrorDetails) -> str:
     reason = detail["msg"].removeprefix("Value error, ").rstrip(".")
     for start in ("Input should be ", "Value should be "):
         if reason.startswith(start):
-            return "must be " + reason.removeprefix(start).partition(", unable")[0]
+            return "must be " + re.split(", (?:unable|got)", reason.removeprefix(start))[0]
     return reason.replace("should ", "must ", 1) if " should " in reason else f"is wrong: {reason}"
 
 
@@ -105,7 +108,7 @@ def _suggestion(full: Path, path: Path, cls: type[BaseModel]) -> str:
 
 def suggestion(name: str, known: Sequence[str]) -> str:
     """The end of an error message: ``Did you mean 'cache_size'?``, or nothing when no name is near."""
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(name, known, n=1) or [each for each in known if each.lower() == name.lower()]
     return f" Did you mean '{close[0]}'?" if close else ""
 
 

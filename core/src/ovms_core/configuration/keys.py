@@ -31,6 +31,19 @@ def read_keys(file: Path) -> dict[str, SecretStr]:
     return {name: SecretStr(key) for name, key in keys.items()}
 
 
+def normalized_keys(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """`values` with ``api_keys`` as a mapping of sound keys. Raises `ConfigurationError`, which never shows a key."""
+    for name in ("api_keys", "api_key_file"):
+        if name in values and not values[name]:
+            raise ConfigurationError(f"{where}: '{name}' is empty: give a key, or leave it out to serve without keys.")
+    keys = values.get("api_keys")
+    if isinstance(keys, list):
+        return {**values, "api_keys": named_keys(keys, where)}
+    if isinstance(keys, dict):
+        return {**values, "api_keys": {name: _sound(key, f"{where}: API key '{name}'") for name, key in keys.items()}}
+    return values
+
+
 def named_keys(entries: Iterable[Any], shown: str) -> dict[str, str]:
     """``KEY`` and ``NAME:KEY`` entries by name; a key without one is called ``key-N``, N from 1.
 
@@ -40,11 +53,21 @@ def named_keys(entries: Iterable[Any], shown: str) -> dict[str, str]:
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, str):
             raise ConfigurationError(f"{shown}: API key {number} must be text: put it in quotes.")
-        name, _, key = entry.strip().rpartition(":") if entry.count(":") == 1 else ("", "", entry.strip())
+        name, _, key = entry.strip().rpartition(":") if entry.count(":") == 1 else ("", "", entry)
         name = name.strip() or f"key-{number}"
-        if not key.strip():
-            raise ConfigurationError(f"{shown}: API key {number} is empty.")
         if name in keys:
             raise ConfigurationError(f"{shown}: two API keys are called '{name}': rename one of them.")
-        keys[name] = key.strip()
+        keys[name] = _sound(key, f"{shown}: API key {number}")
     return keys
+
+
+def _sound(key: Any, shown: str) -> Any:
+    """`key` if a client can send it, and must: everybody can send an empty one. What is no text is left as it is."""
+    if not isinstance(key, str):
+        return key
+    key = key.strip()
+    if not key:
+        raise ConfigurationError(f"{shown} is empty.")
+    if any(character.isspace() or not character.isprintable() for character in key):
+        raise ConfigurationError(f"{shown} has a space or a control character in it. A comment has its own line.")
+    return key

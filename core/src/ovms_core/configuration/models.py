@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ovms_core.configuration.errors import ConfigurationError
-from ovms_core.configuration.keys import named_keys
+from ovms_core.configuration.keys import normalized_keys
 from ovms_core.configuration.layer import Layer
 from ovms_core.settings import Settings
 
@@ -22,11 +22,10 @@ _WEIGHTS = (".gguf", ".onnx", ".xml")
 
 def normalized(layer: Layer, directory: Path) -> Layer:
     """The layer with its short forms written out, and its paths, relative to `directory`, made absolute."""
-    values = {name: value for name, value in layer.values.items() if value is not None}  # "models:" and no more
+    given = normalized_keys(layer.values, layer.where(("api_keys",)) or "api_keys")
+    values = {name: value for name, value in given.items() if value is not None}  # "models:" and no more
     if isinstance(values.get("models"), list):
         values["models"] = [_model(item, directory) for item in values["models"]]
-    if isinstance(values.get("api_keys"), list):
-        values["api_keys"] = named_keys(values["api_keys"], layer.where(("api_keys",)) or "api_keys")
     for name in ("model_repository", "api_key_file"):
         if isinstance(values.get(name), str):
             values[name] = _absolute(values[name], directory)

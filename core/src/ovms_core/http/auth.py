@@ -38,9 +38,9 @@ def _presented(scope: Scope) -> bytes | None:
     headers: Mapping[bytes, bytes] = scope["ovms.headers"]
     bearer = headers.get(b"authorization", b"")
     if bearer[:7].lower() == b"bearer ":
-        return bearer[7:].strip()
+        return bearer[7:].strip() or None
     other = headers.get(b"x-api-key") or headers.get(b"api-key")
-    return other.strip() if other else None
+    return (other.strip() or None) if other else None
 
 
 def _digest(key: bytes) -> bytes:

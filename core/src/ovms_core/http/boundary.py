@@ -64,21 +64,26 @@ class Boundary:
             await self.app(scope, receive, send)
         except ClientDisconnect:
             log.debug("request %s: the client left before its body was complete", scope["state"]["request_id"])
-        except (Exception, asyncio.CancelledError) as error:
+        except asyncio.CancelledError:
+            if not scope.get("ovms.started"):
+                await send_error(stopping(), send)
+        except Exception as error:
             told = _told(error, scope["state"]["request_id"])
             if scope.get("ovms.started"):
                 raise
             await send_error(told, send)
 
 
-def _told(error: BaseException, id: str) -> APIError:
-    """What the client is told about `error`. A request is only ever cancelled at the end of `drain_timeout`."""
+def _told(error: Exception, id: str) -> APIError:
     if isinstance(error, APIError):
         return error
-    if isinstance(error, asyncio.CancelledError):
-        return APIError(503, "The server is shutting down.", code="draining", retry_after=5, headers=_CLOSE)
     log.error("request %s failed", id, exc_info=error)
     return unexpected(id)
+
+
+def stopping() -> APIError:
+    """What the client of a cancelled request is told: that only happens at the end of ``drain_timeout``."""
+    return APIError(503, "The server is shutting down.", code="draining", retry_after=5, headers=_CLOSE)
 
 
 def unexpected(id: str) -> APIError:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from ovms_core import sse
 from ovms_core.errors import APIError
+from ovms_core.http.boundary import stopping
 from ovms_core.settings import Settings
 
 _ROUND_EVERY = 0.05
@@ -118,9 +119,15 @@ class Exchange:
         if not self.started:
             self._ended = True  # or else a ping might still turn the error into a stream
             return None
-        if isinstance(error, asyncio.CancelledError) and isinstance(self._interruption, APIError):
-            return cast(APIError, self._take_interruption())
+        if isinstance(error, asyncio.CancelledError):
+            return self._absorb_cancellation()
         return error if isinstance(error, APIError) else None
+
+    def _absorb_cancellation(self) -> APIError | None:
+        if self._interruption is None:
+            self._owner.uncancel()
+            return stopping()
+        return cast(APIError, self._take_interruption()) if isinstance(self._interruption, APIError) else None
 
     def _interrupt(self, reason: APIError | ClientGoneError) -> None:
         if self._ended or self._interruption is not None:

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from ovms_core.errors import APIError
+from ovms_core.http.boundary import request_id
 
 MAX_HEADERS: Final = 64 << 10
-"""Bytes that the request line and the headers may have together."""
+"""Bytes that the request line and the headers may have together; also what follows a body in chunks (trailers)."""
+
+MAX_AHEAD: Final = 512 << 10
+"""Bytes that a client may send while requests that it sent before are answered."""
+
+MAX_PIPELINED: Final = 100
+"""Requests that a client may send while one that it sent before is answered."""
+
+_UPGRADE: Final = re.compile(rb"\nupgrade(?=:)", re.IGNORECASE)
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses a request whose headers are too large, or that has not arrived whole within ``body_timeout``.
 
     uvicorn with httptools has no such limits. What is not HTTP at all gets the one error shape as well.
+    An offer to go on in another protocol is declined. Further requests are read while one is answered.
     """
 
     _size = 0
+    _ahead = 0
+    _earlier: Sequence[RequestResponseCycle] = ()
     _in_headers = True
     _complete = False
+    _body_came = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -34,15 +49,37 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
+        for cycle in self._earlier:  # uvicorn tells the last one only
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
+        if b"pgrade" in data and (self._in_headers or self._complete):
+            data = _without_upgrade(data)
+        self._body_came = False
         super().data_received(data)
-        if self._in_headers:
-            self._size += len(data)
-            if self._size > MAX_HEADERS:
-                self._refuse(
-                    APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large")
-                )
+        if self.pipeline or self._ahead:
+            self._read_on(len(data))
+        if self._complete:
+            return
+        self._size = 0 if self._body_came else self._size + len(data)
+        if self._size > MAX_HEADERS:
+            self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
+
+    def _read_on(self, size: int) -> None:
+        """Go on reading behind a request that is being answered, or else nobody would notice that its client leaves.
+
+        uvicorn stops reading when the next request is here. What a client sends ahead is bounded instead.
+        """
+        self._ahead = self._ahead + size if self.pipeline else 0
+        if self._ahead > MAX_AHEAD or len(self.pipeline) > MAX_PIPELINED:
+            self.transport.close()
+        elif self.pipeline and not self.transport.is_closing():
+            self.flow.resume_reading()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_came = True
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -51,6 +88,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._earlier = [cycle for cycle in (*self._earlier, self.cycle) if not cycle.response_complete]
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -86,7 +125,22 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(APIError(408, message, code="body_timeout"))
 
     def _refuse(self, error: APIError) -> None:
-        body = error.document()
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.transport.write(STATUS_LINE[error.status] + head + body)
+        """Answer with `error`, unless another answer has begun, and close."""
+        if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+            self._write(error)
         self.transport.close()
+
+    def _write(self, error: APIError) -> None:
+        body = error.document()
+        id = request_id(dict(self.headers or ()).get(b"x-request-id"))
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n" % len(body)
+        self.transport.write(STATUS_LINE[error.status] + head + b"x-request-id: %b\r\n\r\n" % id + body)
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """`data`, in which ``Upgrade`` is a header that means nothing.
+
+    Java's HTTP client offers HTTP/2 with every request, and httptools would take what follows, the body, for HTTP/2.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\nx-offer", head) + end + rest

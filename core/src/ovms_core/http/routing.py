@@ -79,6 +79,6 @@ class RouteTable:
             if match := pattern.regex.match(path):
                 found = match.groupdict().items()
                 return pattern.routes, {name: pattern.converters[name].convert(value) for name, value in found}
-        close = get_close_matches(path, self._exact, n=1)
+        close = get_close_matches(path[:200], self._exact, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise APIError(404, f"There is no {path[:200]} here.{hint}", code="unknown_route")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 from ovms_core.errors import LoadError
 from ovms_core.models.files import ModelFiles
@@ -30,5 +31,7 @@ def choose_task(files: ModelFiles, tasks: Mapping[str, Task], wanted: str | None
 def _named(name: str, tasks: Mapping[str, Task]) -> Task:
     if name not in tasks:
         known = ", ".join(sorted(tasks)) or "none"
-        raise LoadError(f"task '{name}' is not known (installed: {known}). Is its plugin installed and active?")
+        close = get_close_matches(name, tasks, n=1)
+        hint = f"Did you mean '{close[0]}'?" if close else "Is its plugin installed and active?"
+        raise LoadError(f"task '{name}' is not known (installed: {known}). {hint}")
     return tasks[name]

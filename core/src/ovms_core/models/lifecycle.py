@@ -11,6 +11,7 @@ from ovms_core.configuration import ConfigurationError
 from ovms_core.configuration.options import validate_options
 from ovms_core.errors import LoadError
 from ovms_core.messages import ModelSpec
+from ovms_core.models.background import Background
 from ovms_core.models.detection import choose_task
 from ovms_core.models.files import ModelFiles
 from ovms_core.models.model import Model
@@ -22,6 +23,9 @@ from ovms_core.task import Task
 from ovms_core.workers.supervisor import Supervisor
 
 log = logging.getLogger("ovms.models")
+
+_FIRST_PATIENCE, _LAST_PATIENCE = 10.0, 300.0  # seconds until a fetch is tried again that failed by the network
+_STOP_GRACE = 1.0  # seconds in which a fetch sees that it must stop, unless the network hangs
 
 
 class Lifecycle:
@@ -39,7 +43,9 @@ class Lifecycle:
         self._tasks = tasks
         self._sources = sources
         self._repository = Repository(Path(settings.model_repository) if settings.model_repository else None)
+        self._background = Background()
         self._under_way: list[asyncio.Task[None]] = []
+        self._retries: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def check(self) -> None:
@@ -62,29 +68,41 @@ class Lifecycle:
         self._under_way = [asyncio.create_task(self._bring_up(model, turn)) for model in self._models]
 
     async def settled(self) -> None:
-        """Wait until every model is ready or has failed."""
+        """Wait until every model is ready or has failed; a fetch that is tried again has failed."""
         if self._under_way:
             await asyncio.wait(self._under_way)
 
     async def stop(self) -> None:
         """End every engine, and every fetch at its next sign of progress."""
         self._stopping = True
-        for task in self._under_way:
+        tasks = (*self._under_way, *self._retries)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*tasks, self._background.finish(_STOP_GRACE), return_exceptions=True)
         await asyncio.gather(*(model.stop() for model in self._models))
 
-    async def _bring_up(self, model: Model, turn: asyncio.Lock) -> None:
+    async def _bring_up(self, model: Model, turn: asyncio.Lock, patience: float = _FIRST_PATIENCE) -> None:
         try:
-            spec = await asyncio.to_thread(self._prepare, model)
+            spec = await self._background.run(self._prepare, model)
         except (SourceError, LoadError, ConfigurationError, FileNotFoundError) as error:
             self._fail(model, str(error))
+            if isinstance(error, SourceError) and error.transient:
+                retry = asyncio.create_task(self._try_again(model, turn, patience))
+                self._retries.add(retry)
+                retry.add_done_callback(self._retries.discard)
         except Exception as error:
             log.exception("model %s", model.name)
             self._fail(model, f"{type(error).__name__}: {error}")
         else:
             async with turn:
                 await self._load(model, spec)
+
+    async def _try_again(self, model: Model, turn: asyncio.Lock, patience: float) -> None:
+        log.info("model %s is tried again in %g s", model.name, patience)
+        model.detail = f"tried again after {patience:g} s"
+        await asyncio.sleep(patience)
+        model.failure = model.detail = None
+        await self._bring_up(model, turn, min(2 * patience, _LAST_PATIENCE))
 
     def _fail(self, model: Model, reason: str) -> None:
         model.detail = None

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from platformdirs import user_cache_path
 
 from ovms_core.models.source import Progress, Source, SourceError
 from ovms_core.models.sources.reference import Reference
+
+log = logging.getLogger("ovms.models")
 
 _LOCK_POLL = 0.2
 _AMBIGUOUS_HYPHEN = re.compile(r"-(?=[-/])|(?<=[-/])-")
@@ -47,6 +51,7 @@ class Repository:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or default_root()).expanduser().absolute()
+        self._borrowed: list[tempfile.TemporaryDirectory[str]] = []
 
     def path_of(self, reference: Reference) -> Path:
         """Where the model's folder is once it has been fetched."""
@@ -99,12 +104,21 @@ class Repository:
         """A writable folder for what is derived from the model at `path`, which need not be in the repository.
 
         It is made if needed and survives restarts. Another `path` has another folder, also under the same
-        name `model`. Raises `SourceError` when it cannot be made.
+        name `model`. Where the repository cannot be written, it is a folder for temporary files, which lives as
+        long as this object. Raises `SourceError` when there is none of those either.
         """
         folder = self.root / ".work" / f"{_encode(model)}-{_digest(path)}"
-        with self._writing():
+        try:
             folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.info("%s cannot be written (%s): what model %s derives is not kept", self.root, error.strerror, model)
+            return self._temporary()
         return folder
+
+    def _temporary(self) -> Path:
+        with self._writing():
+            self._borrowed.append(tempfile.TemporaryDirectory(prefix="ovms-"))
+        return Path(self._borrowed[-1].name)
 
     def _fetch(self, source: Source, reference: Reference, offline: bool, progress: Progress) -> None:
         partial, path = self._partial(reference), self.path_of(reference)

@@ -9,7 +9,15 @@ from typing import Protocol
 
 
 class SourceError(Exception):
-    """A model cannot be had. The message says why and what to do about it."""
+    """A model cannot be had. The message says why and what to do about it.
+
+    `transient` says that it may be had later without anybody doing anything (a network that is down): a server
+    then tries again.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class Progress(Protocol):

@@ -46,10 +46,11 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         _, worker = await asyncio.get_running_loop().subprocess_exec(
             lambda: cls(task, log, on_message),
             sys.executable,
+            "-P",  # what lies in the current folder is no package, unless the server takes it for one
             "-m",
             "ovms_core.workers.host",
             start_new_session=True,
-            env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TOKENIZERS_PARALLELISM": "false"},
         )
         worker.send(Load(task.engine, model, type_paths(task.request)))
         return worker

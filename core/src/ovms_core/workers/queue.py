@@ -42,6 +42,8 @@ class Queue:
         """The next request for the engine, now in flight; `None` when none may go yet."""
         if not self.waiting or len(self.flying) >= self.slots or not self._may_go(self.waiting[0]):
             return None
+        if not self.flying:
+            self._pace.begin()
         job = self.waiting.popleft()
         job.fresh = True
         job.sent_at = time.monotonic()
@@ -102,17 +104,20 @@ def _suspects(jobs: list[Job]) -> list[Job]:
 
 
 class Pace:
-    """How fast requests end, smoothed over about the last sixteen."""
+    """How fast requests end while there are some, smoothed over about the last sixteen."""
 
     def __init__(self) -> None:
-        self._last: float | None = None
+        self._last = time.monotonic()
         self._interval = 1.0
+
+    def begin(self) -> None:
+        """A request begins where there was none: how long there was none says nothing of the pace."""
+        self._last = time.monotonic()
 
     def tick(self) -> None:
         """A request ended."""
         now = time.monotonic()
-        if self._last is not None:
-            self._interval += (now - self._last - self._interval) / 16
+        self._interval += (now - self._last - self._interval) / 16
         self._last = now
 
     def seconds_for(self, count: int) -> float:

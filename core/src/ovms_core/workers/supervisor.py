@@ -153,7 +153,7 @@ class Supervisor:
     async def _live(self) -> None:
         try:
             while True:
-                await self._live_once()
+                await self._try_to_live_once()
                 delay = self._breaker.record_death()
                 self.failed = self._breaker.open_for > 0
                 if self.failed:
@@ -176,6 +176,24 @@ class Supervisor:
         self.failed = True
         self.problem = problem
         self._fail_all(self._unavailable())
+
+    async def _try_to_live_once(self) -> None:
+        """A life that cannot begin is fatal the first time: what has been up before comes up again."""
+        try:
+            await self._live_once()
+        except OSError as error:
+            self._note_failed_start(f"its process cannot be started ({error.strerror or error})")
+        except LoadFailedError as error:
+            if self.info is None:
+                raise
+            self._note_failed_start(f"it cannot be loaded again: {error}")
+
+    def _note_failed_start(self, problem: str) -> None:
+        """Raises `LoadFailedError` when the engine was never up and has been tried often enough."""
+        self.problem = problem
+        self._log.warning("%s", problem)
+        if self.info is None and self._breaker.deaths >= _LOAD_ATTEMPTS - 1:
+            raise LoadFailedError(f"{problem}, {_LOAD_ATTEMPTS} times")
 
     async def _live_once(self) -> None:
         """One life of the engine, from its start to its death."""
@@ -206,10 +224,10 @@ class Supervisor:
         if not worker.exited.done():
             worker.kill()
             raise LoadFailedError(f"loading took longer than {self._load_timeout:g} s: raise load_timeout.")
-        self.problem = f"the engine died while loading ({self._crash or _exit_reason(worker.exited.result())})"
-        self._log.warning("%s\n%s", self.problem, worker.last_words)
-        if self.info is None and self._breaker.deaths >= _LOAD_ATTEMPTS - 1:
-            raise LoadFailedError(f"{self.problem}, {_LOAD_ATTEMPTS} times")
+        self._log.warning("%s", worker.last_words)
+        self._note_failed_start(
+            f"the engine died while loading ({self._crash or _exit_reason(worker.exited.result())})"
+        )
         return False
 
     def _take_loaded(self, info: EngineInfo | LoadFailedError) -> bool:

@@ -183,8 +183,9 @@ def test_each_refusal_says_what_to_do(
     refusal: tuple[int, dict[str, str]], message: str, hub: FakeHub, repository: Repository
 ) -> None:
     hub.refusals["org/model"] = refusal
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(SourceError, match=message) as caught:
         fetch(repository)
+    assert caught.value.transient == (refusal[0] in {429, 503})
 
 
 def test_a_token_that_the_hub_does_not_know_is_named_as_the_cause(
@@ -217,8 +218,9 @@ def test_a_hub_that_cannot_be_reached_says_what_to_check(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(SourceError, match=r"cannot be reached .* check the network, the proxy"):
+    with pytest.raises(SourceError, match=r"cannot be reached .* check the network, the proxy") as caught:
         fetch(repository)
+    assert caught.value.transient
 
 
 def test_the_choice_of_a_quantisation_is_said(

