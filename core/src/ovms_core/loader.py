@@ -167,10 +167,14 @@ def load_plugins(settings: PluginChoice, plugins: Sequence[object] | None = None
             _load(host, entry, settings)
     else:
         for plugin in plugins:
-            name = getattr(plugin, "__name__", type(plugin).__name__)
-            _register(host, PluginReport(name), plugin)
+            _register(host, PluginReport(name_of(plugin)), plugin)
     require(host, settings)
     return host
+
+
+def name_of(plugin: object) -> str:
+    """The name of a plugin that was not found by an entry point."""
+    return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
 def require(host: Host, settings: PluginChoice) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from tests.core.testing.faulty_endpoints import Echo, plugin_of
 
 from ovms_core.testing import EndpointConformance, scripted_model, scripted_plugin
+from ovms_core.testing.conformance.subject import running
 from ovms_core.testing.scripted import ScriptEndpoint
 
 FAULTY = Path(__file__).parent / "faulty_endpoints.py"
@@ -65,6 +67,29 @@ def test_a_sound_endpoint_without_an_engine_passes(failures: dict[str, set[str]]
 )
 def test_a_fault_is_found(failures: dict[str, set[str]], kind: str, test: str) -> None:
     assert test in failures.get(kind, set())
+
+
+async def test_the_endpoint_under_test_is_the_plugins_own_whatever_it_needs() -> None:
+    echo = Echo()
+
+    class Own(EndpointConformance):
+        plugin = plugin_of(echo)
+        needs = (scripted_plugin,)
+        valid_body: ClassVar = {"text": "one"}
+
+    async with running(Own) as subject:
+        assert subject.endpoint is echo
+
+
+async def test_of_several_endpoints_one_must_be_named() -> None:
+    class Vague(EndpointConformance):
+        plugin = scripted_plugin
+        models = (scripted_model(),)
+        valid_body: ClassVar = {"count": 1}
+
+    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*ScriptEndpoint"):
+        async with running(Vague):
+            pass
 
 
 def test_a_test_cannot_be_removed() -> None:
