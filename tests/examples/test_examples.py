@@ -31,8 +31,8 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
-def test_there_are_three() -> None:
-    assert [folder.name for folder in FOLDERS] == ["classify", "guardrail", "messages"]
+def test_there_are_four() -> None:
+    assert [folder.name for folder in FOLDERS] == ["classify", "compact", "guardrail", "messages"]
 
 
 @each
