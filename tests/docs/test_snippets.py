@@ -128,6 +128,14 @@ def test_a_probe_asks_for_a_route_that_needs_no_key(block: Block) -> None:
     assert probes["terminationGracePeriodSeconds"] > Settings().drain_timeout
 
 
+@pytest.mark.parametrize("page", ["docs/plugins/testing.md", "docs/plugins/tutorial.md"])
+def test_an_author_needs_no_newer_pip_than_python_brings(page: str) -> None:
+    """``--group`` came with pip 25.1; Python 3.11 and 3.12 make environments with older ones."""
+    commands = [block.text for block in blocks("sh") if block.page == page]
+    assert any("pip install" in text for text in commands)
+    assert not any("--group" in text for text in commands)
+
+
 COMMANDS = [
     (f"{block}: {line}", shlex.split(line, comments=True)[1:])
     for block in blocks("sh")

@@ -57,6 +57,19 @@ class TestSound(Echoing):
     plugin = plugin_of(Echo())
 
 
+class TrustsItsTexts(Echo):
+    """Breaks when a text is not as it expects."""
+
+    async def execute(self, call: Call[EchoBody]) -> AsyncIterator[Any]:
+        first, second, third = call.body.text.split(" ")
+        for word in (first, second, third):
+            yield {"text": word}
+
+
+class TestTrustsItsTexts(Echoing):
+    plugin = plugin_of(TrustsItsTexts())
+
+
 class AnyTypeBody(Body):
     text: str | float | bool | list[Json] | dict[str, Json]
     stream: bool = False
