@@ -124,6 +124,13 @@ def test_what_keeps_all_tests_from_starting_is_told_once(ovms: Ovms, install: In
     assert re.match(r"ERROR in \d\d tests: .*Set TestHello\.endpoint to one of the plugins' endpoints: Hello\.", line)
 
 
+def test_tests_that_are_all_skipped_prove_nothing(ovms: Ovms, install: Install, tests: Path) -> None:
+    install()
+    write_tests(tests, "{}; pytestmark = __import__('pytest').mark.skip(reason='no model here')")
+    _, found = check(ovms, "--tests", str(tests))
+    assert found["conformance"][0] == "warn", found
+
+
 def test_a_plugin_without_conformance_tests_is_warned(ovms: Ovms, install: Install, tests: Path) -> None:
     install()
     assert check(ovms)[1]["conformance"] == ("warn", "its tests are not here")

@@ -125,6 +125,18 @@ def test_a_test_can_be_expected_to_fail_for_a_reason() -> None:
     type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": fails})
 
 
+@pytest.mark.parametrize("mark", ["xfail", "skip", "xfail('no reason by name')"])
+def test_a_class_is_not_set_aside_without_a_reason(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "test_less.py").write_text(
+        "import pytest\nfrom ovms_core.testing import EndpointConformance, scripted_plugin\n\n"
+        f"@pytest.mark.{mark}\nclass TestLess(EndpointConformance):\n    plugin = scripted_plugin\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"has {mark.partition('(')[0]} without reason" in finished.stdout + finished.stderr
+
+
 def test_the_pytest_plugin_is_light() -> None:
     program = "import sys, ovms_core.testing.pytest_plugin; print('starlette' in sys.modules, 'httpx' in sys.modules)"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

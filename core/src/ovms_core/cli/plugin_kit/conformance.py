@@ -49,6 +49,8 @@ def _finding(finished: subprocess.CompletedProcess[str]) -> Finding:
     if finished.returncode:
         said = "\n".join(_failures(lines)) or "\n".join(lines[-_LAST_LINES:]) or finished.stderr.strip()
         return fail("conformance", said, f"Run pytest -m {_MARKER}.")
+    if "passed" not in lines[-1]:
+        return warn("conformance", lines[-1], f"No test was run: pytest -m {_MARKER} -rs says why.")
     return ok("conformance", lines[-1])
 
 
