@@ -14,10 +14,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-MODULES = ("ovms_core.plugin", "ovms_core.engine", "ovms_core.testing")
+CORE_MODULES = ("ovms_core.plugin", "ovms_core.engine", "ovms_core.testing", "ovms_core.command")
+OPENVINO_MODULES = tuple(
+    f"ovms_core.openvino.{name}" for name in ("compile", "device", "encoder", "files", "limits", "options", "tokens")
+)
+MESSAGE_MODULES = tuple(f"ovms_{name}.messages" for name in ("llm", "embeddings", "rerank", "imagegen"))
+MODULES = (*CORE_MODULES, *OPENVINO_MODULES, *MESSAGE_MODULES)
 PAGE = Path(__file__).with_name("api.md")
 
 _UNDOCUMENTED = {
+    "AnyEvent": "What the engine gives.",
+    "AnyRequest": "What the engine takes.",
+    "ApiKey": "The option `--api-key`.",
+    "AsJson": "The option `--json`.",
+    "DEFAULT_URL": "Where a server is, unless told otherwise.",
+    "FinishReason": "Why a choice ended, in OpenAI's words.",
+    "OutputFormat": "The file formats that pictures come in.",
+    "Prompt": "What the model is to continue.",
+    "Side": "The end at which a text that is too long is cut.",
+    "Url": "The option `--url`.",
     "Executor": "Does what a call asks for: an async generator of events.",
     "Gain": "What an engine's step gives for a request: an event, `DONE`, or the error that ends it.",
     "Interceptor": "Wraps an executor: gets the call and the executor inside, gives the events.",
@@ -49,8 +64,16 @@ def page() -> str:
 def _module(module: ModuleType) -> Iterator[str]:
     yield f"## `{module.__name__}`\n"
     yield f"{_markdown(inspect.getdoc(module) or '')}\n"
-    for name in sorted(module.__all__, key=str.lower):
+    for name in sorted(public_names(module), key=str.lower):
         yield from _entry(module, name)
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """What a module promises: its `__all__`, else its classes and functions."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    body = ast.parse(inspect.getsource(module)).body
+    return [each.name for each in body if isinstance(each, _Definition) and not each.name.startswith("_")]
 
 
 def _entry(module: ModuleType, name: str) -> Iterator[str]:
@@ -86,7 +109,7 @@ def _namespace(module: ModuleType) -> Iterator[str]:
 def _documented_elsewhere(module: ModuleType, name: str) -> str | None:
     """The module above on the page that has the same object."""
     for other in MODULES[: MODULES.index(module.__name__)]:
-        if name in import_module(other).__all__ and getattr(import_module(other), name) is getattr(module, name):
+        if name in public_names(import_module(other)) and getattr(import_module(other), name) is getattr(module, name):
             return other
     return None
 
@@ -158,7 +181,7 @@ def _members(cls: type) -> Iterator[str]:
 
 
 def _is_hidden(base: type) -> bool:
-    public = {name for module in MODULES for name in import_module(module).__all__}
+    public = {name for module in MODULES for name in public_names(import_module(module))}
     return base.__module__.startswith("ovms_core.") and base.__name__ not in public
 
 

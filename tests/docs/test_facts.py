@@ -9,6 +9,7 @@ import pytest
 from tests.docs.pages import DOCS, ROOT
 
 from ovms_core.cli.installed import gather_quietly
+from ovms_core.configuration.environment import variables
 from ovms_core.plugins import Offerings
 from ovms_core.settings import Settings
 
@@ -48,6 +49,14 @@ def test_the_options_of_a_task_are_the_documented_ones(task: str, offerings: Off
     section = re.search(r"^## Options of the model\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     assert section is not None
     assert first_cells(section[1]) == set(offerings.tasks[task].options.model_fields)
+
+
+def test_what_a_move_needs_is_there(offerings: Offerings) -> None:
+    moving = (DOCS / "comparison.md").read_text(encoding="utf-8").partition("## Moving from")[2]
+    options = {name for task in offerings.tasks.values() for name in task.options.model_fields}
+    assert set(re.findall(r"`options\.(\w+)", moving)) - options == set()
+    known = {name for name, _ in variables()} | {"OVMS_API_KEY", "OVMS_MODEL_REPOSITORY_PATH"}
+    assert set(re.findall(r"`(OVMS_\w+)`", moving)) - known == set()
 
 
 def test_every_error_code_is_explained() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from ovms_core.cli.app import create_cli
 from ovms_core.cli.reference import pages
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -14,3 +18,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize("name", sorted(pages()))
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run: python -m ovms_core.cli.reference docs"
+
+
+def test_every_command_has_a_heading() -> None:
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
+    missing = [name for name in _names("ovms", typer.main.get_command(create_cli())) if f"## `{name}`\n" not in page]
+    assert missing == []
+
+
+def _names(name: str, command: Any) -> Iterator[str]:
+    yield name
+    for inner, subcommand in getattr(command, "commands", {}).items():
+        yield from _names(f"{name} {inner}", subcommand)

@@ -61,8 +61,12 @@ def test_a_python_block_is_taken_from_a_file_that_is_run(block: Block) -> None:
     assert any(indent(wanted, " " * width) in _sources() for width in (0, 4)), f"no file has the block at {block}"
 
 
-def test_the_tests_of_the_tutorial_pass() -> None:
-    package = SNIPPETS / "language"
+@pytest.mark.parametrize(
+    ("name", "source"), [("language", "src"), pytest.param("similarity", ".", marks=pytest.mark.real)]
+)
+def test_the_tests_of_the_tutorial_pass(name: str, source: str) -> None:
+    package = SNIPPETS / name
+    path = os.pathsep.join(filter(None, (str(package / source), os.environ.get("PYTHONPATH"))))
     finished = subprocess.run(
         [
             sys.executable,
@@ -77,7 +81,7 @@ def test_the_tests_of_the_tutorial_pass() -> None:
             "pyproject.toml",
         ],
         cwd=package,
-        env={**os.environ, "PYTHONPATH": str(package / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         timeout=240,
@@ -122,6 +126,14 @@ def test_a_probe_asks_for_a_route_that_needs_no_key(block: Block) -> None:
     paths = {probe["httpGet"]["path"] for probe in probes.values() if isinstance(probe, dict)}
     assert paths <= {"/health", "/v2/health/live", "/v2/health/ready"}
     assert probes["terminationGracePeriodSeconds"] > Settings().drain_timeout
+
+
+@pytest.mark.parametrize("page", ["docs/plugins/testing.md", "docs/plugins/tutorial.md"])
+def test_an_author_needs_no_newer_pip_than_python_brings(page: str) -> None:
+    """``--group`` came with pip 25.1; Python 3.11 and 3.12 make environments with older ones."""
+    commands = [block.text for block in blocks("sh") if block.page == page]
+    assert any("pip install" in text for text in commands)
+    assert not any("--group" in text for text in commands)
 
 
 COMMANDS = [

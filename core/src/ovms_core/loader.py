@@ -186,12 +186,25 @@ def load_plugins(settings: PluginChoice, plugins: Sequence[object] | None = None
     if plugins is None:
         for entry in _discover():
             _load(host, entry, settings)
+        _warn_of_unknown(host, settings)
     else:
         for plugin in plugins:
-            name = getattr(plugin, "__name__", type(plugin).__name__)
-            _register(host, PluginReport(name), plugin)
+            _register(host, PluginReport(name_of(plugin)), plugin)
     require(host, settings)
     return host
+
+
+def _warn_of_unknown(host: Host, settings: PluginChoice) -> None:
+    """A name that nothing has chooses nothing: most likely it is misspelt, or a package's."""
+    for setting, names in (("allow", settings.allow or ()), ("block", settings.block)):
+        for name in sorted(set(names) - set(host.reports)):
+            known = ", ".join(sorted(host.reports))
+            log.warning("plugins.%s: there is no plugin '%s'. Installed are %s.", setting, name, known)
+
+
+def name_of(plugin: object) -> str:
+    """The name of a plugin that was not found by an entry point."""
+    return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
 def require(host: Host, settings: PluginChoice) -> None:

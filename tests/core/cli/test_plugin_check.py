@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import textwrap
 from collections.abc import Callable
@@ -50,7 +52,7 @@ CONFORMANCE = """
 def install(tmp_path: Path, environment: dict[str, str]) -> Install:
     """Installs the distribution ``greeting`` with a plugin of that name."""
     site = tmp_path / "site"
-    environment["PYTHONPATH"] = str(site)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(site), environment.get("PYTHONPATH"))))
 
     def install(
         path: str = "/hello", *, top: str = "", inside: str = "", requires: str = "ovms-core>=0.1,<0.2"
@@ -110,8 +112,23 @@ def test_an_endpoint_that_does_not_conform_fails(ovms: Ovms, install: Install, t
     assert status == 1
     verdict, failed = found["conformance"]
     assert verdict == "fail"
-    assert "test_a_valid_request_is_answered" in failed
+    assert re.search("test_a_valid_request_is_answered - .*unknown", failed), "the reason is told"
     assert "test_of_another_kind" not in failed
+
+
+def test_what_keeps_all_tests_from_starting_is_told_once(ovms: Ovms, install: Install, tests: Path) -> None:
+    install()
+    write_tests(tests, "{}; endpoint = int")
+    _, found = check(ovms, "--tests", str(tests))
+    (line,) = found["conformance"][1].splitlines()
+    assert re.match(r"ERROR in \d\d tests: .*Set TestHello\.endpoint to one of the plugins' endpoints: Hello\.", line)
+
+
+def test_tests_that_are_all_skipped_prove_nothing(ovms: Ovms, install: Install, tests: Path) -> None:
+    install()
+    write_tests(tests, "{}; pytestmark = __import__('pytest').mark.skip(reason='no model here')")
+    _, found = check(ovms, "--tests", str(tests))
+    assert found["conformance"][0] == "warn", found
 
 
 def test_a_plugin_without_conformance_tests_is_warned(ovms: Ovms, install: Install, tests: Path) -> None:

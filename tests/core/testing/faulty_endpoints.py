@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ovms_core import sse
 from ovms_core.plugin import Body, Call, Endpoint, Json, Task, hookimpl
-from ovms_core.scripted import Script, ScriptedEngine, Word
+from ovms_core.scripted import Probe, Script, ScriptedEngine, Word
 from ovms_core.testing import EndpointConformance, model_without_files
 from ovms_core.testing.scripted import TASK, ScriptOptions
 
@@ -55,6 +55,19 @@ class Echoing(EndpointConformance):
 
 class TestSound(Echoing):
     plugin = plugin_of(Echo())
+
+
+class TrustsItsTexts(Echo):
+    """Breaks when a text is not as it expects."""
+
+    async def execute(self, call: Call[EchoBody]) -> AsyncIterator[Any]:
+        first, second, third = call.body.text.split(" ")
+        for word in (first, second, third):
+            yield {"text": word}
+
+
+class TestTrustsItsTexts(Echoing):
+    plugin = plugin_of(TrustsItsTexts())
 
 
 class AnyTypeBody(Body):
@@ -191,6 +204,26 @@ class Impatient(EndpointConformance):
 
 class TestOutlivesItsClient(Impatient):
     plugin = plugin_of(OutlivesItsClient(), TASK)
+    models = (model_without_files("scripted"),)
+
+
+class ChangesItsMind(Endpoint[EchoBody]):
+    """Answers in numbers, with others after its engine was replaced."""
+
+    path = "/mind"
+    body = EchoBody
+    task = "scripted"
+
+    async def execute(self, call: Call[EchoBody]) -> AsyncIterator[Any]:
+        async for event in call.require_model().submit(Probe()):
+            yield event
+
+    def to_json(self, call: Call[EchoBody], events: Sequence[Any]) -> object:
+        return {"id": call.id, "number": events[-1].pid}
+
+
+class TestChangesItsMind(Impatient):
+    plugin = plugin_of(ChangesItsMind(), TASK)
     models = (model_without_files("scripted"),)
 
 

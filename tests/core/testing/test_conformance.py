@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from tests.core.testing.faulty_endpoints import Echo, plugin_of
 
 from ovms_core.testing import EndpointConformance, scripted_model, scripted_plugin
+from ovms_core.testing.conformance.subject import running
 from ovms_core.testing.scripted import ScriptEndpoint
 
 FAULTY = Path(__file__).parent / "faulty_endpoints.py"
@@ -50,6 +52,7 @@ def test_a_sound_endpoint_without_an_engine_passes(failures: dict[str, set[str]]
     ("kind", "test"),
     [
         ("TestTakesAnyType", "test_a_value_of_the_wrong_type_is_a_400_that_names_it"),
+        ("TestTrustsItsTexts", "test_a_text_without_sense_is_no_fault_of_the_server"),
         ("TestTakesUnknownFields", "test_an_unknown_field_is_a_400_that_names_it"),
         ("TestParsesByItself", "test_a_body_that_is_not_json_is_a_400"),
         ("TestParsesByItself", "test_a_media_type_that_is_not_taken_is_a_415"),
@@ -59,12 +62,36 @@ def test_a_sound_endpoint_without_an_engine_passes(failures: dict[str, set[str]]
         ("TestSwallowsErrors", "test_a_guardrail_that_blocks_blocks_both_modes"),
         ("TestSwallowsErrors", "test_an_error_in_mid_stream_is_its_last_frame"),
         ("TestOutlivesItsClient", "test_a_client_that_leaves_closes_its_request_to_the_engine"),
+        ("TestChangesItsMind", "test_a_killed_engine_is_a_pause_or_a_clean_error"),
         ("TestHasNoDocstring", "test_the_openapi_entry_is_valid"),
         ("TestDiesOfCancellation", "test_cancelled_requests_free_their_slots_and_harm_nobody"),
     ],
 )
 def test_a_fault_is_found(failures: dict[str, set[str]], kind: str, test: str) -> None:
     assert test in failures.get(kind, set())
+
+
+async def test_the_endpoint_under_test_is_the_plugins_own_whatever_it_needs() -> None:
+    echo = Echo()
+
+    class Own(EndpointConformance):
+        plugin = plugin_of(echo)
+        needs = (scripted_plugin,)
+        valid_body: ClassVar = {"text": "one"}
+
+    async with running(Own) as subject:
+        assert subject.endpoint is echo
+
+
+async def test_of_several_endpoints_one_must_be_named() -> None:
+    class Vague(EndpointConformance):
+        plugin = scripted_plugin
+        models = (scripted_model(),)
+        valid_body: ClassVar = {"count": 1}
+
+    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*ScriptEndpoint"):
+        async with running(Vague):
+            pass
 
 
 def test_a_test_cannot_be_removed() -> None:
@@ -97,6 +124,18 @@ def test_a_test_can_be_expected_to_fail_for_a_reason() -> None:
         raise AssertionError
 
     type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": fails})
+
+
+@pytest.mark.parametrize("mark", ["xfail", "skip", "xfail('no reason by name')"])
+def test_a_class_is_not_set_aside_without_a_reason(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "test_less.py").write_text(
+        "import pytest\nfrom ovms_core.testing import EndpointConformance, scripted_plugin\n\n"
+        f"@pytest.mark.{mark}\nclass TestLess(EndpointConformance):\n    plugin = scripted_plugin\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"has {mark.partition('(')[0]} without reason" in finished.stdout + finished.stderr
 
 
 def test_the_pytest_plugin_is_light() -> None:

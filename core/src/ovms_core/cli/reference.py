@@ -92,11 +92,14 @@ def _default(field: FieldInfo) -> str:
 
 def command_page() -> str:
     """The help of ``ovms`` and of every subcommand of the core."""
-    group: Any = typer.main.get_command(create_cli())
-    parts = [_GENERATED, "# Command line\n", *_command("ovms", group)]
-    for name, command in group.commands.items():
-        parts += _command(f"ovms {name}", command)
+    parts = [_GENERATED, "# Command line\n", *_commands("ovms", typer.main.get_command(create_cli()))]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _commands(name: str, command: Any) -> Iterator[str]:
+    yield from _command(name, command)
+    for inner, subcommand in getattr(command, "commands", {}).items():
+        yield from _commands(f"{name} {inner}", subcommand)
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

@@ -19,3 +19,12 @@ async def conformance(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
 
     async with running(request.cls) as subject:
         yield subject
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What is said of a whole class must have its reason too. Raises `UsageError`."""
+    if item.get_closest_marker("ovms_conformance") is None:
+        return
+    for mark in (*item.iter_markers("xfail"), *item.iter_markers("skip")):
+        if not (mark.kwargs.get("reason") or (mark.name == "skip" and mark.args)):
+            raise pytest.UsageError(f"{item.nodeid} has {mark.name} without reason='…': say why it cannot pass.")

@@ -1,10 +1,20 @@
-"""What the endpoint and the engine of embeddings say to each other."""
+"""What the endpoint and the engine of embeddings say to each other.
+
+Public, to other plugins too: an endpoint with ``task = "embeddings"`` submits `Embed`. `__all__` is the promise: these
+names keep working.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from ovms_core.plugin import Event, Request
+
+__all__ = [
+    "Embed",
+    "Embedded",
+    "Side",
+]
 
 Side = Literal["left", "right"]
 

@@ -1,4 +1,8 @@
-"""What the endpoints and the engine of image generation say to each other."""
+"""What the endpoints and the engine of image generation say to each other.
+
+Public, to other plugins too: an endpoint with ``task = "image_generation"`` submits `Draw`. `__all__` is the promise:
+these names keep working.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,17 @@ from typing import Any, Literal, Self
 import msgspec
 
 from ovms_core.plugin import Event, Request
+
+__all__ = [
+    "AnyEvent",
+    "Draw",
+    "Drawn",
+    "OutputFormat",
+    "Preview",
+    "Size",
+    "Stepped",
+    "Upload",
+]
 
 OutputFormat = Literal["png", "jpeg", "webp"]
 Size = tuple[int, int]

@@ -13,6 +13,26 @@ import msgspec
 
 from ovms_core.plugin import Event, Request
 
+__all__ = [
+    "AnyEvent",
+    "AnyRequest",
+    "Chat",
+    "Delta",
+    "Detokenize",
+    "Detokenized",
+    "FinishReason",
+    "Generate",
+    "Prompt",
+    "Sampling",
+    "Started",
+    "Text",
+    "Timings",
+    "TokenLogprob",
+    "Tokenize",
+    "Tokenized",
+    "Tokens",
+]
+
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 

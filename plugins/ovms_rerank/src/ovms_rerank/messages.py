@@ -1,4 +1,8 @@
-"""What the endpoints and the engine of reranking say to each other."""
+"""What the endpoints and the engine of reranking say to each other.
+
+Public, to other plugins too: an endpoint with ``task = "rerank"`` submits `Score`. `__all__` is the promise: these
+names keep working.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,12 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from ovms_core.plugin import Event, Request
+
+__all__ = [
+    "Fit",
+    "Score",
+    "Scored",
+]
 
 Fit = Literal["chunk", "keep_start", "keep_end", "refuse"]
 """What happens to a document that does not fit beside its query."""

@@ -25,7 +25,7 @@ def new(
 
     answers = Answers.of(name)
     folder = write_plugin(answers if yes else answers.asked(), Path(name))
-    typer.echo(f"Wrote {folder}/. Next:\n\n  cd {folder}\n  pip install -e . --group dev\n  pytest")
+    typer.echo(f"Wrote {folder}/. Next:\n\n  cd {folder}\n  pip install -e . 'ovms-core[testing]'\n  pytest")
 
 
 @plugin.command()

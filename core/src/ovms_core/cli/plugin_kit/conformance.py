@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +22,9 @@ from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 _MARKER = "ovms_conformance"
 _NEEDED = ("pytest", "pytest_asyncio", "httpx")
 _NOTHING_COLLECTED = 5
+_WHOLE_REASONS = "1000"
+"""pytest cuts the reasons of failures to the width of the terminal."""
+_LAST_LINES = 5
 
 
 def conformance_findings(entry: EntryPoint, tests: Path | None) -> Iterator[Finding]:
@@ -31,8 +36,9 @@ def conformance_findings(entry: EntryPoint, tests: Path | None) -> Iterator[Find
     if not where:
         yield warn("conformance", "its tests are not here", "Name their folder with --tests.")
         return
-    command = [sys.executable, "-m", "pytest", "-m", _MARKER, "-q", "--no-header", "-rf", *where]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-m", _MARKER, "-q", "--no-header", "-rfE", *where]
+    environment = {**os.environ, "COLUMNS": _WHOLE_REASONS}
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     yield _finding(finished)
 
 
@@ -41,9 +47,18 @@ def _finding(finished: subprocess.CompletedProcess[str]) -> Finding:
     if finished.returncode == _NOTHING_COLLECTED:
         return warn("conformance", "it has no conformance tests", "Subclass ovms_core.testing.EndpointConformance.")
     if finished.returncode:
-        failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-        return fail("conformance", "\n".join(failed) or finished.stderr.strip(), f"Run pytest -m {_MARKER}.")
+        said = "\n".join(_failures(lines)) or "\n".join(lines[-_LAST_LINES:]) or finished.stderr.strip()
+        return fail("conformance", said, f"Run pytest -m {_MARKER}.")
+    if "passed" not in lines[-1]:
+        return warn("conformance", lines[-1], f"No test was run: pytest -m {_MARKER} -rs says why.")
     return ok("conformance", lines[-1])
+
+
+def _failures(lines: Sequence[str]) -> Iterator[str]:
+    """The failures with their reasons; one that keeps many tests from starting is told once."""
+    yield from (line for line in lines if line.startswith("FAILED "))
+    errors = Counter(line.partition(" - ")[2] or line for line in lines if line.startswith("ERROR "))
+    yield from (f"ERROR in {count} test{'s' * (count > 1)}: {reason}" for reason, count in errors.items())
 
 
 def _tests_of(entry: EntryPoint) -> list[str]:

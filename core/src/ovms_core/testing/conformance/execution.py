@@ -11,6 +11,8 @@ from ovms_core.endpoint import Call, Executor
 from ovms_core.errors import APIError
 from ovms_core.testing.conformance.subject import BLOCKED, Contract, Subject, block, error_of
 
+_NONSENSE = ("", "\N{SNOWMAN}\0 =conformance=")
+
 
 class ExecutionTests(Contract):
     """A valid request is answered, unless a guardrail blocks it or its client leaves."""
@@ -20,6 +22,14 @@ class ExecutionTests(Contract):
         assert answer.status_code == 200, answer.text
         assert answer.content
         assert answer.headers["x-request-id"]
+
+    async def test_a_text_without_sense_is_no_fault_of_the_server(self, conformance: Subject) -> None:
+        conformance.require_json_body()
+        for path, body in _with_nonsense(self.valid_body):
+            answer = await self.ask(conformance, **body)
+            assert answer.status_code < 500, (
+                f"{path} in {body} is a {answer.status_code}: raise APIError(400, …) for what cannot be served"
+            )
 
     async def test_a_guardrail_that_blocks_blocks_both_modes(self, conformance: Subject) -> None:
         for stream in _modes(conformance):
@@ -93,6 +103,20 @@ def _reject(events: list[Any]) -> list[Any]:
 
 def _modes(conformance: Subject) -> list[bool]:
     return [False, True] if conformance.endpoint.streams else [False]
+
+
+def _with_nonsense(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """`value` with one of its strings replaced at a time, and where that is; the model's name stays."""
+    if isinstance(value, str):
+        yield from ((path, nonsense) for nonsense in _NONSENSE)
+    elif isinstance(value, dict | list):
+        for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            if (path, key) == ("", "model"):
+                continue
+            for where, replaced in _with_nonsense(item, f"{path}[{key!r}]"):
+                changed = value.copy()
+                changed[key] = replaced
+                yield where, changed
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ovms_core.app import Application
 from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
 from ovms_core.errors import APIError
 from ovms_core.hookspecs import hookimpl
+from ovms_core.loader import name_of
 from ovms_core.models.model import Model, Runner, State
 from ovms_core.settings import ModelSettings
 from ovms_core.testing.client import app_with
@@ -42,7 +43,7 @@ class Contract:
     needs: ClassVar[Sequence[object]] = ()
     """Further plugins that it needs: one with the task or the source of its models."""
     endpoint: ClassVar[type[Endpoint[Any]] | None] = None
-    """The endpoint's class; not needed when the plugin has only one."""
+    """The endpoint's class; not needed when `plugin` has only one, however many those in `needs` have."""
     models: ClassVar[Sequence[ModelSettings]] = ()
     """The models to serve."""
     valid_body: ClassVar[dict[str, Any]]
@@ -239,13 +240,19 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
         assert not broken, f"plugin {broken[0].name} is {broken[0].state}: {broken[0].reason}"
         for model in app.state.models:
             assert model.state is State.READY, f"model '{model.name}' is {model.state}: {model.problem}"
-        yield Subject(app, client, _endpoint(contract, control), control)
+        yield Subject(app, client, _endpoint(contract, app, control), control)
 
 
-def _endpoint(contract: type[Contract], control: Control) -> Endpoint[Any]:
+def _endpoint(contract: type[Contract], app: Application, control: Control) -> Endpoint[Any]:
+    """The endpoint that `contract` names; else the only one of its plugin; else the only one of those it needs."""
     wanted = contract.endpoint
-    found = [each for each in control.endpoints if wanted is None or type(each) is wanted]
-    names = ", ".join(type(each).__name__ for each in control.endpoints) or "none"
+    if wanted is not None:
+        found = [each for each in control.endpoints if type(each) is wanted]
+    else:
+        owned = {(r.method, r.path) for r in app.state.routes.routes if r.owner == name_of(contract.plugin)}
+        own = [each for each in control.endpoints if (each.method, _PREFIX + each.path) in owned]
+        found = own or control.endpoints
+    names = ", ".join(type(each).__name__ for each in found or control.endpoints) or "none"
     assert len(found) == 1, f"Set {contract.__name__}.endpoint to one of the plugins' endpoints: {names}."
     return found[0]
 

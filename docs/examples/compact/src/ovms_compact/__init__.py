@@ -1,0 +1,1 @@
+"""Smaller messages for ovms-core: MessagePack beside JSON, and compressed answers."""
