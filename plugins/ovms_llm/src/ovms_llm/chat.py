@@ -69,6 +69,9 @@ class ChatBody(Rendering, GenerationBody):
     def token_limit(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
 
+    def path(self, param: str | None, prompt: int) -> str | None:
+        return "max_completion_tokens" if param == "max_tokens" and self.max_completion_tokens else param
+
     @property
     def wants_logprobs(self) -> bool:
         return self.logprobs

@@ -62,6 +62,12 @@ class CompletionBody(GenerationBody):
     def wants_logprobs(self) -> bool:
         return self.logprobs is not None
 
+    def path(self, param: str | None, prompt: int) -> str | None:
+        several = not isinstance(self.prompt, str) and not isinstance(self.prompt[0], int)
+        if several and param is not None and param.startswith("prompt"):
+            return f"prompt[{prompt}]{param.removeprefix('prompt')}"
+        return param
+
     def prompts(self) -> Sequence[Prompt]:
         if isinstance(self.prompt, str):
             return [self._text(self.prompt)]

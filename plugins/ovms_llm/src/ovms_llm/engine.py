@@ -218,9 +218,9 @@ class TextGeneration(Engine):
         gains: list[tuple[int, Gain]],
     ) -> None:
         job = sequence.job
+        job.clock.first = job.clock.first or job.clock.now()
         if not job.started:
             job.started = True
-            job.clock.first = job.clock.now()
             gains.append((job.id, Started(job.prompt_tokens, None, job.prompt_text)))
         job.generated += len(gained.tokens)
         delta = Delta(sequence.index, gained.text, gained.tokens, logprobs, gained.finish, gained.stop_reason)

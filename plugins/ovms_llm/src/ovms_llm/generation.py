@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 import msgspec
 from msgspec import UnsetType
 
-from ovms_core.plugin import Call, Endpoint
+from ovms_core.plugin import APIError, Call, Endpoint
 from ovms_llm import __version__
 from ovms_llm.chunks import Chunks, ChunkShape
 from ovms_llm.merge import merge
@@ -55,8 +55,8 @@ class GenerationEndpoint(Endpoint[G]):
     async def execute(self, call: Call[G]) -> AsyncIterator[Any]:
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
         call.context[_STARTED] = time.perf_counter()
-        model, requests = call.require_model(), call.body.requests()
-        streams = [_continuation(model, request, at * call.body.n) for at, request in enumerate(requests)]
+        model, body = call.require_model(), call.body
+        streams = [_continuation(model, body, at, request) for at, request in enumerate(body.requests())]
         async with aclosing(streams[0] if len(streams) == 1 else merge(streams)) as events:
             async for event in events:
                 yield event
@@ -90,17 +90,22 @@ class GenerationEndpoint(Endpoint[G]):
         return Head(id, kind, call.created, call.body.model or model.name, fingerprint)
 
 
-async def _continuation(model: Model, request: Generate, first: int) -> AsyncGenerator[Any, None]:
-    """The events of one prompt whose choices count from `first`; an echo comes as the first delta of each."""
-    async with aclosing(model.submit(request)) as events:
-        async for event in events:
-            if first and isinstance(event, Delta):
-                yield msgspec.structs.replace(event, index=first + event.index)
-                continue
-            yield event
-            if isinstance(event, Started) and request.echo:
-                for index in range(first, first + request.sampling.n):
-                    yield Delta(index, event.prompt_text or "", [])
+async def _continuation(model: Model, body: GenerationBody, at: int, request: Generate) -> AsyncGenerator[Any, None]:
+    """The events of prompt number `at`, whose choices count on; an echo comes as the first delta of each."""
+    first = at * body.n
+    try:
+        async with aclosing(model.submit(request)) as events:
+            async for event in events:
+                if first and isinstance(event, Delta):
+                    yield msgspec.structs.replace(event, index=first + event.index)
+                    continue
+                yield event
+                if isinstance(event, Started) and request.echo:
+                    for index in range(first, first + request.sampling.n):
+                        yield Delta(index, event.prompt_text or "", [])
+    except APIError as error:
+        error.param = body.path(error.param, at)
+        raise
 
 
 def _timings(call: Call[Any], tally: Tally) -> TimingsReport | UnsetType:

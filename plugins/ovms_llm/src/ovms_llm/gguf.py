@@ -17,6 +17,9 @@ Convert = Callable[[Path], None]
 METADATA: Final = "gguf.json"
 _FOLDER: Final = "openvino"
 _PARTIAL: Final = "converting-"
+_FORM: Final = 2
+"""Counts up when what a conversion writes changes, so that older ones are made again."""
+_TOKENIZER: Final = "openvino_tokenizer"
 
 
 def _fields(source: Path) -> Iterator[tuple[str, Any]]:
@@ -44,6 +47,25 @@ def convert_with_genai(source: Path) -> None:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise LoadError(f"OpenVINO GenAI cannot read {source.name}: {reason}. Use the model's OpenVINO IR") from error
+    keep_whole_texts(source.parent)
+
+
+def keep_whole_texts(folder: Path) -> None:
+    """Make the tokenizer in `folder` give all tokens of a text: GenAI has it cut at the context's length, silently."""
+    import openvino
+    import openvino_tokenizers  # noqa: F401 - it teaches `openvino.Core` the operations of tokenizers
+
+    model = openvino.Core().read_model(folder / f"{_TOKENIZER}.xml")
+    endless = openvino.opset8.constant(2**31 - 1, openvino.Type.i32).output(0)
+    for node in model.get_ops():
+        if node.get_type_name() == "Minimum":
+            for limit in node.inputs():
+                if limit.get_source_output().get_node().get_type_name() == "Constant":
+                    limit.replace_source_output(endless)
+    whole = folder / "whole_tokenizer"
+    openvino.save_model(model, whole.with_suffix(".xml"), compress_to_fp16=False)
+    for suffix in (".xml", ".bin"):
+        whole.with_suffix(suffix).replace(folder / f"{_TOKENIZER}{suffix}")
 
 
 def _identity(source: Path) -> dict[str, int]:
@@ -56,7 +78,7 @@ def _is_current(folder: Path, source: Path) -> bool:
         document = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(document.get("source") == _identity(source))
+    return (document.get("form"), document.get("source")) == (_FORM, _identity(source))
 
 
 def _link(source: Path, target: Path) -> None:
@@ -74,7 +96,7 @@ def _fill(folder: Path, source: Path, convert: Convert) -> None:
     linked.unlink()
     if not (folder / "openvino_model.xml").is_file():
         raise LoadError(f"converting {source.name} gave no OpenVINO model: use the model's OpenVINO IR")
-    document = {"source": _identity(source), "metadata": metadata}
+    document = {"form": _FORM, "source": _identity(source), "metadata": metadata}
     (folder / METADATA).write_text(json.dumps(document, default=str), encoding="utf-8")
 
 

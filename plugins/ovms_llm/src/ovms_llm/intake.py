@@ -6,7 +6,7 @@ from typing import Any
 
 from ovms_core.engine import RequestError
 from ovms_llm.loading import Loaded, chat_template, sampling_defaults
-from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Tokenize, Tokenized
+from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, Tokenize, Tokenized
 from ovms_llm.plan import beams_of, plan
 from ovms_llm.prompts import Prompts
 from ovms_llm.schedule import Schedule
@@ -78,7 +78,7 @@ class Intake:
             raise RequestError(
                 f"the context of {limit} tokens cannot hold {wish}: shorten the prompt"
                 + (" or lower max_tokens" if asked else ""),
-                param="max_tokens" if asked and rest >= 1 else None,
+                param="max_tokens" if asked and rest >= 1 else _field_of(request.prompt),
                 code="context_length_exceeded",
             )
         return asked if asked is not None else self._default_max_tokens(request, prompt_tokens, rest)
@@ -89,3 +89,7 @@ class Intake:
         if self._answer_tokens is not None and isinstance(request.prompt, Chat):
             room = min(room, self._answer_tokens)
         return max(1, room, request.sampling.min_tokens)
+
+
+def _field_of(prompt: Prompt) -> str:
+    return "messages" if isinstance(prompt, Chat) else "prompt"

@@ -15,13 +15,16 @@ from ovms_llm.messages import Sampling
 
 _DEFAULT_BEAMS: Final = 4
 _MAX_STOPS: Final = 4
+# A lower temperature takes the likeliest token: in 32 bits its logits would overflow.
+_GREEDY_BELOW: Final = 1e-5
+_MOST_MIN_P: Final = 1 - 2**-24  # GenAI takes what is under 1
 _FILLED: Final = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 # What GenAI takes, so that an error can name its field; "over" excludes the lower bound.
 _RANGES: Final = (
     ("temperature", 0.0, 1e4, "at least "),
     ("top_p", 0.0, 1.0, "over "),
     ("min_p", 0.0, 1.0, "at least "),
-    ("repetition_penalty", 0.0, 1e4, "over "),
+    ("repetition_penalty", 0.01, 1e4, "at least "),
     ("frequency_penalty", -2.0, 2.0, "at least "),
     ("presence_penalty", -2.0, 2.0, "at least "),
 )
@@ -83,7 +86,7 @@ class Plan:
         config.presence_penalty = sampling.presence_penalty or 0.0
         if self.beams > 1:
             _search(config, self)
-        elif sampling.temperature:
+        elif (sampling.temperature or 0.0) >= _GREEDY_BELOW:
             _sample(config, sampling, (self.seed + index + emitted) % 2**63)
         return config
 
@@ -101,7 +104,7 @@ def _sample(config: GenerationConfig, sampling: Sampling, seed: int) -> None:
     config.do_sample = True
     config.temperature = sampling.temperature
     config.top_p = sampling.top_p
-    config.min_p = sampling.min_p
+    config.min_p = min(sampling.min_p or 0.0, _MOST_MIN_P)
     config.rng_seed = seed
     if sampling.top_k:
         config.top_k = sampling.top_k

@@ -29,11 +29,9 @@ def _read_one(sequence: Sequence, output: Any) -> Reading:
     tokens: list[int] = output.generated_ids
     plan = sequence.job.plan
     logprobs: list[float] = output.generated_log_probs if plan.ranks or plan.sampling.logprobs else []
-    if finish is not None:
-        return Reading(sequence, tokens, logprobs, finish, over=True)
     enough = len(sequence.tokens) + len(tokens) >= plan.sampling.min_tokens
     stopped = bool(plan.own_stop_ids) and enough and tokens[-1] in plan.own_stop_ids
-    return Reading(sequence, tokens, logprobs, "stop" if stopped else None, over=False)
+    return Reading(sequence, tokens, logprobs, "stop" if stopped else finish, over=finish is not None)
 
 
 def _read_beams(sequence: Sequence, outputs: list[Any]) -> list[Reading]:

@@ -62,7 +62,7 @@ class GenerationBody(Body):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[Int, Field(ge=-1, le=2**31 - 1)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     seed: Annotated[Int, Field(ge=-(2**63), le=2**63 - 1)] | None = None
@@ -124,6 +124,10 @@ class GenerationBody(Body):
     @abstractmethod
     def texts(self) -> Iterator[str]:
         """Every text that can reach a prompt."""
+
+    def path(self, param: str | None, prompt: int) -> str | None:
+        """The path in this body of what the engine calls `param`, in the request for prompt number `prompt`."""
+        return param
 
     @property
     @abstractmethod

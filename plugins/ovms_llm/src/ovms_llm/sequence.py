@@ -143,20 +143,31 @@ class Sequence:
 
     def replay(self, emitted: Items[int], decode: Decode) -> Gained | None:
         """Take in tokens given in an earlier life; how the sequence ended, if it had."""
-        sampling = self.job.plan.sampling
         self.tokens = list(emitted)
         ended = self._ended(self.tokens[-1])
         hidden = ended is not None and self._hides(self.tokens[-1])
-        text = self.detokenizer.replay(self.tokens[:-1] if hidden else self.tokens, decode)
-        match = self.stops.feed(text)[1] if len(self.tokens) >= sampling.min_tokens else None
+        match = self._replay_text(self.tokens[:-1] if hidden else self.tokens, decode)
         if match is not None:
             return Gained("", [], "stop", match)
         return Gained("", [], *ended) if ended else None
 
+    def _replay_text(self, tokens: Items[int], decode: Decode) -> str | None:
+        """Take in the text of `tokens`; the stop string that ends it, if one does."""
+        text, sampling = self.detokenizer.replay(tokens, decode), self.job.plan.sampling
+        if not sampling.stop:
+            return None
+        before = Detokenizer(self.prompt).replay(tokens[: max(0, sampling.min_tokens - 1)], decode)
+        self.stops.feed(before, may_end=False)
+        return self.stops.feed(text[len(before) :], may_end=self._may_end)[1]
+
+    @property
+    def _may_end(self) -> bool:
+        return len(self.tokens) >= self.job.plan.sampling.min_tokens
+
     def _ended(self, last: int) -> tuple[FinishReason, int | None] | None:
         plan = self.job.plan
         sampling = plan.sampling
-        if last in sampling.stop_token_ids and len(self.tokens) >= sampling.min_tokens:
+        if last in sampling.stop_token_ids and self._may_end:
             return "stop", last
         if last in plan.eos and not sampling.ignore_eos:
             return "stop", None
@@ -182,9 +193,9 @@ class Sequence:
         sampling = self.job.plan.sampling
         finish = reading.finish
         text = self.detokenizer.advance(before, after, last=finish is not None)
-        if not sampling.stop or len(self.tokens) < sampling.min_tokens:
+        if not sampling.stop:
             return Gained(text, reading.tokens, finish, self._stop_id(reading))
-        text, match = self.stops.feed(text)
+        text, match = self.stops.feed(text, may_end=self._may_end)
         if match is not None:
             return Gained(text, reading.tokens, "stop", match)
         if finish is not None:

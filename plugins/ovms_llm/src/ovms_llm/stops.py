@@ -19,12 +19,15 @@ class StopStrings:
         self._include = include
         self._held = ""
 
-    def feed(self, text: str) -> tuple[str, str | None]:
-        """What may be shown now that `text` has come, and the stop string that it completed, if any."""
+    def feed(self, text: str, *, may_end: bool = True) -> tuple[str, str | None]:
+        """What may be shown now that `text` has come, and the stop string that it completed, if any.
+
+        While the text may not end yet, a stop string that it completes is let through.
+        """
         if not self._stops:
             return text, None
         text = self._held + text
-        match = self._first_match(text)
+        match = self._first_match(text) if may_end else None
         if match is not None:
             self._held = ""
             start, stop = match
@@ -46,8 +49,8 @@ class StopStrings:
         return start, stop
 
     def _partial(self, text: str) -> int:
-        """The length of the longest end of `text` with which some stop string begins."""
+        """The length of the longest end of `text` with which some stop string begins and goes on."""
         for length in range(min(len(text), max(map(len, self._stops)) - 1), 0, -1):
-            if any(stop.startswith(text[-length:]) for stop in self._stops):
+            if any(len(stop) > length and stop.startswith(text[-length:]) for stop in self._stops):
                 return length
         return 0

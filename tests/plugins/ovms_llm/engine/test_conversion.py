@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -60,6 +61,14 @@ def test_a_model_is_converted_once(source: Path, tmp_path: Path) -> None:
     folder = converted(source, tmp_path / "work", _write)
     assert converted(source, tmp_path / "work", _never) == folder
     assert not (folder / source.name).exists()
+
+
+def test_a_conversion_of_an_older_form_is_made_again(source: Path, tmp_path: Path) -> None:
+    folder = converted(source, tmp_path / "work", _write)
+    document = json.loads((folder / "gguf.json").read_text())
+    (folder / "gguf.json").write_text(json.dumps(document | {"form": 1}))
+    (folder / "openvino_model.xml").write_text("the old one")
+    assert (converted(source, tmp_path / "work", _write) / "openvino_model.xml").read_text() == "a whole model"
 
 
 def test_another_file_is_converted_anew(source: Path, tmp_path: Path) -> None:

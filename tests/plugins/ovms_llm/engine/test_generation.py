@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ovms_core.engine import DONE, RequestError
@@ -98,6 +100,60 @@ def test_a_resume_remembers_what_could_become_a_stop_string(engine: TextGenerati
     for cut, outcome in zip(cuts, run(engine, *resumed), strict=True):
         shown = "".join(delta.text for delta in stopped.deltas[:cut])
         assert shown + outcome.text() == stopped.text()
+
+
+@pytest.mark.parametrize("begin", [2, 28, 60])
+def test_a_stop_string_ends_a_text_only_after_its_minimum_however_it_was_cut(
+    engine: TextGeneration, begin: int
+) -> None:
+    [whole] = run(engine, generate(STORY, max_tokens=24))
+    asked: dict[str, Any] = {"max_tokens": 24, "min_tokens": 10, "stop": [whole.text()[begin : begin + 14]]}
+    [once] = run(engine, generate(STORY, **asked))
+    early = len("".join(delta.text for delta in whole.deltas[:9]))
+    assert once.text() == (whole.text() if begin + 14 <= early else whole.text()[:begin])
+    assert once.last().finish_reason == ("length" if begin + 14 <= early else "stop")
+    cuts = range(1, len(once.deltas))
+    resumed = [generate(STORY, emitted=once.tokens()[:cut], **asked) for cut in cuts]
+    for cut, outcome in zip(cuts, run(engine, *resumed), strict=True):
+        assert "".join(delta.text for delta in once.deltas[:cut]) + outcome.text() == once.text()
+        assert outcome.last().finish_reason == once.last().finish_reason
+
+
+@pytest.mark.parametrize("ignore_eos", [False, True])
+def test_a_stop_token_that_is_the_last_allowed_one_is_named_too(engine: TextGeneration, ignore_eos: bool) -> None:
+    [whole] = run(engine, generate(STORY, max_tokens=6))
+    stop = whole.tokens()[-1]
+    assert stop not in whole.tokens()[:-1]
+    [outcome] = run(engine, generate(STORY, max_tokens=6, stop_token_ids=[stop], ignore_eos=ignore_eos))
+    assert (outcome.last().finish_reason, outcome.last().stop_reason) == ("stop", stop)
+
+
+@pytest.mark.parametrize(
+    "extreme", [{"temperature": 1e-320}, {"temperature": 1e-40}, {"temperature": 1.0, "min_p": 1.0}]
+)
+def test_an_extreme_value_takes_the_likeliest_tokens(engine: TextGeneration, extreme: dict[str, Any]) -> None:
+    [greedy, outcome] = run(engine, generate(STORY, max_tokens=6), generate(STORY, max_tokens=6, **extreme))
+    assert outcome.tokens() == greedy.tokens()
+
+
+def test_timings_of_a_resumed_request_count_from_its_first_new_token(engine: TextGeneration) -> None:
+    sampling = Sampling(max_tokens=6, temperature=0)
+    request = Generate(prompt=Text(STORY), sampling=sampling, timings=True, emitted=[28, 253], started=True)
+    [outcome] = run(engine, request)
+    [timings] = [gain for gain in outcome.gains if isinstance(gain, Timings)]
+    assert timings.decode_ms > 0
+    assert timings.tokens_per_second > 0
+
+
+def test_a_text_over_the_context_is_counted_to_its_end(engine: TextGeneration) -> None:
+    text = "One word more. " * 4_000
+    [told] = run(engine, Tokenize(prompt=Text(text)))
+    assert isinstance(told.gains[0], Tokenized)
+    assert len(told.gains[0].ids) == 16_001
+    with pytest.raises(RequestError) as refused:
+        engine.add(0, generate(text))
+    assert (refused.value.param, refused.value.code) == ("prompt", "context_length_exceeded")
+    assert "16001" in refused.value.message
 
 
 def test_a_stop_token_ends_the_text_and_is_named(engine: TextGeneration) -> None:
@@ -220,6 +276,7 @@ def test_tokens_are_told_and_turned_back(engine: TextGeneration) -> None:
         (generate(STORY, use_beam_search=True, seed=1), "seed", "seed"),
         (generate(STORY, min_tokens=9, max_tokens=8), "min_tokens", "9"),
         (generate(STORY, temperature=1.0, top_p=0.0), "top_p", "top_p"),
+        (generate(STORY, repetition_penalty=1e-40), "repetition_penalty", "0.01"),
         (generate(STORY, stop=["a", "b", "c", "d", "e"]), "stop", "4"),
         (generate(Text("def f(", suffix="return 1")), "suffix", "fill-in-the-middle"),
         (generate(Chat([{"role": "user"}])), "messages", "content"),

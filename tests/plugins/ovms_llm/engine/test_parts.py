@@ -24,6 +24,18 @@ def test_a_stop_string_is_found_however_the_text_is_cut(size: int) -> None:
     assert (shown, match) == ("one ", "two t")
 
 
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_a_stop_string_counts_from_where_the_text_may_end(size: int) -> None:
+    text, may_end, stops, shown = "stop it, stop now", 10, StopStrings(["stop", "st"], include=False), ""
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    for at, piece in enumerate(pieces):
+        told, match = stops.feed(piece, may_end=at * size >= may_end)
+        shown += told
+        if match:
+            break
+    assert (shown, match) == ("stop it, ", "st")
+
+
 def test_half_a_character_is_held_back() -> None:
     place = Detokenizer()
     data = "é🤗".encode()

@@ -241,6 +241,7 @@ INVALID: list[tuple[dict[str, Any], str | None]] = [
     ({"top_k": -2}, "top_k"),
     ({"min_p": 1.1}, "min_p"),
     ({"repetition_penalty": 0}, "repetition_penalty"),
+    ({"repetition_penalty": 1e-40}, "repetition_penalty"),
     ({"frequency_penalty": 2.1}, "frequency_penalty"),
     ({"presence_penalty": -2.1}, "presence_penalty"),
     ({"seed": 2**63}, "seed"),
@@ -274,6 +275,12 @@ async def test_a_wrong_value_is_refused_with_its_path(server: Server, fields: di
     error = error_of(await server.chat(**fields))
     assert error["param"] == param
     assert not server.runner.requests
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
+async def test_a_limit_over_the_context_is_named_as_the_client_did(server: Server, field: str) -> None:
+    server.runner.script = lambda request: [APIError(400, "too long", param="max_tokens")]
+    assert error_of(await server.chat(**{field: 9000}))["param"] == field
 
 
 async def test_an_unknown_field_gets_a_suggestion(server: Server) -> None:

@@ -6,6 +6,7 @@ import pytest
 from openai.types import Completion
 from tests.plugins.ovms_llm.http.conftest import Server, chunks_of, error_of, joined
 
+from ovms_core.plugin import APIError
 from ovms_llm.messages import Delta, Sampling, Started, Text, Tokens
 
 
@@ -99,6 +100,16 @@ async def test_a_minimum_over_the_default_raises_it(server: Server) -> None:
 async def test_timings_of_prompts_side_by_side_are_the_longest(server: Server) -> None:
     timings = (await server.complete(prompt=["a", "b"], timings=True)).json()["timings"]
     assert (timings["prefill_ms"], timings["tokens_per_second"]) == (3.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "param"),
+    [([1, 9], "prompt[1]"), ([[1, 9]], "prompt[0][1]"), ([[1], [1, 9]], "prompt[1][1]"), (["a", "b"], "n")],
+)
+async def test_an_error_of_the_engine_names_the_prompt(server: Server, prompt: Any, param: str) -> None:
+    refusal = APIError(400, "no", param="n" if param == "n" else "prompt[1]")
+    server.runner.script = lambda request: [refusal if request.prompt != Tokens([1]) else Started(1)]
+    assert error_of(await server.complete(prompt=prompt))["param"] == param
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
