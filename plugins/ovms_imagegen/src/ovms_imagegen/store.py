@@ -40,7 +40,7 @@ class PictureStore:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             message = f"The server cannot keep the picture ({reason}): ask for 'b64_json'."
-            raise RequestError(message, param="response_format", code="storage_failed", status=503) from None
+            raise RequestError(message, param="response_format", code="storage_failed", status=500) from None
         return name
 
     def _write(self, name: str, data: bytes) -> None:
