@@ -15,7 +15,7 @@ from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, Requ
 from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.encoder import Encoder
 from ovms_core.openvino.files import model_folder
-from ovms_core.openvino.limits import encoder_limits
+from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_core.plugin import ModelFiles
 
@@ -27,7 +27,9 @@ class Classifier(BatchEngine[Classify, TokenSequence, Result]):
     """A sequence classifier with a label for each of its logits."""
 
     def __init__(self, model: ModelSpec) -> None:
-        self._options = options = ClassificationOptions.model_validate(model.options)
+        device = choose_device(model.device)
+        given = ClassificationOptions.model_validate(model.options)
+        self._options = options = with_streams(given, device, Path(model.path))
         folder = model_folder(Path(model.path))
         files = ModelFiles.at(folder)
         config = files.json("config.json")
@@ -35,7 +37,6 @@ class Classifier(BatchEngine[Classify, TokenSequence, Result]):
         self._independent = config.get("problem_type") == "multi_label_classification"
         self._max_length = options.max_length or _max_length(config, files.json("tokenizer_config.json"))
         self._tokenizer = TextTokenizer.load(folder)
-        device = choose_device(model.device)
         limits = encoder_limits(options, device, self._max_length)
         cache_dir = Path(options.cache_dir or model.work_dir)
         self._encoder = Encoder(
