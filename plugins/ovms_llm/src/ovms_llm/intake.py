@@ -72,13 +72,14 @@ class Intake:
 
     def _max_tokens(self, request: Generate, prompt_tokens: int) -> int:
         asked, limit = request.sampling.max_tokens, self._max_model_len
+        name, least = ("min_tokens", request.sampling.min_tokens) if asked is None else ("max_tokens", asked)
         rest = limit - prompt_tokens
-        if rest < 1 or (asked is not None and asked > rest):
-            wish = f"{prompt_tokens} tokens of the prompt" + (f" and {asked} of max_tokens" if asked else "")
+        if rest < 1 or least > rest:
+            wish = f"{prompt_tokens} tokens of the prompt" + (f" and {least} of {name}" if least else "")
             raise RequestError(
                 f"the context of {limit} tokens cannot hold {wish}: shorten the prompt"
-                + (" or lower max_tokens" if asked else ""),
-                param="max_tokens" if asked and rest >= 1 else _field_of(request.prompt),
+                + (f" or lower {name}" if least else ""),
+                param=name if least and rest >= 1 else _field_of(request.prompt),
                 code="context_length_exceeded",
             )
         return asked if asked is not None else self._default_max_tokens(request, prompt_tokens, rest)

@@ -270,6 +270,7 @@ def test_tokens_are_told_and_turned_back(engine: TextGeneration) -> None:
     ("request_", "param", "words"),
     [
         (generate(STORY, max_tokens=9000), "max_tokens", "8192"),
+        (generate(STORY, max_tokens=None, min_tokens=9000), "min_tokens", "8192"),
         (generate(Tokens([1, 70000])), "prompt[1]", "70000"),
         (generate(STORY, stop_token_ids=[-1]), "stop_token_ids[0]", "-1"),
         (generate(STORY, n=3, best_of=2), "best_of", "best_of"),
