@@ -54,14 +54,15 @@ class APIError(Exception):
 class RequestError(Exception):
     """Raised by an engine for a request that it cannot serve; the other requests go on.
 
-    The client gets `status` with `message`, `param` and `code`, as with `APIError`.
+    The client gets `status` with `message`, `param` and `code`, as with `APIError`; the code of a 400 is
+    ``invalid_value`` unless it is given.
     """
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
-        self.code = code
+        self.code = code or ("invalid_value" if status == 400 else None)
         self.status = status
 
 

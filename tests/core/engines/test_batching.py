@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -187,6 +188,19 @@ def test_a_large_request_is_prepared_as_its_turn_comes(engine: Lengths) -> None:
     engine.add(1, Measure(texts(*[100] * 2000)))
     begin(engine)
     assert engine.drawn < 200
+
+
+def test_one_text_does_not_wait_until_all_slow_ones_are_prepared(
+    engine: Lengths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: float(engine.drawn))  # a second for every text
+    monkeypatch.setattr(batching, "time", clock)
+    engine.add(1, Measure(texts(*[9] * 50)))
+    begin(engine)
+    engine.add(2, Measure(["alone"]))
+    engine.gate.set()
+    finish(engine, 2)
+    assert engine.drawn < 10
 
 
 def test_equal_items_in_flight_are_computed_once(engine: Lengths) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -38,6 +37,9 @@ _MAX_LENGTH = 512
 
 _DRAW = 64
 """Items of one request that are prepared in one step."""
+
+_DRAW_SECONDS = 0.05
+"""Seconds in a step after which no further items are prepared: batches must be launched and clients heard."""
 
 
 @dataclass(slots=True)
@@ -130,27 +132,33 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
         self._threads.shutdown(cancel_futures=True)
 
     def _draw(self) -> Iterator[tuple[int, Gain]]:
-        """Prepare what has arrived, as much of each request as its share of the window."""
+        """Prepare what has arrived, as much of each request as its share of the window, the least prepared first."""
         sources = [(id, request) for id, request in self._in_flight.items() if not request.drained]
+        sources.sort(key=lambda source: source[1].missing)
         share = max(1, self.limits.window // max(1, len(sources)))
+        deadline = time.monotonic() + _DRAW_SECONDS
         for id, request in sources:
+            if time.monotonic() > deadline:
+                return
             try:
-                self._draw_from(id, request, min(_DRAW, share - request.missing))
+                self._draw_from(id, request, min(_DRAW, share - request.missing), deadline)
             except RequestError as error:
                 self.cancel(id)
                 yield id, error
             else:
                 yield from self._completed(id)
 
-    def _draw_from(self, id: int, request: _InFlight[RequestT, ItemT, ResultT], count: int) -> None:
-        if count <= 0:
-            return
-        items = list(islice(request.source, count))
-        request.drained = len(items) < count
-        for item in items:
+    def _draw_from(self, id: int, request: _InFlight[RequestT, ItemT, ResultT], count: int, deadline: float) -> None:
+        for _ in range(count):
+            item = next(request.source, None)
+            if item is None:
+                request.drained = True
+                return
             self._window.add(item, self.cost(item), (id, len(request.results)))
             request.results.append(None)
             request.missing += 1
+            if time.monotonic() > deadline:
+                return
 
     def _launch(self) -> None:
         """Start batches for as long as a stream is free and something waits."""

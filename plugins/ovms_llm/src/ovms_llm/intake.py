@@ -21,7 +21,8 @@ class Intake:
         self._tokenizer = tokenizer
         self._vocabulary = vocabulary
         self._schedule = schedule
-        self._prompts = Prompts(tokenizer, chat_template(loaded, tokenizer), vocabulary)
+        template = chat_template(loaded, tokenizer)
+        self._prompts = Prompts(tokenizer, template, vocabulary, loaded.options.max_prompt_characters)
         self._eos = loaded.folder.eos_token_ids.union(loaded.pipeline.get_config().stop_token_ids)
         self._defaults = sampling_defaults(loaded)
         self._answer_tokens = loaded.folder.answer_tokens

@@ -24,6 +24,9 @@ class TextGenerationOptions(TaskOptions):
         gt=0,
         description="Tokens processed in one step; larger steps prefill faster and delay running streams more.",
     )
+    max_prompt_characters: int = Field(
+        1_000_000, gt=0, description="Characters of one prompt; it is tokenised whole, while running streams wait."
+    )
     dynamic_split_fuse: bool = Field(True, description="Process long prompts in pieces, beside running sequences.")
     enable_prefix_caching: bool = Field(True, description="Reuse the KV cache of prompts that begin alike.")
     kv_cache_precision: Literal["u8", "i8", "f16", "bf16", "f32"] | None = Field(

@@ -26,12 +26,13 @@ def _tokens_of(form: str) -> list[str]:
 
 
 class Prompts:
-    """Turns prompts into token ids with a model's tokenizer and chat template."""
+    """Turns prompts of at most `max_characters` into token ids with a model's tokenizer and chat template."""
 
-    def __init__(self, tokenizer: Any, template: ChatTemplate, vocabulary: Vocabulary) -> None:
+    def __init__(self, tokenizer: Any, template: ChatTemplate, vocabulary: Vocabulary, max_characters: int) -> None:
         self._tokenizer = tokenizer
         self._template = template
         self._vocabulary = vocabulary
+        self._max_characters = max_characters
 
     def ids(self, prompt: Prompt) -> tuple[list[int], str | None]:
         """The token ids of `prompt`, and the text they were made from, if any. Raises `RequestError`."""
@@ -51,6 +52,13 @@ class Prompts:
         raise RequestError("the model has no fill-in-the-middle tokens: leave suffix out", param="suffix")
 
     def _encode(self, text: str, add_special_tokens: bool, param: str) -> list[int]:
+        if len(text) > self._max_characters:
+            raise RequestError(
+                f"the prompt has {len(text)} characters, and this model reads at most {self._max_characters} "
+                "(options.max_prompt_characters): shorten it",
+                param=param,
+                code="text_too_long",
+            )
         try:
             encoded = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
         except TypeError as error:

@@ -47,9 +47,9 @@ class Words:
         return data.decode("utf-8", "ignore")
 
 
-def prompts_of(tokenizer: Words, size: int | None = None) -> Prompts:
+def prompts_of(tokenizer: Words, size: int | None = None, max_characters: int = 100) -> Prompts:
     template = ChatTemplate({}, {}, lambda *arguments: "")
-    return Prompts(tokenizer, template, Vocabulary(tokenizer, size))
+    return Prompts(tokenizer, template, Vocabulary(tokenizer, size), max_characters)
 
 
 def test_bytes_are_joined_where_that_is_what_the_tokenizer_does() -> None:
@@ -139,3 +139,12 @@ def test_token_ids_are_taken_as_they_are() -> None:
     with pytest.raises(RequestError) as refused:
         prompts_of(Words(["a"])).ids(Tokens([1, 2]))
     assert refused.value.param == "prompt[1]"
+
+
+def test_a_prompt_of_too_many_characters_is_refused_before_it_is_tokenised() -> None:
+    tokenizer = Words(["a"])
+    limited = prompts_of(tokenizer, max_characters=10)
+    with pytest.raises(RequestError, match="11 characters") as refused:
+        limited.ids(Text("01234567890"))
+    assert (refused.value.param, refused.value.code) == ("prompt", "text_too_long")
+    assert not tokenizer.encoded
