@@ -308,6 +308,26 @@ def test_as_many_batches_run_at_once_as_there_are_streams() -> None:
     engine.close()
 
 
+def test_streams_share_what_waits() -> None:
+    window: Window[str] = Window(LIMITS)
+    for index in range(8):
+        window.add(f"text {index}", 16, (index, 0))
+    assert [len(window.form(2)), len(window.form(1))] == [4, 4]
+
+
+def test_a_batch_is_ready_for_the_next_stream_where_plenty_waits(engine: Lengths) -> None:
+    engine.add(1, Measure(texts(*[100] * 20)))
+    begin(engine)
+    running, waiting = engine._started, len(engine._window)
+    assert (len(running), waiting) == (2, 20 - 2 * 2)
+
+
+def test_no_batch_is_formed_ahead_where_it_could_still_grow(engine: Lengths) -> None:
+    engine.add(1, Measure(texts(*[100] * 4)))
+    begin(engine)
+    assert (len(engine._started), len(engine._window)) == (1, 2)
+
+
 def test_more_requests_than_the_window_holds_are_all_answered() -> None:
     wide = Lengths(BatchLimits(LIMITS.shapes, max_batch_tokens=256, window=4))
     for id in range(40):

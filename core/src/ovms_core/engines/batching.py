@@ -29,6 +29,9 @@ ResultT = TypeVar("ResultT")
 _PATIENCE = 0.005
 """Seconds that a step waits for a running batch before it lets the worker take in what has arrived."""
 
+_PLENTY = 1
+"""Budgets of tokens that must wait before a batch is formed ahead: a stream then goes on with it at once."""
+
 _HUNG_AFTER = 2.0
 """Seconds after which a step waits for its batch for good: then a hang is seen as a step that never ends."""
 
@@ -161,11 +164,19 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
                 return
 
     def _launch(self) -> None:
-        """Start batches for as long as a stream is free and something waits."""
-        while len(self._started) < self.limits.streams and (batch := self._window.form()):
+        """Start batches while a stream is free and something waits; one more may be ready for the next stream."""
+        while self._wants_batch() and (batch := self._window.form(self._free_streams())):
             future = self._threads.submit(self.run, [entry.item for entry in batch])
             self._started[future] = time.monotonic()
             future.add_done_callback(partial(self._end, batch))
+
+    def _wants_batch(self) -> bool:
+        """Whether a stream is free, or so much waits that the next batch would not be better for more."""
+        free = self._free_streams()
+        return free > 0 or (free == 0 and self._window.tokens >= _PLENTY * self.limits.max_batch_tokens)
+
+    def _free_streams(self) -> int:
+        return self.limits.streams - len(self._started)
 
     def _end(self, batch: list[Entry[ItemT]], future: Future[Sequence[ResultT]]) -> None:
         self._ended.put((batch, future))

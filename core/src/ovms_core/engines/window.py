@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT", bound=Hashable)
@@ -111,6 +111,11 @@ class Window(Generic[ItemT]):
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of all items that wait."""
+        return sum(entry.length for entry in self._waiting.values())
+
     def add(self, item: ItemT, length: int, owner: tuple[int, int]) -> None:
         """Let `owner` wait for the result of `item`; an equal item that waits or runs is not computed again."""
         turn = self._take_turn(owner[0])
@@ -136,14 +141,17 @@ class Window(Generic[ItemT]):
             if not entry.owners:
                 self._waiting.pop(entry.item, None)
 
-    def form(self) -> list[Entry[ItemT]]:
-        """Take the next batch out of what waits; empty when nothing does."""
+    def form(self, streams: int = 1) -> list[Entry[ItemT]]:
+        """Take the next batch out of what waits, of which `streams` may each have a share; empty when nothing waits."""
         if not self._waiting:
             return []
         queue = sorted(self._waiting.values(), key=lambda entry: (entry.turn, entry.order))
         first = queue[0]
         self._round = max(self._round, first.turn)
-        batch = _densest(self._front(queue), self._limits, first if first.passed >= _PATIENCE else None)
+        limits = self._limits
+        if streams > 1:
+            limits = replace(limits, max_batch_tokens=min(limits.max_batch_tokens, -(-self.tokens // streams)))
+        batch = _densest(self._front(queue), limits, first if first.passed >= _PATIENCE else None)
         if first not in batch:
             first.passed += 1
         for entry in batch:
