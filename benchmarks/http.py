@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import selectors
 import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+_LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 def request(path: str, document: Any, *, headers: Sequence[str] = ()) -> bytes:
@@ -68,6 +71,52 @@ def stream_all(port: int, requests: Sequence[bytes]) -> tuple[list[Stream], floa
     for stream in streams:
         _require_ok(stream.data)
     return streams, elapsed
+
+
+@dataclass(slots=True)
+class Client:
+    """One kept-alive connection that asks for one thing after the other."""
+
+    sock: socket.socket
+    answer: bytes = b""
+
+    def ask(self, raw: bytes) -> None:
+        self.answer = b""
+        self.sock.sendall(raw)
+
+    def hear(self) -> bytes | None:
+        """Read what is there; the answer's body once it is complete."""
+        self.answer += self.sock.recv(1 << 16)
+        head, found, body = self.answer.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if not found or length is None or len(body) < int(length[1]):
+            return None
+        _require_ok(head)
+        return body
+
+
+def answer_all(port: int, requests: Sequence[bytes], *, clients: int) -> tuple[list[bytes], float]:
+    """Let `clients` send all requests, each one at a time; the bodies in the order they came, and the seconds."""
+    waiting = list(requests)
+    selector = selectors.DefaultSelector()
+    each = [Client(socket.create_connection(("127.0.0.1", port))) for _ in range(min(clients, len(requests)))]
+    start = time.perf_counter()
+    for client in each:
+        selector.register(client.sock, selectors.EVENT_READ, client)
+        client.ask(waiting.pop())
+    bodies: list[bytes] = []
+    while len(bodies) < len(requests):
+        for key, _ in selector.select():
+            body = key.data.hear()
+            if body is None:
+                continue
+            bodies.append(body)
+            if waiting:
+                key.data.ask(waiting.pop())
+    seconds = time.perf_counter() - start
+    for client in each:
+        client.sock.close()
+    return bodies, seconds
 
 
 def _require_ok(answer: bytes | bytearray) -> None:

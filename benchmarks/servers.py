@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 
 def free_port() -> int:
@@ -30,6 +34,18 @@ def started(*command: str, ready: str, port: int, timeout: float = 120) -> Itera
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def serving(model: dict[str, Any]) -> Iterator[int]:
+    """Our server with one model on the CPU, as a user would start it; gives its port once the model is ready."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "ovms.yaml"
+        config.write_text(json.dumps({"models": [{"device": "CPU", **model}]}))
+        command = ("-m", "ovms_core.cli", "serve", "--config", str(config), "--port", str(port))
+        with started(*command, ready="/v2/health/ready", port=port):
+            yield port
 
 
 def _await(url: str, process: subprocess.Popen[bytes], timeout: float) -> None:
