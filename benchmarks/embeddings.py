@@ -1,8 +1,9 @@
 """Embeddings over HTTP, 32 clients with one text each, against the bare loop: same model, threads and texts, in turn.
 
-The bare loop has all texts at hand: it sorts them by length and runs them in batches of the same shapes, as many at
-once as the server does. Two servers answer: one batches across requests, the other does not. What batching gains
-grows with the number of cores, and on short texts.
+The bare loop has all texts at hand: it sorts them by length and runs them in batches of the same shapes. There are
+two: one runs a batch at a time on all cores, the other as many at once as the server does, which is faster. Two servers
+answer: one batches across requests, the other does not. What batching gains grows with the number of cores, and on
+short texts.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ def batches(sequences: Sequence[TokenSequence], limits: BatchLimits) -> Iterator
     yield batch
 
 
-def serve_bare_loop(path: Path) -> None:
+def serve_bare_loop(path: Path, streams: int | None) -> None:
     """For every list of texts, the tokens that were read a second."""
-    options = with_streams(EmbeddingsOptions(), "CPU", path)
+    options = with_streams(EmbeddingsOptions(num_streams=streams), "CPU", path)
     limits = encoder_limits(options, "CPU", _MAX_LENGTH)
     encoder = Encoder(path, "CPU", options, limits.shapes)
     tokenizer = TextTokenizer.load(path)
@@ -96,15 +97,22 @@ def main(rounds: int = 7, count: int = 512) -> None:
     path = Repository().fetch(StarterSource(), _MODEL, offline=False, progress=lambda done, total: None)
     model = {"name": "minilm", "source": str(_MODEL)}
     alone = {**model, "options": {"batch_across_requests": False}}
-    with bare("embeddings", str(path)) as loop, serving(model) as batched, serving(alone) as single:
+    with (
+        bare("embeddings", str(path), "1") as slow,
+        bare("embeddings", str(path)) as loop,
+        serving(model) as batched,
+        serving(alone) as single,
+    ):
         for name, longest in (("8 to 128 words", 128), ("8 to 12 words", 12)):
-            found = []
+            found, one_by_one = [], []
             for number in range(rounds + 1):
                 texts = mixed_texts(count, number, longest)
                 figures = loop.ask(texts), server_speed(batched, texts), server_speed(single, texts)
                 if number:  # the first round warms up
+                    one_by_one.append(figures[1] / slow.ask(texts))
                     found.append(figures)
             print_batching(name, found)
+            print_ratio("server / bare loop with one batch at a time", one_by_one)
 
 
 def print_batching(name: str, found: Sequence[tuple[float, float, float]]) -> None:
@@ -121,4 +129,7 @@ def print_ratio(name: str, ratios: Sequence[float]) -> None:
 
 
 if __name__ == "__main__":
-    serve_bare_loop(Path(sys.argv[2])) if sys.argv[1:2] == ["bare"] else main()
+    if sys.argv[1:2] == ["bare"]:
+        serve_bare_loop(Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
+    else:
+        main()
