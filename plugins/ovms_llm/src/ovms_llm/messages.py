@@ -195,23 +195,3 @@ class Detokenized(Event, tag="detokenized", array_like=True):
 
 AnyRequest = Generate | Tokenize | Detokenize
 AnyEvent = Started | Delta | Timings | Tokenized | Detokenized
-
-__all__ = [
-    "AnyEvent",
-    "AnyRequest",
-    "Chat",
-    "Delta",
-    "Detokenize",
-    "Detokenized",
-    "FinishReason",
-    "Generate",
-    "Prompt",
-    "Sampling",
-    "Started",
-    "Text",
-    "Timings",
-    "TokenLogprob",
-    "Tokenize",
-    "Tokenized",
-    "Tokens",
-]
