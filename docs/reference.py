@@ -16,7 +16,7 @@ from typing import Any
 
 CORE_MODULES = ("ovms_core.plugin", "ovms_core.engine", "ovms_core.testing", "ovms_core.command")
 OPENVINO_MODULES = tuple(
-    f"ovms_core.openvino.{name}" for name in ("compile", "device", "encoder", "files", "limits", "options", "tokens")
+    f"ovms_core.openvino.{name}" for name in ("compile", "cpus", "device", "encoder", "files", "limits", "options", "tokens")
 )
 MESSAGE_MODULES = tuple(f"ovms_{name}.messages" for name in ("llm", "embeddings", "rerank", "imagegen"))
 MODULES = (*CORE_MODULES, *OPENVINO_MODULES, *MESSAGE_MODULES)

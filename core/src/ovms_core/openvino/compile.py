@@ -8,8 +8,8 @@ from typing import Any
 import openvino as ov
 
 from ovms_core.errors import LoadError
+from ovms_core.openvino.cpus import usable_cpus
 from ovms_core.openvino.device import choose_device
-from ovms_core.openvino.limits import usable_cpus
 from ovms_core.openvino.options import CompileOptions
 
 

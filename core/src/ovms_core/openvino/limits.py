@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
 from ovms_core.engine import BatchLimits, Shapes
+from ovms_core.openvino.cpus import usable_cpus
 from ovms_core.openvino.files import find_model_file, weights_size
 from ovms_core.openvino.options import CompileOptions, EncoderOptions
 
@@ -19,11 +19,6 @@ _CPU_BATCH_TOKENS = 512
 _CPU_BATCH_TOKENS_PER_CORE = 128
 _WEIGHTS_A_CORE = 32 << 20
 _MOST_STREAMS = 8
-
-
-def usable_cpus() -> int:
-    """The CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def with_streams(options: OptionsT, device: str, path: Path) -> OptionsT:

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress, RequestError
+from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
@@ -109,7 +110,7 @@ class ImageGeneration(JobEngine):
 
     def _properties(self, work_dir: Path) -> dict[str, Any]:
         cache = Path(self._options.cache_dir) if self._options.cache_dir else work_dir / "compiled"
-        properties: dict[str, Any] = {"CACHE_DIR": str(cache)} | self._options.plugin_config
+        properties = thread_limit(self._device) | {"CACHE_DIR": str(cache)} | self._options.plugin_config
         adapters = self._adapters.all()
         if adapters is None:
             return properties

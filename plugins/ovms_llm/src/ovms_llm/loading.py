@@ -11,6 +11,7 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, ModelSpec
+from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
 from ovms_llm.budget import (
     GIB,
@@ -168,8 +169,9 @@ def _build(
 def _pipeline(
     folder: ModelFolder, device: str, scheduler: genai.SchedulerConfig, options: TextGenerationOptions
 ) -> Any:
+    properties = thread_limit(device) | _properties(options)
     try:
-        return genai.ContinuousBatchingPipeline(str(folder.path), scheduler, device, _properties(options))
+        return genai.ContinuousBatchingPipeline(str(folder.path), scheduler, device, properties)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         chosen = options.kv_cache_precision or options.plugin_config
