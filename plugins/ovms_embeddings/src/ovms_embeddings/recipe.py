@@ -148,8 +148,13 @@ def _pooling(config: _Pooling) -> Pooling | None:
 def _decided_pooling(architectures: list[str], warnings: list[str]) -> Pooling:
     decoder = any(name.endswith(_DECODERS) for name in architectures)
     pooling: Pooling = "last" if decoder else "mean"
-    warnings.append(f"The model does not say how to pool, so '{pooling}' was taken: set options.pooling.")
+    warnings.append(assumed(pooling))
     return pooling
+
+
+def assumed(pooling: Pooling) -> str:
+    """The warning of a pooling that the model did not ask for."""
+    return f"The model does not say how to pool, so '{pooling}' was taken: set options.pooling."
 
 
 def _normalize(options: EmbeddingsOptions, modules: dict[str, str], warnings: list[str]) -> bool:
