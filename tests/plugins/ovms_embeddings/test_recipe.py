@@ -51,6 +51,12 @@ def test_pooling_is_read_from_the_folder_that_the_modules_name(
     assert read(folder).pooling == pooling
 
 
+def test_a_pooling_module_without_a_folder_is_read_beside_the_modules(folder: Path) -> None:
+    write(folder, "modules.json", [TRANSFORMER, {"type": "sentence_transformers.models.Pooling"}])
+    write(folder, "config.json", {"pooling_mode_cls_token": True})
+    assert read(folder).pooling == "cls"
+
+
 @pytest.mark.parametrize(
     "flags", [["pooling_mode_mean_tokens", "pooling_mode_max_tokens"], ["pooling_mode_weightedmean_tokens"]]
 )

@@ -124,7 +124,7 @@ def _modules(folder: Path) -> dict[str, str]:
 
 
 def _pooling_config(folder: Path, module: str) -> _Pooling:
-    name = f"{module}/config.json"
+    name = (PurePosixPath(module) / "config.json").as_posix()
     document = _read(folder, name, dict[str, Any])
     flags = {flag: on for flag, on in document.items() if flag.startswith("pooling_mode_")}
     return _checked(document | {"flags": flags}, _Pooling, name)
