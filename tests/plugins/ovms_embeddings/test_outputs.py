@@ -48,6 +48,15 @@ def test_a_model_that_pools_by_itself_is_believed(load: Load, tmp_path: Path) ->
     assert engine.info().details["pooling"] == "the model's own"
 
 
+def test_a_pooling_that_is_not_used_is_not_warned_of(load: Load, tmp_path: Path) -> None:
+    folder = save(tmp_path / "model", "token_embeddings", "sentence_embedding")
+    change(folder, "1_Pooling/config.json", {})
+    assert not [text for text in load(folder, self_test="off").info().warnings if "pool" in text]
+    plain = save(tmp_path / "plain", "token_embeddings")
+    change(plain, "1_Pooling/config.json", {})
+    assert [text for text in load(plain, self_test="off").info().warnings if "how to pool" in text]
+
+
 def test_unless_a_pooling_is_set(load: Load, tmp_path: Path) -> None:
     folder = save(tmp_path / "model", "token_embeddings", "sentence_embedding")
     assert embed(load(folder, pooling="cls"), "dog", normalize=False).tolist() == [[DOG]]

@@ -51,6 +51,12 @@ def test_pooling_is_read_from_the_folder_that_the_modules_name(
     assert read(folder).pooling == pooling
 
 
+def test_a_pooling_module_without_a_folder_is_read_beside_the_modules(folder: Path) -> None:
+    write(folder, "modules.json", [TRANSFORMER, {"type": "sentence_transformers.models.Pooling"}])
+    write(folder, "config.json", {"pooling_mode_cls_token": True})
+    assert read(folder).pooling == "cls"
+
+
 @pytest.mark.parametrize(
     "flags", [["pooling_mode_mean_tokens", "pooling_mode_max_tokens"], ["pooling_mode_weightedmean_tokens"]]
 )
@@ -122,4 +128,41 @@ def test_modules_that_are_not_known_are_remembered(folder: Path) -> None:
 def test_a_file_that_is_not_json_is_named(folder: Path) -> None:
     (folder / "modules.json").write_text("{")
     with pytest.raises(LoadError, match=r"modules\.json"):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "expected"),
+    [
+        ("modules.json", {}, "array"),
+        ("modules.json", ["Pooling"], "object"),
+        ("modules.json", [{"path": "1_Pooling"}], "type"),
+        ("modules.json", [POOLING | {"path": 1}], r"\$\[0\]\.path"),
+        ("1_Pooling/config.json", [], "object"),
+        ("1_Pooling/config.json", {"pooling_mode": 1}, "pooling_mode"),
+        ("1_Pooling/config.json", {"pooling_mode_cls_token": "false"}, "bool"),
+        ("1_Pooling/config.json", {"include_prompt": "false"}, "include_prompt"),
+        ("sentence_bert_config.json", [512], "object"),
+        ("sentence_bert_config.json", {"max_seq_length": "512"}, "max_seq_length"),
+        ("config_sentence_transformers.json", {"prompts": ["query: "]}, "prompts"),
+        ("config_sentence_transformers.json", {"prompts": {"query": 1}}, "prompts"),
+        ("config_sentence_transformers.json", {"default_prompt_name": 1}, "default_prompt_name"),
+        ("config.json", ["BertModel"], "object"),
+        ("config.json", {"architectures": 1}, "architectures"),
+        ("config.json", {"model_type": [], "max_position_embeddings": 512}, "model_type"),
+        ("tokenizer_config.json", [], "object"),
+    ],
+)
+def test_a_malformed_file_is_named_with_what_is_wrong_in_it(
+    folder: Path, name: str, document: Any, expected: str
+) -> None:
+    write(folder, name, document)
+    with pytest.raises(LoadError, match=rf"'{name}' of the model is malformed: .*{expected}"):
+        read(folder)
+
+
+def test_a_file_of_the_folder_that_the_modules_name_is_named_with_it(folder: Path) -> None:
+    write(folder, "modules.json", [TRANSFORMER | {"path": "0_Transformer"}])
+    write(folder, "0_Transformer/sentence_bert_config.json", {"max_seq_length": "512"})
+    with pytest.raises(LoadError, match=r"'0_Transformer/sentence_bert_config\.json'"):
         read(folder)

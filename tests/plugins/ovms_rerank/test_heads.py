@@ -131,6 +131,19 @@ def test_a_classifier_with_many_labels_is_a_load_error(tmp_path: Path, load: Loa
         load(folder)
 
 
+@pytest.mark.parametrize("self_test", ["off", "warn"])
+def test_an_embedding_model_is_a_load_error_that_names_its_task(tmp_path: Path, load: Load, self_test: str) -> None:
+    folder = save(tmp_path / "model", embedder(), architectures=["BertModel"], model_type="bert")
+    with pytest.raises(LoadError, match=r"no relevance score.*last_hidden_state.*'task: embeddings'"):
+        load(folder, self_test=self_test)
+
+
+def test_an_embedding_model_that_pools_by_itself_is_one_too(tmp_path: Path, load: Load) -> None:
+    folder = save(tmp_path / "model", classifier(384), architectures=["BertModel"], model_type="bert")
+    with pytest.raises(LoadError, match=r"384 outputs.*'task: embeddings'"):
+        load(folder)
+
+
 def test_a_model_that_gives_nan_is_degraded_or_refused_as_the_operator_wants(tmp_path: Path, load: Load) -> None:
     folder = save(tmp_path / "model", classifier(1, np.nan), model_type="bert")
     assert "NaN" in (load(folder).info().degraded or "")
@@ -159,6 +172,14 @@ def classifier(labels: int, factor: float = 1.0) -> ov.Model:
     logits = ops.multiply(count, ops.constant(np.full((1, labels), factor, np.float32)))
     logits.output(0).set_names({"logits"})
     return ov.Model([logits], [ids, mask])
+
+
+def embedder() -> ov.Model:
+    """A model that gives each token's id as its vector."""
+    ids, mask = _input("input_ids"), _input("attention_mask")
+    vectors = ops.unsqueeze(ops.convert(ops.multiply(ids, mask), "f32"), ops.constant(2))
+    vectors.output(0).set_names({"last_hidden_state"})
+    return ov.Model([vectors], [ids, mask])
 
 
 def _input(name: str) -> ov.Node:

@@ -18,7 +18,7 @@ from ovms_embeddings.messages import Embed, Embedded
 from ovms_embeddings.options import EmbeddingsOptions
 from ovms_embeddings.pooling import Floats, normalized, pool
 from ovms_embeddings.reading import Passage, Reader
-from ovms_embeddings.recipe import Recipe, read_recipe
+from ovms_embeddings.recipe import Recipe, assumed, read_recipe
 from ovms_embeddings.self_test import find_fault
 
 _SLOTS = 512
@@ -78,7 +78,7 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
                 "num_streams": self.limits.streams,
                 "self_test": "off" if self._options.self_test == "off" else self._fault or "passed",
             },
-            warnings=recipe.warnings,
+            warnings=[text for text in recipe.warnings if self._pools or text != assumed(recipe.pooling)],
             degraded=f"The self-test failed: {self._fault}." if self._fault else None,
         )
 

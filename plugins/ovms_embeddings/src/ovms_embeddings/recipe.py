@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import msgspec
 
 from ovms_core.engine import LoadError
 from ovms_core.openvino.positions import positions_of
@@ -25,6 +27,33 @@ _POOLING_NAMES: dict[str, Pooling] = {"cls": "cls", "mean": "mean", "max": "max"
 _DECODERS = ("ForCausalLM", "Qwen2Model", "Qwen3Model", "MistralModel", "LlamaModel", "GemmaModel", "Gemma2Model")
 _UNBOUNDED = 1_000_000
 _USUAL_LENGTH = 512
+
+T = TypeVar("T")
+
+
+class _Config(msgspec.Struct):
+    architectures: list[str] | None = None
+    model_type: str | None = None
+
+
+class _Module(msgspec.Struct):
+    type: str
+    path: str = ""
+
+
+class _Pooling(msgspec.Struct):
+    pooling_mode: str | list[str] | None = None
+    include_prompt: bool = True
+    flags: dict[str, bool] = {}
+
+
+class _Transformer(msgspec.Struct):
+    max_seq_length: int | float | None = None
+
+
+class _Prompts(msgspec.Struct):
+    prompts: dict[str, str | None] | None = None
+    default_prompt_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,51 +78,62 @@ class Recipe:
 def read_recipe(folder: Path, options: EmbeddingsOptions) -> Recipe:
     """The recipe of the model in `folder`; `options` have the last word.
 
-    Raises `LoadError` when the files ask for a pooling that is not known.
+    Raises `LoadError` when the files ask for a pooling that is not known, or are malformed.
     """
     warnings: list[str] = []
     modules = _modules(folder)
-    config = _object(folder / "config.json")
-    pooling_config = _object(folder / modules.get("Pooling", "1_Pooling") / "config.json")
-    pooling = options.pooling or _pooling(pooling_config) or _decided_pooling(config, warnings)
-    prompts = _object(folder / "config_sentence_transformers.json")
+    config = _read(folder, "config.json", dict[str, Any])
+    architectures = _checked(config, _Config, "config.json").architectures or []
+    pooling_config = _pooling_config(folder, modules.get("Pooling", "1_Pooling"))
+    pooling = options.pooling or _pooling(pooling_config) or _decided_pooling(architectures, warnings)
+    prompts = _read(folder, "config_sentence_transformers.json", _Prompts)
     return Recipe(
         pooling=pooling,
         normalize=_normalize(options, modules, warnings),
         max_length=_max_length(folder, modules, config, options, warnings),
         pad_id=_pad_id(config),
-        prompts={str(name): str(text) for name, text in (prompts.get("prompts") or {}).items()},
-        default_prompt=prompts.get("default_prompt_name"),
-        pool_prompt=bool(pooling_config.get("include_prompt", True)),
+        prompts={name: text or "" for name, text in (prompts.prompts or {}).items()},
+        default_prompt=prompts.default_prompt_name,
+        pool_prompt=pooling_config.include_prompt,
         modules=tuple(name for name in modules if name not in ("Transformer", "Pooling", "Normalize")),
         warnings=warnings,
     )
 
 
-def _json(file: Path) -> Any:
+def _read(folder: Path, name: str, kind: type[T]) -> T:
+    """The document in file `name`, an empty one when there is none. Raises `LoadError` when it is none of `kind`."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
+        return kind()
     except (OSError, ValueError) as error:
-        raise LoadError(f"'{file.name}' of the model cannot be read: {error}. Fetch the model anew.") from error
+        raise LoadError(f"'{name}' of the model cannot be read: {error}. Fetch the model anew.") from error
+    return _checked(document, kind, name)
 
 
-def _object(file: Path) -> dict[str, Any]:
-    document = _json(file)
-    return document if isinstance(document, dict) else {}
+def _checked(document: Any, kind: type[T], name: str) -> T:
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise LoadError(f"'{name}' of the model is malformed: {error}. Mend it, or fetch the model anew.") from error
 
 
 def _modules(folder: Path) -> dict[str, str]:
     """The folder of each module by the last part of its type, such as ``Pooling``."""
-    entries = _json(folder / "modules.json") or []
-    return {str(entry["type"]).rpartition(".")[2]: str(entry.get("path", "")) for entry in entries}
+    return {module.type.rpartition(".")[2]: module.path for module in _read(folder, "modules.json", list[_Module])}
 
 
-def _pooling(config: dict[str, Any]) -> Pooling | None:
-    names = config.get("pooling_mode") or []
-    chosen = [names] if isinstance(names, str) else [str(name) for name in names]
-    chosen = chosen or [flag for flag, on in config.items() if flag.startswith("pooling_mode_") and on]
+def _pooling_config(folder: Path, module: str) -> _Pooling:
+    name = (PurePosixPath(module) / "config.json").as_posix()
+    document = _read(folder, name, dict[str, Any])
+    flags = {flag: on for flag, on in document.items() if flag.startswith("pooling_mode_")}
+    return _checked(document | {"flags": flags}, _Pooling, name)
+
+
+def _pooling(config: _Pooling) -> Pooling | None:
+    names = config.pooling_mode or []
+    chosen = [names] if isinstance(names, str) else names
+    chosen = chosen or [flag for flag, on in config.flags.items() if on]
     if not chosen:
         return None
     known = _POOLING_NAMES | _POOLING_FLAGS
@@ -105,11 +145,16 @@ def _pooling(config: dict[str, Any]) -> Pooling | None:
     return known[chosen[0]]
 
 
-def _decided_pooling(config: dict[str, Any], warnings: list[str]) -> Pooling:
-    decoder = any(str(name).endswith(_DECODERS) for name in config.get("architectures") or [])
+def _decided_pooling(architectures: list[str], warnings: list[str]) -> Pooling:
+    decoder = any(name.endswith(_DECODERS) for name in architectures)
     pooling: Pooling = "last" if decoder else "mean"
-    warnings.append(f"The model does not say how to pool, so '{pooling}' was taken: set options.pooling.")
+    warnings.append(assumed(pooling))
     return pooling
+
+
+def assumed(pooling: Pooling) -> str:
+    """The warning of a pooling that the model did not ask for."""
+    return f"The model does not say how to pool, so '{pooling}' was taken: set options.pooling."
 
 
 def _normalize(options: EmbeddingsOptions, modules: dict[str, str], warnings: list[str]) -> bool:
@@ -127,8 +172,9 @@ def _max_length(
     positions = positions_of(config)
     if options.max_length is not None:
         return _checked_length(options.max_length, positions)
-    transformer = _object(folder / modules.get("Transformer", "") / "sentence_bert_config.json")
-    said = [transformer.get("max_seq_length"), _object(folder / "tokenizer_config.json").get("model_max_length")]
+    name = (PurePosixPath(modules.get("Transformer", "")) / "sentence_bert_config.json").as_posix()
+    tokenizer = _read(folder, "tokenizer_config.json", dict[str, Any])
+    said = [_read(folder, name, _Transformer).max_seq_length, tokenizer.get("model_max_length")]
     for length in said:
         if isinstance(length, int | float) and 0 < length < _UNBOUNDED:
             return min(int(length), positions or int(length))

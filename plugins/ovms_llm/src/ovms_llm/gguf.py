@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
@@ -81,16 +82,30 @@ def _is_current(folder: Path, source: Path) -> bool:
     return (document.get("form"), document.get("source")) == (_FORM, _identity(source))
 
 
-def _link(source: Path, target: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
+    """GenAI opens the file for writing, although it only reads it: a link to one that is read-only does not do."""
+    for link in (os.link, os.symlink):
+        with suppress(OSError):  # a hard link to another file system, or a file system without links
+            link(source.resolve(), target)
+            break
+    if not os.access(target, os.W_OK):
+        target.unlink(missing_ok=True)
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
     try:
-        os.link(source.resolve(), target)
-    except OSError:  # another file system
-        target.symlink_to(source.resolve())
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise LoadError(
+            f"{source.name} is read-only, and cannot be copied to be converted ({error}): make room for it in "
+            "the model's cache, or make the file writable"
+        ) from error
 
 
 def _fill(folder: Path, source: Path, convert: Convert) -> None:
     linked = folder / source.name
-    _link(source, linked)
+    _link_or_copy(source, linked)
     metadata = read_metadata(source)
     convert(linked)
     linked.unlink()

@@ -19,6 +19,8 @@ _MAX_STOPS: Final = 4
 _GREEDY_BELOW: Final = 1e-5
 _MOST_MIN_P: Final = 1 - 2**-24  # GenAI takes what is under 1
 _FILLED: Final = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+# 2**32 by the golden ratio: multiples of it lie far apart, so that the choices of one seed are not those of the next.
+_SEED_STRIDE: Final = 0x9E3779B9
 # What GenAI takes, so that an error can name its field; "over" excludes the lower bound.
 _RANGES: Final = (
     ("temperature", 0.0, 1e4, "at least "),
@@ -87,7 +89,7 @@ class Plan:
         if self.beams > 1:
             _search(config, self)
         elif (sampling.temperature or 0.0) >= _GREEDY_BELOW:
-            _sample(config, sampling, (self.seed + index + emitted) % 2**63)
+            _sample(config, sampling, (self.seed + index * _SEED_STRIDE + emitted) % 2**32)
         return config
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import openvino as ov
@@ -12,6 +12,11 @@ from openvino import opset13 as ops
 
 from ovms_core.engine import LoadError
 from ovms_rerank.task import Head
+
+_ELSE: Final = (
+    "Export it for text classification, set 'task: embeddings' if it is an embedding model, or set options.head to "
+    "'yes_no' if it is a causal reranker."
+)
 
 
 @dataclass(slots=True)
@@ -30,8 +35,9 @@ class Classifier:
         """Look at the model's outputs. Raises `LoadError` for those that are no reranker's."""
         named = [index for index, output in enumerate(model.outputs) if "logits" in output.get_names()]
         self.output = named[0] if named else 0
+        _require_scores(model.outputs[self.output])
         shape = model.outputs[self.output].get_partial_shape()
-        width = shape[-1] if shape.rank.is_static and shape.rank.get_length() == 2 else None
+        width = shape[-1] if shape.rank.is_static else None
         self.kind = _head_of(width.get_length() if width is not None and width.is_static else self.labels)
         if self.wanted not in (None, self.kind):
             raise LoadError(
@@ -64,15 +70,22 @@ def log_odds(logits: NDArray[Any]) -> list[float]:
     return odds
 
 
+def _require_scores(output: ov.Output) -> None:
+    rank = output.get_partial_shape().rank
+    if rank.is_static and rank.get_length() != 2:
+        name = "/".join(sorted(output.get_names())) or "unnamed"
+        raise LoadError(
+            f"The model gives no relevance score: its output ({name}) has {rank.get_length()} dimensions, and a "
+            f"reranker's has two. {_ELSE}"
+        )
+
+
 def _head_of(outputs: int) -> Head:
     if outputs == 1:
         return "logit"
     if outputs == 2:
         return "softmax"
-    raise LoadError(
-        f"The model has {outputs} outputs for each pair; a reranker has one logit, or two. "
-        "Export it for text classification, or set options.head to 'yes_no' if it is a causal reranker."
-    )
+    raise LoadError(f"The model has {outputs} outputs for each pair; a reranker has one logit, or two. {_ELSE}")
 
 
 def _logits(model: ov.Model) -> int:

@@ -59,6 +59,33 @@ def test_pytorch_weights_are_converted(
     assert sorted(file.name for file in path.iterdir()) == ["openvino_model.bin", "openvino_model.xml"]
 
 
+def test_what_sentence_transformers_says_of_a_model_is_fetched_beside_its_conversion(
+    hub: FakeHub, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {
+        "modules.json": b"[]",
+        "1_Pooling/config.json": b'{"pooling_mode": "cls"}',
+        "sentence_bert_config.json": b'{"max_seq_length": 256}',
+        "config_sentence_transformers.json": b'{"prompts": {}}',
+    }
+    weights = {"2_Dense/model.safetensors": b"weights", "onnx/config.json": b"{}"}
+    hub.models["org/model"] = PYTORCH | settings | weights
+    install(CONVERTER, tmp_path, monkeypatch)
+    path = fetch(repository)
+    found = {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    assert found == settings | {"openvino_model.bin": b"1", "openvino_model.xml": b"<net/>"}
+
+
+def test_what_the_converter_wrote_itself_stays(
+    hub: FakeHub, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.models["org/model"] = PYTORCH | {"modules.json": b"[]", "1_Pooling/config.json": b"{}"}
+    install(CONVERTER + '(output / "modules.json").write_text("the converter\'s")\n', tmp_path, monkeypatch)
+    path = fetch(repository)
+    assert (path / "modules.json").read_text() == "the converter's"
+    assert (path / "1_Pooling/config.json").read_bytes() == b"{}"
+
+
 def test_a_conversion_that_fails_says_what_the_converter_said(
     hub: FakeHub, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

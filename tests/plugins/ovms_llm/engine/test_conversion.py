@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +30,29 @@ def convert(source):
 
 converted(Path(sys.argv[1]), Path(sys.argv[2]), convert)
 """
+
+# A conversion that opens the file as GenAI does, with the folder of the file bound read-only.
+_READ_ONLY = """
+import subprocess, sys
+from pathlib import Path
+from ovms_llm.gguf import converted
+
+source, work = map(Path, sys.argv[1:])
+subprocess.run(["mount", "--bind", source.parent, source.parent], check=True)
+subprocess.run(["mount", "-o", "remount,bind,ro", source.parent], check=True)
+
+def convert(file):
+    file.open("r+b").close()
+    (file.parent / "openvino_model.xml").write_text("a whole model")
+
+converted(source, work, convert)
+"""
+_UNSHARE = ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+def _can_mount() -> bool:
+    command = [*_UNSHARE, "mount", "--bind", "/tmp", "/tmp"]
+    return shutil.which("unshare") is not None and subprocess.run(command, check=False).returncode == 0
 
 
 @pytest.fixture
@@ -97,6 +123,39 @@ def test_a_conversion_that_fails_leaves_nothing(source: Path, tmp_path: Path) ->
     with pytest.raises(LoadError, match="gave no OpenVINO model"):
         converted(source, tmp_path / "work", lambda _: None)
     assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.skipif(not _can_mount(), reason="nothing may be mounted here")
+def test_a_file_of_a_read_only_file_system_is_converted(source: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    source = source.rename(models / source.name)
+    subprocess.run([*_UNSHARE, sys.executable, "-c", _READ_ONLY, source, tmp_path / "work"], check=True)
+    assert converted(source, tmp_path / "work", _never).is_dir()
+
+
+def test_a_file_is_copied_where_there_are_no_links(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "symlink", refuse)
+    assert not (converted(source, tmp_path / "work", _write) / source.name).exists()
+    assert source.exists()
+
+
+def test_a_copy_that_does_not_fit_says_what_to_do(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for module, name in ((os, "link"), (os, "symlink"), (shutil, "copyfile")):
+        monkeypatch.setattr(module, name, full)
+    with pytest.raises(LoadError, match=r"No space left.*make room"):
+        converted(source, tmp_path / "work", _write)
 
 
 def test_half_a_file_is_refused(source: Path, tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from ovms_core.models.source import SourceError
 _COMPANIONS = (".json", ".txt", ".model", ".jinja", ".tiktoken")
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "README.MD")
 _MODULES = re.compile(r"\d+_\w+/(?:config\.json|model\.safetensors)")  # the modules of sentence-transformers
+_SETTINGS = re.compile(
+    r"modules\.json|config_sentence_transformers\.json|(?:\d+_\w+/)?sentence_bert_config\.json|\d+_\w+/config\.json"
+)
 _SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
 _PREFERRED = ("Q4_K_M", "Q4_0", "Q8_0")
 _TOKENIZERS = {"openvino_tokenizer", "openvino_detokenizer"}
@@ -50,6 +53,11 @@ def choose(names: Iterable[str], wanted: str = "") -> Choice:
         return Choice("pytorch")
     listed = ", ".join(names[:8]) + ("…" if len(names) > 8 else "")
     raise SourceError(f"it holds no weights that can be served (OpenVINO IR, GGUF or ONNX); its files are: {listed}.")
+
+
+def settings_of(names: Iterable[str]) -> list[str]:
+    """The files in which sentence-transformers keeps a model's modules, pooling, lengths and prompts."""
+    return sorted(name for name in names if _SETTINGS.fullmatch(name))
 
 
 def _wanted(names: Sequence[str], wanted: str) -> Choice:

@@ -15,7 +15,7 @@ from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 from huggingface_hub.utils import build_hf_headers
 
 from ovms_core.models.source import Progress, SourceError
-from ovms_core.models.sources.hub.choice import Choice, choose
+from ovms_core.models.sources.hub.choice import Choice, choose, settings_of
 from ovms_core.models.sources.hub.conversion import convert
 from ovms_core.models.sources.hub.download import RemoteFile, Tally, download
 from ovms_core.models.sources.hub.failure import explain, offline_reason
@@ -39,6 +39,8 @@ def fetch(model: HubName, into: Path, *, offline: bool, progress: Progress) -> N
             _download_all(_remote_files(model, info, choice), into, progress)
             return
     convert(model.repository, into, revision=model.revision, progress=progress)
+    with _explained(model):
+        _download_settings(model, info, into)
 
 
 @contextmanager
@@ -104,6 +106,17 @@ def _download_all(files: Sequence[RemoteFile], into: Path, progress: Progress) -
     _require_space(into, sum(sizes))
     headers = build_hf_headers(library_name="ovms") | {"accept-encoding": "identity"}  # a range is of the plain bytes
     for file in files:
+        download(file, into, into / _PARTS, headers, tally)
+    shutil.rmtree(into / _PARTS, ignore_errors=True)
+
+
+def _download_settings(model: HubName, info: Any, into: Path) -> None:
+    """Put what a conversion leaves out, sentence-transformers' files, beside its result."""
+    names = settings_of(each.rfilename for each in info.siblings)
+    choice = Choice("openvino", {name: name for name in names if not (into / name).exists()})
+    headers = build_hf_headers(library_name="ovms")
+    tally = Tally(lambda *_: None, None)
+    for file in _remote_files(model, info, choice):
         download(file, into, into / _PARTS, headers, tally)
     shutil.rmtree(into / _PARTS, ignore_errors=True)
 
