@@ -51,6 +51,10 @@ async def never_closing(app: object) -> AsyncIterator[None]:
             await asyncio.sleep(3600)
 
 
+def not_starting(app: object) -> None:
+    raise OSError("The disk is full.")
+
+
 def main() -> int:
     settings = json.loads(sys.argv[1])
     if settings.pop("small_buffers", False):
@@ -60,6 +64,8 @@ def main() -> int:
     plugins = [scripted_plugin]
     if settings.pop("never_closing", False):
         plugins.append(SimpleNamespace(__name__="hanging", ovms_lifespan=hookimpl(never_closing)))
+    if settings.pop("not_starting", False):
+        plugins.append(SimpleNamespace(__name__="broken", ovms_lifespan=hookimpl(not_starting)))
     vars(serve)["create_app"] = partial(app.create_app, plugins=plugins)
     return serve.run(Settings(port=0, models=models, **settings), report=Telling())
 

@@ -165,6 +165,15 @@ async def test_a_plugin_that_never_closes_cannot_keep_the_server_after_a_second_
         await running.workers_gone()
 
 
+async def test_a_required_plugin_that_does_not_start_ends_the_server_with_its_reason_and_no_traceback() -> None:
+    async with server(settle=False, not_starting=True, plugins={"required": ["broken"]}) as running:
+        status, log = await running.ended()
+        assert status == 3
+        assert "Plugin 'broken' is required" in log
+        assert "The disk is full." in log
+        assert "Traceback" not in log
+
+
 async def test_what_does_not_finish_in_the_drain_timeout_is_told_so() -> None:
     async with server(drain_timeout=1) as running, Client(running.url) as client:
         unary = asyncio.create_task(client.say("/v1/script", count=10_000, seconds=0.01))

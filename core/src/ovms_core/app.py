@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ovms_core import plugins as offered
 from ovms_core.endpoint import Endpoint
@@ -47,8 +48,10 @@ class Application(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer HTTP with the stack that `create_app` made; Starlette's router keeps the lifespan."""
         scope["app"] = self
-        inside = self.stack if scope["type"] == "http" else self.router
-        await inside(scope, receive, send)
+        if scope["type"] == "http":
+            await self.stack(scope, receive, send)
+        else:
+            await self.router(scope, receive, _in_plain_words(send))
 
 
 def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> Application:
@@ -207,6 +210,18 @@ def _lifespan(host: Host, lifecycle: Lifecycle, closed: set[str]) -> Callable[[S
             yield
 
     return lifespan
+
+
+def _in_plain_words(send: Send) -> Send:
+    """`send`, but what the operator must put right comes without the traceback that Starlette makes of it."""
+
+    async def send_plainly(message: Message) -> None:
+        error = sys.exception()
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, PluginError):
+            message = {**message, "message": str(error)}
+        await send(message)
+
+    return send_plainly
 
 
 async def _open(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -203,7 +204,14 @@ def _shown(detail: ErrorDetails) -> str:
     value = detail["input"]
     if isinstance(value, dict | list):
         return f" (got {_kind(value)})"
-    return f" (got {_clipped(str(value).lower() if isinstance(value, bool) else repr(value))})"
+    return f" (got {_clipped(_spelt(value))})"
+
+
+def _spelt(value: object) -> str:
+    """As the client wrote it in JSON; what a form holds besides text has no such spelling."""
+    if isinstance(value, str | int | float | None):
+        return json.dumps(value[:61] if isinstance(value, str) else value, ensure_ascii=False)
+    return repr(value)
 
 
 def _clipped(text: str) -> str:

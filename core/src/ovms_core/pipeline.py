@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
 from ovms_core.errors import APIError
-from ovms_core.http.boundary import unexpected
+from ovms_core.http.boundary import cut_short, unexpected
 from ovms_core.http.exchange import ClientGoneError, Exchange, Nightwatch
 from ovms_core.observe import Observers, Outcome
 from ovms_core.settings import Settings
@@ -78,7 +78,7 @@ class Pipeline:
             outcome.status, outcome.error = error.status, error.code
             raise
         except asyncio.CancelledError:
-            outcome.status, outcome.error = 503, "draining"
+            outcome.status, outcome.error = (503, "draining") if cut_short() else (500, "CancelledError")
             raise
         except Exception as error:
             outcome.status, outcome.error = 500, type(error).__name__
@@ -147,8 +147,8 @@ async def _close(events: AsyncIterator[Any]) -> None:
         await aclose()
 
 
-def _as_api_error(error: BaseException, call: Call[Any]) -> APIError | None:
-    if not isinstance(error, Exception):
+def _as_api_error(error: Exception | asyncio.CancelledError, call: Call[Any]) -> APIError | None:
+    if isinstance(error, asyncio.CancelledError) and cut_short():
         return None
     log.error("request %s failed in mid-stream", call.id, exc_info=error)
     return unexpected(call.id)

@@ -39,6 +39,24 @@ def test_what_needs_no_plugins_does_not_load_them(environment: dict[str, str], w
     assert not imported_by(environment, *words) & set(SERVER)
 
 
+@pytest.mark.parametrize("module", ["typer", "ovms_core.cli.app", "uvicorn"])
+def test_ctrl_c_while_the_command_is_imported_ends_it_quietly(environment: dict[str, str], module: str) -> None:
+    program = (
+        "import signal, sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, CtrlC())\n"
+        "from ovms_core.cli import main\n"
+        "main(['serve'])\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 def test_help_names_every_subcommand_those_of_plugins_too(ovms: Ovms, share_plugin: None) -> None:
     text = ovms("--help").stdout
     for name in ("serve", "pull", "models", "plugins", "doctor", "chat", "version", "greet"):

@@ -139,6 +139,27 @@ async def test_an_unexpected_error_tells_the_client_the_request_id_and_nothing_e
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("words", [0, 1])
+async def test_a_cancellation_from_within_is_a_fault_and_not_the_end_of_the_server(stream: bool, words: int) -> None:
+    async def lose_a_task(call: Call[Any]) -> AsyncIterator[str]:
+        for index in range(words):
+            yield f"w{index}"
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    watcher = Watcher()
+    async with serving(app_with(talking(lose_a_task, ovms_observe=lambda: watcher))) as url, Client(url) as client:
+        answer = await client.say(stream=stream)
+        assert answer.status_code == (200 if stream and words else 500)
+        error = (frames(answer)[-1] if stream and words else answer.json())["error"]
+        assert error["code"] == "internal_error"
+        assert answer.headers["x-request-id"] in error["message"]
+        assert (await watcher.outcomes.get()).status == 500
+        assert (await client.get("/health")).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_leaves_closes_the_whole_chain(stream: bool) -> None:
     stage, watcher, outer_closed = Stage(), Watcher(), asyncio.Event()
 

@@ -37,6 +37,15 @@ def test_head_is_answered_where_get_is() -> None:
     assert table(("GET", "/a")).find("HEAD", "/a")[0].method == "GET"
 
 
+@pytest.mark.parametrize(
+    ("there", "allowed"), [("GET", "GET, HEAD"), ("POST", "POST"), ("POST GET", "GET, HEAD, POST")]
+)
+def test_what_a_405_allows_is_all_that_is_answered(there: str, allowed: str) -> None:
+    with pytest.raises(APIError) as failure:
+        table(*((method, "/a") for method in there.split())).find("DELETE", "/a")
+    assert failure.value.headers["allow"] == allowed
+
+
 def test_two_claims_of_one_route_name_both_owners() -> None:
     with pytest.raises(RouteConflictError, match=r"claim GET /a: 'owner0' and 'owner1'.*plugins\.block"):
         table(("GET", "/a"), ("GET", "/a"))

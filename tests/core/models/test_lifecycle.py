@@ -13,6 +13,7 @@ import pytest
 from tests.core.support import Client, plugin, until
 
 from ovms_core.configuration import ConfigurationError
+from ovms_core.models import lifecycle
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import State
 from ovms_core.plugin import Offer, Progress, SourceError
@@ -73,6 +74,18 @@ async def test_models_are_loaded_one_after_the_other_in_any_state_of_the_others(
             assert states().count(State.LOADING) <= 1
             await asyncio.sleep(0.005)
         assert states() == [State.READY, State.FAILED, State.READY]
+
+
+async def test_a_model_whose_load_hangs_does_not_hold_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lifecycle, "_TURN", 0.1)
+    app = app_with(scripted_plugin, models=[scripted_model(name, load_seconds=3600) for name in "ab"])
+    async with serving(app, settled=False):
+        await until(lambda: all(model.state is State.LOADING for model in app.state.models))
+        assert "still loads after 0.1 s" in caplog.text
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(app.state.lifecycle.settled(), 0.05)
 
 
 async def test_at_the_end_every_worker_process_is_gone() -> None:

@@ -64,21 +64,28 @@ class Boundary:
             await self.app(scope, receive, send)
         except ClientDisconnect:
             log.debug("request %s: the client left before its body was complete", scope["state"]["request_id"])
-        except asyncio.CancelledError:
-            if not scope.get("ovms.started"):
-                await send_error(stopping(), send)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and cut_short():
+                if not scope.get("ovms.started"):
+                    await send_error(stopping(), send)
+                return
             told = _told(error, scope["state"]["request_id"])
             if scope.get("ovms.started"):
                 raise
             await send_error(told, send)
 
 
-def _told(error: Exception, id: str) -> APIError:
+def _told(error: Exception | asyncio.CancelledError, id: str) -> APIError:
     if isinstance(error, APIError):
         return error
     log.error("request %s failed", id, exc_info=error)
     return unexpected(id)
+
+
+def cut_short() -> bool:
+    """Whether the current task was cancelled; if not, a `CancelledError` in it is a fault of what it ran."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def stopping() -> APIError:

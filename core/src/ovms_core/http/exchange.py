@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from ovms_core import sse
 from ovms_core.errors import APIError
-from ovms_core.http.boundary import stopping
+from ovms_core.http.boundary import cut_short, stopping
 from ovms_core.settings import Settings
 
 _ROUND_EVERY = 0.05
@@ -119,7 +119,7 @@ class Exchange:
         if not self.started:
             self._ended = True  # or else a ping might still turn the error into a stream
             return None
-        if isinstance(error, asyncio.CancelledError):
+        if isinstance(error, asyncio.CancelledError) and cut_short():
             return self._absorb_cancellation()
         return error if isinstance(error, APIError) else None
 

@@ -66,7 +66,7 @@ class RouteTable:
         methods, parameters = self._match(path)
         route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
         if route is None:
-            allowed = ", ".join(sorted(methods))
+            allowed = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
             message = f"Method {method} is not allowed for {path[:200]}; allowed: {allowed}."
             raise APIError(405, message, code="method_not_allowed", headers={"allow": allowed})
         return route, parameters

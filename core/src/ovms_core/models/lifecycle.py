@@ -25,6 +25,9 @@ from ovms_core.workers.supervisor import Supervisor
 log = logging.getLogger("ovms.models")
 
 _FIRST_PATIENCE, _LAST_PATIENCE = 10.0, 300.0  # seconds until a fetch is tried again that failed by the network
+_TURN = 60.0
+"""Seconds after which a model that still loads lets the next one begin. Most have loaded by then: one whose load hangs
+would hold all others for its `load_timeout`, which is half an hour so that a large model can be compiled."""
 _STOP_GRACE = 1.0  # seconds in which a fetch sees that it must stop, unless the network hangs
 
 
@@ -32,7 +35,7 @@ class Lifecycle:
     """Brings up all models of a server and takes them down again.
 
     Models are fetched side by side, but loaded one after the other: an engine that sizes itself by the
-    free memory must see what the one before has left.
+    free memory must see what the one before has left. One that takes very long does not hold the others.
     """
 
     def __init__(
@@ -95,7 +98,9 @@ class Lifecycle:
             self._fail(model, f"{type(error).__name__}: {error}")
         else:
             async with turn:
-                await self._load(model, spec)
+                runner = self._load(model, spec)
+                await self._take_turn(model, runner)
+            await runner.settled()
 
     async def _try_again(self, model: Model, turn: asyncio.Lock, patience: float) -> None:
         log.info("model %s is tried again in %g s", model.name, patience)
@@ -153,7 +158,13 @@ class Lifecycle:
         dumped: dict[str, object] = options.model_dump(mode="json")
         return dumped
 
-    async def _load(self, model: Model, spec: ModelSpec) -> None:
+    async def _take_turn(self, model: Model, runner: Supervisor) -> None:
+        try:
+            await asyncio.wait_for(runner.settled(), _TURN)
+        except TimeoutError:
+            log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
+
+    def _load(self, model: Model, spec: ModelSpec) -> Supervisor:
         assert model.task is not None
         settings = model.settings
         runner = Supervisor(
@@ -166,4 +177,4 @@ class Lifecycle:
         model.detail = None
         model.runner = runner
         runner.start()
-        await runner.settled()
+        return runner
