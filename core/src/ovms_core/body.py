@@ -126,8 +126,11 @@ def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
 
 def validate_body(document: dict[str, Any], body: type[B]) -> tuple[B, list[str]]:
     """As `decode_body`, for a body that has been parsed already (from a form, for instance)."""
-    ignored = [name for name, value in document.items() if name in body.ignored and value is not None]
-    fields = {name: value for name, value in document.items() if name not in body.ignored}
+    if body.ignored.isdisjoint(document):
+        fields, ignored = document, []
+    else:
+        fields = {name: value for name, value in document.items() if name not in body.ignored}
+        ignored = [name for name, value in document.items() if name in body.ignored and value is not None]
     try:
         return body.model_validate(fields), ignored
     except ValidationError as error:

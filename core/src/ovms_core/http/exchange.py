@@ -62,6 +62,25 @@ class Exchange:
     Tasks and timers exist only for requests that last.
     """
 
+    __slots__ = (
+        "_ended",
+        "_headers",
+        "_interruption",
+        "_loop",
+        "_nightwatch",
+        "_owner",
+        "_receive",
+        "_scope",
+        "_send",
+        "_sent_at",
+        "_settings",
+        "_streams",
+        "_tasks",
+        "_timer",
+        "_turn",
+        "started_at",
+    )
+
     def __init__(
         self,
         scope: Scope,
