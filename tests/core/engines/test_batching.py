@@ -308,6 +308,15 @@ def test_as_many_batches_run_at_once_as_there_are_streams() -> None:
     engine.close()
 
 
+def test_an_item_that_costs_nothing_has_its_turn_too() -> None:
+    window: Window[str] = Window(LIMITS)
+    window.add("free", 0, (1, 0))
+    for index in range(100):
+        window.add(f"text {index}", 64, (2 + index, 0))
+    batches: list[list[Entry[str]]] = [window.form() for _ in range(3)]
+    assert any(entry.item == "free" for batch in batches for entry in batch)
+
+
 def test_streams_share_what_waits() -> None:
     window: Window[str] = Window(LIMITS)
     for index in range(8):

@@ -16,7 +16,7 @@ from ovms_core.engine import LoadError, RequestError
 from ovms_imagegen import pictures
 from ovms_imagegen.engine import ImageGeneration, preview_steps
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
-from ovms_imagegen.pipelines import Pipelines
+from ovms_imagegen.pipelines import Pipelines, load_pipelines
 
 pytestmark = pytest.mark.real
 
@@ -363,3 +363,18 @@ def copied(model: Path, folder: Path) -> Path:
     """A copy of `model`, to be changed at will."""
     shutil.copytree(model, folder)
     return folder
+
+
+def test_the_quota_of_a_container_reaches_the_pipelines(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def recorded(folder: Path, device: str, properties: Any) -> Pipelines:
+        given.append(properties)
+        return load_pipelines(folder, device, properties)
+
+    monkeypatch.setattr("ovms_imagegen.engine.thread_limit", lambda device: {"INFERENCE_NUM_THREADS": 1})
+    monkeypatch.setattr("ovms_imagegen.engine.load_pipelines", recorded)
+    load(shapes, tmp_path).close()
+    assert given[0]["INFERENCE_NUM_THREADS"] == 1

@@ -187,7 +187,7 @@ def _densest(front: Iterable[Entry[ItemT]], limits: BatchLimits, due: Entry[Item
 
     order = sorted(front, key=lambda entry: (-padded(entry), entry is not due, -entry.length))
     at = order.index(due) if due else None
-    best, best_density = order[:1], 0.0
+    best, best_density = [due] if due else order[:1], 0.0
     for start in _tops(order[: None if at is None else at + 1], padded):
         tokens, longest = 0, padded(order[start])
         for end in range(start, len(order)):

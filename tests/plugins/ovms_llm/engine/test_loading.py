@@ -9,6 +9,7 @@ import openvino_genai as genai
 import pytest
 
 from ovms_core.engine import LoadError
+from ovms_llm import loading
 from ovms_llm.engine import TextGeneration
 from ovms_llm.messages import Chat, Generate, Prompt, Sampling, Started, Text
 
@@ -99,3 +100,11 @@ def test_a_chat_is_as_long_as_the_model_says_unless_the_request_does(
     assert length(chat, None) == 3
     assert length(chat, 5) == 5
     assert length(Text("Once upon a time"), None) > 100
+
+
+def test_the_quota_of_a_container_reaches_the_pipeline(
+    make_engine: MakeEngine, pipelines: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "thread_limit", lambda device: {"INFERENCE_NUM_THREADS": 1})
+    make_engine(cache_size=0.05)
+    assert pipelines[0][3]["INFERENCE_NUM_THREADS"] == 1
