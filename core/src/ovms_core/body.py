@@ -79,8 +79,8 @@ class Part(BaseModel):
 class Body(Part):
     """A request body.
 
-    Fields named in `ignored` are accepted without effect and said so in ``x-ignored-params``. Those in `refused` ask for what
-    cannot be had and would be missed: a value that asks for something is a 400 with the advice beside the name.
+    Fields named in `ignored` are accepted without effect and said so in ``x-ignored-params``. Those in `refused` cannot
+    be had and would be missed: such a request is a 400, with the advice that stands beside the name.
 
     Example::
 
