@@ -141,11 +141,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"prompt": [1], "suffix": "x"}, "suffix", "invalid_value"),
     ({"echo": True, "suffix": "x"}, "echo", "invalid_value"),
     ({"logit_bias": {"1": 1}}, "logit_bias", "unsupported_parameter"),
-    ({"messages": []}, "messages", "unknown_field"),
     ({"max_tokens": 0}, "max_tokens", "invalid_value"),
     ({"max_tokens": -2}, "max_tokens", "invalid_value"),
     ({"max_tokens": 0, "echo": True, "min_tokens": 1}, "min_tokens", "invalid_value"),
     ({"stop": [str(number) for number in range(65)]}, "stop", "invalid_value"),
+    ({"max_token": 1}, "max_token", "unknown_field"),
     ({"min_tokens": 17, "max_tokens": 16}, "min_tokens", "invalid_value"),
     ({"stream_options": {}}, "stream_options", "invalid_value"),
 ]
