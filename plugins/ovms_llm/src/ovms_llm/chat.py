@@ -23,7 +23,7 @@ from ovms_llm.responses import (
     TimingsReport,
     Usage,
 )
-from ovms_llm.sampling import Count, GenerationBody, unsupported
+from ovms_llm.sampling import NO_LIMIT, GenerationBody, Limit, unsupported
 from ovms_llm.tally import Choice
 
 _NO_TOOLS = ": leave it out and describe what you need in a message"
@@ -33,7 +33,7 @@ class ChatBody(Rendering, GenerationBody):
     """The body of ``/chat/completions``."""
 
     messages: Conversation
-    max_completion_tokens: Count | None = None
+    max_completion_tokens: Limit | None = None
     logprobs: bool = False
     top_logprobs: Annotated[
         Annotated[Int, Field(ge=0, le=20)] | None,
@@ -46,9 +46,6 @@ class ChatBody(Rendering, GenerationBody):
     function_call: Annotated[Any, unsupported("function_call", _NO_TOOLS, "none", "auto", None)] = None
     modalities: Annotated[Any, unsupported("modalities", " other than ['text']", ["text"], None)] = None
     audio: Annotated[Any, unsupported("audio", ": answers are text", None)] = None
-    reasoning_effort: Annotated[
-        Any, unsupported("reasoning_effort", ": models differ, see chat_template_kwargs", None)
-    ] = None
 
     @model_validator(mode="after")
     def _limits_agree(self) -> ChatBody:
@@ -56,7 +53,7 @@ class ChatBody(Rendering, GenerationBody):
         if None not in both and both[0] != both[1]:
             message = f"'max_tokens' ({both[0]}) and 'max_completion_tokens' ({both[1]}) disagree: send one of them."
             raise fault(message, field="max_completion_tokens")
-        if self.top_logprobs is not None and not self.logprobs:
+        if self.top_logprobs and not self.logprobs:
             raise fault("'top_logprobs' needs 'logprobs': true.", field="top_logprobs")
         return self
 
@@ -67,7 +64,13 @@ class ChatBody(Rendering, GenerationBody):
 
     @property
     def token_limit(self) -> int | None:
-        return self.max_completion_tokens or self.max_tokens
+        limit = self.max_completion_tokens or self.max_tokens
+        return None if limit == NO_LIMIT else limit
+
+    def without_effect(self) -> Iterator[str]:
+        yield from super().without_effect()
+        if self.top_logprobs == 0 and not self.logprobs:
+            yield "top_logprobs"
 
     def path(self, param: str | None, prompt: int) -> str | None:
         return "max_completion_tokens" if param == "max_tokens" and self.max_completion_tokens else param
