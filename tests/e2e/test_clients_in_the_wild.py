@@ -1,4 +1,4 @@
-"""The requests that well-known clients send, as their sources write them: each is answered, and says what it ignored."""
+"""What well-known clients send, as their sources write it: each request is answered, and says what it ignored."""
 
 from __future__ import annotations
 
