@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import UnsetType, structs
 from pydantic import Field, model_validator
@@ -23,14 +23,21 @@ from ovms_llm.responses import (
     TimingsReport,
     Usage,
 )
-from ovms_llm.sampling import NO_LIMIT, GenerationBody, Limit, unsupported
+from ovms_llm.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
 from ovms_llm.tally import Choice
 
-_NO_TOOLS = ": leave it out and describe what you need in a message"
+_NO_TOOLS: Final = "leave it out and describe what you need in a message"
 
 
 class ChatBody(Rendering, GenerationBody):
     """The body of ``/chat/completions``."""
+
+    refused: ClassVar[Mapping[str, str]] = {
+        **REFUSED,
+        "tools": _NO_TOOLS,
+        "functions": _NO_TOOLS,
+        "audio": "answers are text",
+    }
 
     messages: Conversation
     max_completion_tokens: Limit | None = None
@@ -39,13 +46,10 @@ class ChatBody(Rendering, GenerationBody):
         Annotated[Int, Field(ge=0, le=20)] | None,
         unsupported("top_logprobs", " over 0: the engine knows the chosen token's probability only", 0, None),
     ] = None
-    tools: Annotated[Any, unsupported("tools", _NO_TOOLS, [], None)] = None
-    tool_choice: Annotated[Any, unsupported("tool_choice", _NO_TOOLS, "none", "auto", None)] = None
+    tool_choice: Annotated[Any, unsupported("tool_choice", f": {_NO_TOOLS}", "none", "auto", None)] = None
     parallel_tool_calls: bool | None = None
-    functions: Annotated[Any, unsupported("functions", _NO_TOOLS, [], None)] = None
-    function_call: Annotated[Any, unsupported("function_call", _NO_TOOLS, "none", "auto", None)] = None
+    function_call: Annotated[Any, unsupported("function_call", f": {_NO_TOOLS}", "none", "auto", None)] = None
     modalities: Annotated[Any, unsupported("modalities", " other than ['text']", ["text"], None)] = None
-    audio: Annotated[Any, unsupported("audio", ": answers are text", None)] = None
 
     @model_validator(mode="after")
     def _limits_agree(self) -> ChatBody:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, Field, model_validator
@@ -31,6 +31,23 @@ IGNORED: Final = frozenset(
         "enable_thinking",
     }
 )
+
+_NO_GRAMMAR: Final = "describe the form in a message and check the answer"
+REFUSED: Final = {
+    "logit_bias": "the engine cannot shift single tokens",
+    "num_assistant_tokens": "this model has no draft model",
+    "prompt_logprobs": "the prompt's tokens have none",
+    # Other servers' names for what an answer must look like: nobody should find out from the answer that it does not.
+    "grammar": _NO_GRAMMAR,
+    "guided_choice": _NO_GRAMMAR,
+    "guided_grammar": _NO_GRAMMAR,
+    "guided_json": _NO_GRAMMAR,
+    "guided_regex": _NO_GRAMMAR,
+    "json_schema": _NO_GRAMMAR,
+    "structured_outputs": _NO_GRAMMAR,
+    "allowed_token_ids": "the engine chooses among all tokens",
+    "bad_words": "the engine chooses among all tokens",
+}
 
 MAX_STOPS: Final = 64
 NO_LIMIT: Final = -1
@@ -76,6 +93,7 @@ class GenerationBody(Body):
     """
 
     ignored: ClassVar[frozenset[str]] = IGNORED
+    refused: ClassVar[Mapping[str, str]] = REFUSED
 
     max_tokens: Limit | None = None
     min_tokens: Annotated[Int, Field(ge=0, le=2**31 - 1)] = 0
@@ -99,12 +117,6 @@ class GenerationBody(Body):
     stream: bool = False
     stream_options: StreamOptions | None = None
     timings: bool = False
-    logit_bias: Annotated[
-        dict[str, Any] | None, unsupported("logit_bias", ": the engine cannot shift single tokens", {}, None)
-    ] = None
-    num_assistant_tokens: Annotated[
-        Any, unsupported("num_assistant_tokens", ": this model has no draft model", None)
-    ] = None
     response_format: Annotated[
         Any, unsupported("response_format", " other than {'type': 'text'}", {"type": "text"}, None)
     ] = None

@@ -221,6 +221,8 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ({"logprobs": True, "top_logprobs": 2}, "top_logprobs"),
     ({"modalities": ["audio"]}, "modalities"),
     ({"audio": {"voice": "x"}}, "audio"),
+    ({"guided_json": {"type": "object"}}, "guided_json"),
+    ({"structured_outputs": {"regex": "a"}}, "structured_outputs"),
     ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]},
