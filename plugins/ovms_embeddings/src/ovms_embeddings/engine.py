@@ -43,7 +43,7 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
         folder = model_folder(path)
         self._recipe = read_recipe(folder, options)
         super().__init__(encoder_limits(options, device, self._recipe.max_length))
-        self._reader = Reader(TextTokenizer.load(folder), self._recipe, options.max_items, options.max_text_characters)
+        self._reader = Reader(TextTokenizer.load(folder), self._recipe, options)
         self._encoder = Encoder(
             path,
             device,
@@ -104,7 +104,8 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
         if self._recipe.normalize if request.normalize is None else request.normalize:
             vectors = normalized(vectors)
         _require_finite(vectors, request)
-        return Embedded([vector.tobytes() for vector in vectors], sum(result.tokens for result in results))
+        tokens = sum(result.tokens for result in results)
+        return Embedded([vector.tobytes() for vector in vectors], tokens, self._reader.warnings(request))
 
     def _choose_padding(self) -> None:
         """Padding on the right disturbs no token vectors: on the left it would make tokens that attend to nothing,
@@ -118,8 +119,9 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
             self._encoder.padding_side = "right"
 
     def _embed(self, texts: Sequence[str]) -> Floats:
-        """The vectors of `texts`, run as one batch."""
-        request = Embed(inputs=list(texts))
+        """The vectors of `texts`, cut to what the options allow, run as one batch."""
+        most = self._options.max_text_characters
+        request = Embed(inputs=[text[:most] for text in texts], truncate=True)
         return np.stack([pooled.vector for pooled in self.run(list(self._reader.read(request)))])
 
 
