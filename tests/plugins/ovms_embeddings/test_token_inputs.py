@@ -45,7 +45,7 @@ def tokenizer(minilm_path: Path) -> TextTokenizer:
 
 def read(tokenizer: TextTokenizer, *inputs: str | list[int], options: dict[str, Any], **fields: Any) -> list[Any]:
     """The ids that a model with `options` reads for each input."""
-    recipe = Recipe(pooling="mean", normalize=True, max_length=256, pad_id=0)
+    recipe = Recipe(poolings=("mean",), normalize=True, max_length=256, pad_id=0)
     reader = Reader(tokenizer, recipe, EmbeddingsOptions.model_validate(options))
     return [list(passage.tokens.ids) for passage in reader.read(Embed(inputs=list(inputs), **fields))]
 
@@ -162,7 +162,7 @@ def test_a_text_that_is_too_long_is_cut_where_the_options_say_so(
 
 
 def test_a_prompt_stands_before_ids_that_are_text(tokenizer: TextTokenizer, packaged: Path) -> None:
-    recipe = Recipe(pooling="mean", normalize=True, max_length=256, pad_id=0, prompts={"query": "query: "})
+    recipe = Recipe(poolings=("mean",), normalize=True, max_length=256, pad_id=0, prompts={"query": "query: "})
     reader = Reader(tokenizer, recipe, EmbeddingsOptions(token_inputs="cl100k_base"))
     (passage,) = reader.read(Embed(inputs=[CL100K[2]], input_type="query"))
     assert list(passage.tokens.ids) == read(tokenizer, "query: hello world", options={})[0]

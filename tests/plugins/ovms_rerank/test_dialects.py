@@ -268,10 +268,10 @@ def test_no_results_and_minus_one_mean_all_of_them(fields: dict[str, Any]) -> No
     ("fields", "said"),
     [
         ({"documents": TEXTS}, None),
-        ({"documents": ["a", "", {"text": " "}]}, "documents[1], documents[2]:"),
-        ({"texts": ["\n", "a"], "query": " "}, "texts[0]:"),
-        ({"documents": [{"title": ""}, {"title": "b"}], "rank_fields": ["title"]}, "documents[0]:"),
-        ({"documents": ["a", *[""] * 500]}, "documents[20] and 480 more:"),
+        ({"documents": ["a", "", {"text": " "}]}, "documents at 1, 2:"),
+        ({"texts": ["\n", "a"], "query": " "}, "texts at 0:"),
+        ({"documents": [{"title": ""}, {"title": "b"}], "rank_fields": ["title"]}, "documents at 0:"),
+        ({"documents": ["a", *[""] * 500]}, "20 and 480 more:"),
     ],
 )
 def test_documents_without_text_are_named_and_do_not_fail_the_others(fields: dict[str, Any], said: str | None) -> None:
@@ -279,7 +279,7 @@ def test_documents_without_text_are_named_and_do_not_fail_the_others(fields: dic
     assert len(score_request(request).documents) == len(fields.get("documents") or fields["texts"])
     warnings = rerank_warnings(request)
     assert len(warnings) == (1 if said else 0)
-    assert said is None or (said in warnings[0] and len(warnings[0]) < 500)
+    assert said is None or (said in warnings[0] and len(warnings[0]) <= 200)
 
 
 def test_ties_keep_the_order_of_the_request() -> None:

@@ -51,8 +51,8 @@ class EncoderOptions(CompileOptions):
     )
     truncate: bool | Literal["end", "start"] = Field(
         default=False,
-        description="What is cut off a text that is too long where the request does not say: its end (also true) or its "
-        "start; with false embeddings refuse it, and rerank reads it in chunks.",
+        description="What is cut off a text that is too long where the request does not say: its end (also true) or "
+        "its start; with false embeddings refuse it, and rerank reads it in chunks.",
     )
     max_items: int = Field(default=2048, ge=1, description="Texts that one request may have.")
     self_test: SelfTest = Field(

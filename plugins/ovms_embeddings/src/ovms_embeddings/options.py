@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from ovms_core.openvino.options import EncoderOptions
 
-Pooling = Literal["cls", "mean", "last", "max"]
+Pooling = Literal["cls", "mean", "last", "max", "mean_sqrt_len_tokens", "weightedmean"]
 
 
 TokenIds = Literal["model", "cl100k_base", "o200k_base", "refuse"]
@@ -25,7 +25,9 @@ class EmbeddingsOptions(EncoderOptions):
     """How texts become vectors; what is not set is read from the model's own files."""
 
     pooling: Pooling | None = Field(
-        default=None, description="How token vectors become one: cls, mean, last or max; by default the model's own."
+        default=None,
+        description="How token vectors become one: cls, mean, last, max, mean_sqrt_len_tokens or weightedmean; "
+        "by default the model's own.",
     )
     normalize: bool | None = Field(
         default=None, description="Whether vectors have length 1; by default the model's own."

@@ -55,8 +55,8 @@ class OwnIds:
         if not any(self._looks_foreign(content) for content in inputs if not isinstance(content, str)):
             return []
         return [
-            "The token ids look like another tokenizer's: the special tokens are missing that this model's puts around "
-            f"every text. {_WAYS}"
+            "The token ids lack this model's special tokens, as those of another tokenizer do: see its "
+            "options.token_inputs, or LangChain's check_embedding_ctx_length=False."
         ]
 
     def _looks_foreign(self, ids: list[int]) -> bool:
@@ -91,9 +91,7 @@ class NoIds:
     reads_text = False
 
     def read(self, ids: list[int], path: str) -> str | list[int]:
-        message = (
-            f"'{path}' has token ids, and this model takes texts (options.token_inputs: refuse). {_LANGCHAIN}."
-        )
+        message = f"'{path}' has token ids, and this model takes texts (options.token_inputs: refuse). {_LANGCHAIN}."
         raise RequestError(message, param=path, code="invalid_value")
 
     def warnings(self, inputs: Sequence[str | list[int]]) -> list[str]:

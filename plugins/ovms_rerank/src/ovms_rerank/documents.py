@@ -34,9 +34,9 @@ def warnings_of(texts: Sequence[str], name: str) -> list[str]:
     blank = [index for index, text in enumerate(texts) if not text.strip()]
     if not blank:
         return []
-    listed = ", ".join(f"{name}[{index}]" for index in blank[:_NAMED])
+    listed = ", ".join(map(str, blank[:_NAMED]))
     more = f" and {len(blank) - _NAMED} more" if len(blank) > _NAMED else ""
-    return [f"No text to score in {listed}{more}: given the lowest score."]
+    return [f"There is no text in {name} at {listed}{more}: the lowest score."]
 
 
 def texts_of(documents: Sequence[Document], rank_fields: Sequence[str] | None) -> list[str]:

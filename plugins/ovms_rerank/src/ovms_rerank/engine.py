@@ -34,7 +34,7 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
         path, device = Path(model.path), choose_device(model.device)
         self._options = options = with_streams(RerankOptions.model_validate(model.options), device, path)
         self._profile = profile = Profile.read(path, options)
-        tokenizer = TextTokenizer.load(profile.folder)
+        tokenizer = TextTokenizer.load(profile.folder, Path(model.work_dir), lower_case=profile.lower_case)
         self._head = _head(profile, options, tokenizer)
         self._layout = _layout(profile, options, tokenizer)
         limits = encoder_limits(options, device, profile.max_length)
@@ -62,8 +62,14 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
             precision=self._encoder.precision,
             details=details,
             warnings=[warning] if warning else [],
-            degraded=self._tested.failure if self._tested else None,
+            degraded=self._degraded(),
         )
+
+    def _degraded(self) -> str | None:
+        failure = self._tested.failure if self._tested else None
+        unhonoured = "; ".join(self._profile.unhonoured)
+        asked = f"The model asks for what is not done: {unhonoured}. Its scores may differ." if unhonoured else None
+        return " ".join(filter(None, (failure, asked))) or None
 
     def add(self, id: int, request: Any) -> None:
         super().add(id, Job(self._admitted(request)))
