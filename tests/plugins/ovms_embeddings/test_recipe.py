@@ -64,7 +64,7 @@ def test_a_pooling_module_without_a_folder_is_read_beside_the_modules(folder: Pa
 @pytest.mark.parametrize("config", [{"pooling_mode_attention": True}, {"pooling_mode": ["mean", "attention"]}])
 def test_a_pooling_that_is_not_known_is_refused_unless_one_is_set(folder: Path, config: dict[str, Any]) -> None:
     write(folder, "1_Pooling/config.json", config)
-    with pytest.raises(LoadError, match=r"attention, which is not known.*Set options\.pooling"):
+    with pytest.raises(LoadError, match=r"'1_Pooling/config\.json' .*attention', which .*options\.pooling"):
         read(folder)
     assert read(folder, pooling="mean").poolings == ("mean",)
 

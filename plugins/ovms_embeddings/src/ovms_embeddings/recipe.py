@@ -15,7 +15,7 @@ import msgspec
 
 from ovms_core.engine import LoadError
 from ovms_core.openvino.documents import checked, read_document
-from ovms_core.openvino.positions import positions_of
+from ovms_core.openvino.positions import pad_id_of, positions_of
 from ovms_core.openvino.sentences import SentenceConfig, bounded, read_sentence_config
 from ovms_embeddings.families import usual_pooling
 from ovms_embeddings.modules import Module, Modules
@@ -102,15 +102,16 @@ def read_recipe(folder: Path, options: EmbeddingsOptions) -> Recipe:
     config = read_document(folder, "config.json", dict[str, Any])
     architectures = checked(config, _Config, "config.json").architectures or []
     sentences = read_sentence_config(folder, modules.folder_of("Transformer", ""))
-    pooling = _pooling_config(folder, modules.folder_of("Pooling", "1_Pooling"))
-    poolings = (options.pooling,) if options.pooling else _poolings(pooling)
+    pooling_name = (PurePosixPath(modules.folder_of("Pooling", "1_Pooling")) / "config.json").as_posix()
+    pooling = _pooling_config(folder, pooling_name)
+    poolings = (options.pooling,) if options.pooling else _poolings(pooling, pooling_name)
     usual = usual_pooling(folder, config, architectures)
     prompts = read_document(folder, "config_sentence_transformers.json", _Prompts)
     return Recipe(
         poolings=poolings or (usual.pooling,),
         normalize=_normalize(options, modules, warnings),
         max_length=_max_length(folder, sentences, config, options, warnings),
-        pad_id=_pad_id(config),
+        pad_id=pad_id_of(config),
         lower_case=sentences.lower_case,
         prompts=prompts.texts(),
         default_prompt=prompts.default_prompt_name,
@@ -123,14 +124,13 @@ def read_recipe(folder: Path, options: EmbeddingsOptions) -> Recipe:
     )
 
 
-def _pooling_config(folder: Path, module: str) -> _Pooling:
-    name = (PurePosixPath(module) / "config.json").as_posix()
+def _pooling_config(folder: Path, name: str) -> _Pooling:
     document = read_document(folder, name, dict[str, Any])
     flags = {flag: on for flag, on in document.items() if flag.startswith(_FLAG)}
     return checked(document | {"flags": flags}, _Pooling, name)
 
 
-def _poolings(config: _Pooling) -> tuple[Pooling, ...]:
+def _poolings(config: _Pooling, file: str) -> tuple[Pooling, ...]:
     """The poolings that the model asks for; none where it does not say."""
     names = config.pooling_mode or []
     chosen = [names] if isinstance(names, str) else names
@@ -139,7 +139,8 @@ def _poolings(config: _Pooling) -> tuple[Pooling, ...]:
     for name in chosen:
         if name not in known:
             raise LoadError(
-                f"The model asks for the pooling {name}, which is not known; there are {', '.join(_POOLING_NAMES)}. "
+                f"'{file}' of the model asks for the pooling '{name}', which is not known; there are "
+                f"{', '.join(_POOLING_NAMES)}. "
                 f"Set options.pooling to take one of them all the same."
             )
     if not chosen and config.flags:
@@ -181,8 +182,3 @@ def _checked_length(wanted: int, positions: int | None) -> int:
     if positions is not None and wanted > positions:
         raise LoadError(f"options.max_length is {wanted}, and the model has only {positions} positions: lower it.")
     return wanted
-
-
-def _pad_id(config: dict[str, Any]) -> int:
-    pad = config.get("pad_token_id")
-    return pad if isinstance(pad, int) and pad >= 0 else 0

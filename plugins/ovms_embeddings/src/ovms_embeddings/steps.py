@@ -126,7 +126,7 @@ _LOADERS: dict[str, Callable[[Path, Module], Step]] = {
 
 def _unsupported(what: str) -> LoadError:
     return LoadError(
-        f"The model has a module after pooling that is not supported ({what}). "
+        f"modules.json of the model names a module that is not supported ({what}). "
         f"Export it with its modules inside, so that it has the output '{_VECTOR}'."
     )
 

@@ -11,7 +11,7 @@ import msgspec
 from ovms_core.engine import LoadError
 from ovms_core.openvino.documents import checked, read_document
 from ovms_core.openvino.files import model_folder
-from ovms_core.openvino.positions import positions_of
+from ovms_core.openvino.positions import pad_id_of, positions_of
 from ovms_core.openvino.sentences import SentenceConfig, bounded, read_sentence_config
 from ovms_core.plugin import ModelFiles
 from ovms_rerank.task import RerankOptions, answers_file, is_yes_no, labels
@@ -63,14 +63,13 @@ class Profile:
         prompted = yes_no or config.get("model_type") in _PROMPTED
         if yes_no and options.head == "auto":
             _require_known_prompt(config)
-        pad_id = config.get("pad_token_id")
         wanted = options.max_length or (_PROMPTED_LENGTH if prompted else None)
         return cls(
             folder=folder,
             yes_no=yes_no,
             prompted=prompted,
             max_length=_max_length(folder, config, sentences, wanted),
-            pad_id=pad_id if isinstance(pad_id, int) else 0,
+            pad_id=pad_id_of(config),
             labels=labels(config),
             answers=_answers(folder, files) if yes_no else None,
             lower_case=sentences.lower_case,
