@@ -51,6 +51,11 @@ def test_half_a_character_is_held_back() -> None:
     ("names", "architecture", "mine"),
     [
         (["model.gguf"], None, True),
+        (["model-00001-of-00002.GGUF", "mmproj.gguf"], None, True),
+        (["mmproj.gguf"], None, False),
+        (["openvino_model.xml", "generation_config.json"], None, True),
+        (["openvino_model.xml", "openvino_tokenizer.xml", "openvino_detokenizer.xml"], None, True),
+        (["openvino_model.xml", "openvino_tokenizer.xml"], None, False),
         (["openvino_model.xml"], "Qwen3ForCausalLM", True),
         (["openvino_model.xml", "modules.json"], "Qwen3ForCausalLM", False),
         (["openvino_model.xml"], "BertForSequenceClassification", False),

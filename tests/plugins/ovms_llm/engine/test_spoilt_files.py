@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_a_spoilt_file_is_read_or_named(folder: Path, tmp_path: Path) -> None:
     complaints = []
     for mutation in mutations(folder, list(FILES)):
         model = spoilt(mutation, folder, tmp_path / str(mutation.number))
-        complaints.append(complaint_about(lambda model=model: open_model(model), mutation))
+        complaints.append(complaint_about(partial(open_model, model), mutation))
     assert len(complaints) == 200
     assert [each for each in complaints if each] == []
 
