@@ -93,3 +93,12 @@ def test_only_causal_language_models_are_claimed(
     if architecture:
         (tmp_path / "config.json").write_text(json.dumps({"architectures": [architecture]}))
     assert (detect(ModelFiles.at(tmp_path)) > 0) is mine
+
+
+def test_the_language_model_of_several_parts_is_claimed_where_it_stands_alone(tmp_path: Path) -> None:
+    (tmp_path / "openvino_model.xml").touch()
+    config = {"architectures": ["Gemma3ForConditionalGeneration"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert detect(ModelFiles.at(tmp_path)) == 0
+    (tmp_path / "config.json").write_text(json.dumps(config | {"text_config": {}}))
+    assert detect(ModelFiles.at(tmp_path)) == 100
