@@ -47,8 +47,8 @@ def warnings_of(metadata: Mapping[str, Any]) -> list[str]:
     if kind in (None, "none") and not metadata.get(STRETCHED):
         return []
     return [
-        f"the GGUF file stretches the model's positions ({kind or 'rope_freqs'}), and OpenVINO GenAI does not: long texts "
-        "get worse answers. Use the model's OpenVINO IR"
+        f"the GGUF file stretches the model's positions ({kind or 'rope_freqs'}), and OpenVINO GenAI does not: long "
+        "texts get worse answers. Use the model's OpenVINO IR"
     ]
 
 
