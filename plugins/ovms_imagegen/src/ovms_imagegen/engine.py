@@ -74,7 +74,8 @@ class ImageGeneration(JobEngine):
         """Decode what was uploaded and settle what the request left open."""
         limits = self._limits
         image, mask = pictures.open_pair(request.image, request.mask, limits.max_upload_pixels)
-        size = request.size or (limits.nearest(image.size) if image else limits.default_size)
+        own = limits.shaped_like(image.size) if image else limits.default_size
+        size = limits.drawn(request.size) if request.size else own
         return Recipe(
             request=request,
             model=self._name,

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
 from ovms_imagegen.family import Family, read_json
-from ovms_imagegen.limits import Defaults, Limits, parse_size, size_text
+from ovms_imagegen.limits import Defaults, Limits
 from ovms_imagegen.messages import Size
 from ovms_imagegen.options import ImageOptions
 from ovms_imagegen.pipelines import Pipelines
+from ovms_imagegen.sizes import parse_size, size_text
 
 OPTIONS_FILE: Final = "ovms_options.json"
 """A model's own defaults for `ImageOptions`, shipped beside its weights; the operator's options are stronger."""
@@ -51,6 +52,7 @@ def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras
         multiple=family.multiple,
         max_size=parse_size(options.max_size) if options.max_size else (2 * native[0], 2 * native[1]),
         sizes=sizes,
+        any_size=options.unsupported_size == "nearest",
         max_images=options.max_images or 10,
         default_steps=first.steps,
         max_steps=options.max_steps or 100,
@@ -62,6 +64,7 @@ def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras
         edits=pipelines.image_to_image is not None,
         masks=pipelines.inpainting is not None,
         urls=options.url_folder is not None,
+        prefers_urls=options.default_response_format == "url",
         loras=loras,
         unused=sorted(family.unused),
         prompt_tokens=max(encoder.tokens for encoder in family.encoders),
