@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Final
 
 from ovms_core.engine import LoadError
+from ovms_core.openvino.derived import derived, link_or_copy
 
 Convert = Callable[[Path], None]
 
 METADATA: Final = "gguf.json"
 _FOLDER: Final = "openvino"
-_PARTIAL: Final = "converting-"
-_FORM: Final = 2
+_FORM: Final = 3
 """Counts up when what a conversion writes changes, so that older ones are made again."""
 _TOKENIZER: Final = "openvino_tokenizer"
 
@@ -69,69 +65,20 @@ def keep_whole_texts(folder: Path) -> None:
         whole.with_suffix(suffix).replace(folder / f"{_TOKENIZER}{suffix}")
 
 
-def _identity(source: Path) -> dict[str, int]:
-    status = source.stat()
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-
-
-def _is_current(folder: Path, source: Path) -> bool:
-    try:
-        document = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return (document.get("form"), document.get("source")) == (_FORM, _identity(source))
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    """GenAI opens the file for writing, although it only reads it: a link to one that is read-only does not do."""
-    for link in (os.link, os.symlink):
-        with suppress(OSError):  # a hard link to another file system, or a file system without links
-            link(source.resolve(), target)
-            break
-    if not os.access(target, os.W_OK):
-        target.unlink(missing_ok=True)
-        _copy(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    try:
-        shutil.copyfile(source, target)
-    except OSError as error:
-        raise LoadError(
-            f"{source.name} is read-only, and cannot be copied to be converted ({error}): make room for it in "
-            "the model's cache, or make the file writable"
-        ) from error
-
-
 def _fill(folder: Path, source: Path, convert: Convert) -> None:
     linked = folder / source.name
-    _link_or_copy(source, linked)
+    link_or_copy(source, linked, writable=True)  # GenAI opens it for writing, although it only reads
     metadata = read_metadata(source)
     convert(linked)
     linked.unlink()
     if not (folder / "openvino_model.xml").is_file():
         raise LoadError(f"converting {source.name} gave no OpenVINO model: use the model's OpenVINO IR")
-    document = {"form": _FORM, "source": _identity(source), "metadata": metadata}
-    (folder / METADATA).write_text(json.dumps(document, default=str), encoding="utf-8")
+    (folder / METADATA).write_text(json.dumps({"metadata": metadata}, default=str), encoding="utf-8")
 
 
 def converted(source: Path, work_dir: Path, convert: Convert = convert_with_genai) -> Path:
     """The folder with the OpenVINO IR of the GGUF file `source`, made in `work_dir` when it is not there yet.
 
-    The folder appears in one step, when it is complete; what a killed conversion left is removed.
     Raises `LoadError` when the file cannot be converted.
     """
-    folder = work_dir / _FOLDER
-    work_dir.mkdir(parents=True, exist_ok=True)
-    for stale in work_dir.glob(f"{_PARTIAL}*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    if _is_current(folder, source):
-        return folder
-    partial = Path(mkdtemp(prefix=_PARTIAL, dir=work_dir))
-    try:
-        _fill(partial, source, convert)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return folder
+    return derived(work_dir / _FOLDER, [source], _FORM, lambda folder: _fill(folder, source, convert))

@@ -1,0 +1,73 @@
+"""OpenVINO tokenizers, made from the Hugging Face files that a model comes with.
+
+Imports nothing heavy before it converts; needs the extra ``ovms-core[conversion]``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from ovms_core.errors import LoadError
+
+TOKENIZERS: Final = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
+_SOURCES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+
+
+def missing_tokenizers(folder: Path) -> list[str]:
+    """Which of the OpenVINO tokenizer and detokenizer, weights included, are not in `folder`."""
+    return [
+        name
+        for name in TOKENIZERS
+        if not all((folder / name).with_suffix(suffix).is_file() for suffix in (".xml", ".bin"))
+    ]
+
+
+def convert_tokenizers(source: Path, into: Path) -> None:
+    """Write the OpenVINO tokenizer and detokenizer of the Hugging Face tokenizer in folder `source` into `into`.
+
+    Reads local files only and runs no code of the model's. What is in `into` already stays. Raises `LoadError` with the
+    commands that make them elsewhere.
+    """
+    wanted = missing_tokenizers(into)
+    if not any((source / name).is_file() for name in _SOURCES):
+        raise _impossible(source, wanted, f"there are no Hugging Face files of a tokenizer ({_SOURCES[0]}) either")
+    try:
+        models = _converted(source)
+    except Exception as error:  # transformers and openvino_tokenizers raise whatever their readers do
+        raise _impossible(source, wanted, f"its Hugging Face files cannot be converted ({_reason(error)})") from error
+    _save({name: models[name] for name in wanted}, into)
+
+
+def _converted(source: Path) -> dict[str, Any]:
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would miss PyTorch, which nothing here needs
+    import openvino_tokenizers
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=True, trust_remote_code=False)
+    models = openvino_tokenizers.convert_tokenizer(tokenizer, with_detokenizer=True)
+    return dict(zip(TOKENIZERS, models, strict=True))
+
+
+def _save(models: dict[str, Any], into: Path) -> None:
+    import openvino
+
+    into.mkdir(parents=True, exist_ok=True)
+    for name, model in models.items():
+        for suffix in (".xml", ".bin"):
+            (into / name).with_suffix(suffix).unlink(missing_ok=True)  # half a pair, maybe a link to the model's own
+        openvino.save_model(model, into / name, compress_to_fp16=False)
+
+
+def _impossible(source: Path, wanted: list[str], reason: str) -> LoadError:
+    return LoadError(
+        f"the folder '{source.name}' has no {' and no '.join(wanted)}, and {reason}. Make them with "
+        f"'convert_tokenizer ORIGINAL_MODEL --with-detokenizer -o {source.name}', or export the model anew with "
+        f"'optimum-cli export openvino'"
+    )
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
