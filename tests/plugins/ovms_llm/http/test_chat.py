@@ -229,7 +229,7 @@ INVALID: list[tuple[dict[str, Any], str | None]] = [
     ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
     ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
     ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
-    ({"messages": [{"role": "user", "content": [{"type": "text", "txt": "a"}]}]}, "messages[0].content[0].txt"),
+    ({"messages": [{"role": "user", "content": [{"type": "text", "txt": "a"}]}]}, "messages[0].content[0].text"),
     ({"messages": [{"role": "user", "content": [{"type": "smell"}]}]}, "messages[0].content[0].type"),
     ({"messages": [{"role": "user", "content": "Hi", "contents": "x"}]}, "messages[0].contents"),
     ({"messages": [{"role": "tool", "content": "Hi"}]}, "messages[0].tool_call_id"),

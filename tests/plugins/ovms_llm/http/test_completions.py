@@ -131,7 +131,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"prompt": [1], "suffix": "x"}, "suffix", "invalid_value"),
     ({"echo": True, "suffix": "x"}, "echo", "invalid_value"),
     ({"logit_bias": {"1": 1}}, "logit_bias", "unsupported_parameter"),
-    ({"messages": []}, "messages", "unknown_field"),
+    ({"max_token": 1}, "max_token", "unknown_field"),
     ({"min_tokens": 17, "max_tokens": 16}, "min_tokens", "invalid_value"),
     ({"stream_options": {}}, "stream_options", "invalid_value"),
 ]

@@ -60,7 +60,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "invalid_value",
     ),
     ("/tokenize", {"text": "a", "max_length": 3}, "max_length", "unsupported_parameter"),
-    ("/tokenize", {"txt": "a"}, "txt", "unknown_field"),
+    ("/tokenize", {"texts": "a"}, "texts", "unknown_field"),
     ("/detokenize", {}, "tokens", "missing_field"),
     ("/detokenize", {"tokens": []}, "tokens", "invalid_value"),
     ("/detokenize", {"tokens": [-1]}, "tokens[0]", "invalid_value"),
