@@ -145,6 +145,13 @@ def test_known_values_of_fields_without_effect_are_accepted_and_named(
     assert set(ignored.split(", ")) == set(WITHOUT_EFFECT)
 
 
+def test_unknown_fields_of_a_form_are_named_too_even_files(http: httpx.Client) -> None:
+    files = {"image": WHITE, "markup": ("markup.png", WHITE)}
+    answer = http.post("/edits", data={"prompt": PROMPT, "strength": "0.1", "chat_id": "7"}, files=files)
+    assert answer.status_code == 200
+    assert set(answer.headers["x-ignored-params"].split(", ")) == {"chat_id", "markup"}
+
+
 def test_an_unknown_value_of_a_field_without_effect_is_a_400_that_lists_the_known_ones(http: httpx.Client) -> None:
     answer = http.post("/edits", data={"prompt": PROMPT, "quality": "best"}, files={"image": WHITE})
     message = "must be 'auto', 'low', 'medium', 'high', 'xhigh', 'max', 'standard' or 'hd' (got \"best\")"
@@ -157,6 +164,8 @@ def test_a_size_that_the_model_cannot_draw_is_drawn_at_the_nearest_and_the_answe
     document = answer.json()
     assert document["size"] == "144x256"
     assert opened(base64.b64decode(document["data"][0]["b64_json"])).size == (144, 256)
+    told = "The model cannot draw 1024x1792: the picture is 144x256, the nearest size that it can."
+    assert answer.headers["x-warnings"] == told
 
 
 def test_a_stream_says_the_nearest_size_too(http: httpx.Client) -> None:
@@ -164,6 +173,7 @@ def test_a_stream_says_the_nearest_size_too(http: httpx.Client) -> None:
     answer = http.post("/generations", json=body)
     events = [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line[:6] == "data: "]
     assert [event["size"] for event in events] == ["256x256", "256x256"]
+    assert "1024x1024" in answer.headers["x-warnings"]
 
 
 def test_picture_and_mask_of_an_edit_are_fitted_to_the_nearest_size(http: httpx.Client) -> None:

@@ -17,7 +17,7 @@ from ovms_imagegen.files import KeptFiles
 from ovms_imagegen.forms import is_form, read_form, require_form_or_json
 from ovms_imagegen.limits import MAX_SEED, Limits
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
-from ovms_imagegen.sizes import parse_size
+from ovms_imagegen.sizes import parse_size, size_text
 
 I = TypeVar("I", bound=ImageBody)  # noqa: E741 - as the core's B
 O = TypeVar("O", bound=OverBody)  # noqa: E741
@@ -52,6 +52,7 @@ class ImageEndpoint(Endpoint[I]):
         limits = Limits.of(model.info)
         request = self.draw(call, limits)
         _check(request, limits)
+        call.warnings.extend(_changes(request, limits))
         async with aclosing(model.submit(request)) as events:
             async for event in events:
                 yield event
@@ -174,3 +175,10 @@ def _check(request: Draw, limits: Limits) -> None:
 def _wants_urls(body: ImageBody, limits: Limits) -> bool:
     """Whether the answer has URLs; a stream carries its pictures, whatever the operator has set."""
     return body.response_format == "url" or (body.response_format is None and limits.prefers_urls and not body.stream)
+
+
+def _changes(request: Draw, limits: Limits) -> Iterator[str]:
+    """Sentences about what will be drawn otherwise than it was asked for."""
+    if request.size is not None and (drawn := limits.drawn(request.size)) != request.size:
+        asked = size_text(request.size)
+        yield f"The model cannot draw {asked}: the picture is {size_text(drawn)}, the nearest size that it can."
