@@ -9,6 +9,7 @@ CHECK = """
 import sys
 import ovms_core.engine, ovms_core.openvino.files, ovms_core.openvino.limits, ovms_core.openvino.options
 import ovms_core.openvino.documents, ovms_core.openvino.derived, ovms_core.openvino.conversion
+import ovms_core.openvino.reasons
 heavy = {"openvino", "numpy", "tokenizers", "transformers"} & set(sys.modules)
 sys.exit(f"imported: {heavy}" if heavy else 0)
 """

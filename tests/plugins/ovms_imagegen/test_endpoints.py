@@ -146,7 +146,7 @@ def test_known_values_of_fields_without_effect_are_accepted_and_named(
 
 
 def test_unknown_fields_of_a_form_are_named_too_even_files(http: httpx.Client) -> None:
-    files = {"image": WHITE, "markup": ("markup.png", WHITE)}
+    files = {"image": ("image.png", WHITE), "markup": ("markup.png", WHITE)}
     answer = http.post("/edits", data={"prompt": PROMPT, "strength": "0.1", "chat_id": "7"}, files=files)
     assert answer.status_code == 200
     assert set(answer.headers["x-ignored-params"].split(", ")) == {"chat_id", "markup"}

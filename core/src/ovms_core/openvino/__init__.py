@@ -1,6 +1,6 @@
 """What engines on OpenVINO share: device choice, finding and compiling a model, tokenising, running encoders.
 
-The extra ``ovms-core[openvino]``. `options`, `files`, `limits`, `positions`, `documents`, `derived` and `conversion`
-are light and may be imported in the server process; the other modules import `openvino`, `numpy` or `tokenizers` and
-belong in worker processes.
+The extra ``ovms-core[openvino]``. `options`, `files`, `limits`, `positions`, `documents`, `derived`, `conversion` and
+`reasons` are light and may be imported in the server process; the other modules import `openvino`, `numpy` or
+`tokenizers` and belong in worker processes.
 """

@@ -12,13 +12,16 @@ from PIL import Image
 from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress, RequestError
 from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
+from ovms_core.openvino.reasons import reason
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
-from ovms_imagegen.family import family_of, read_json
+from ovms_imagegen.family import family_of
 from ovms_imagegen.messages import Draw, Drawn, Preview, Size, Stepped
-from ovms_imagegen.model_folder import limits_of, options_of, scheduler_name
+from ovms_imagegen.model_folder import limits_of, options_of
+from ovms_imagegen.parts import SCHEDULER, read_parts
 from ovms_imagegen.pictures import Pixels
-from ovms_imagegen.pipelines import Decode, Drawing, Watch, last_line, load_pipelines, scheduler_of
+from ovms_imagegen.pipelines import Decode, Drawing, Watch, load_pipelines, scheduler_of
+from ovms_imagegen.prepared import prepared_folder
 from ovms_imagegen.prompts import PromptGauge
 from ovms_imagegen.recipe import Recipe
 from ovms_imagegen.store import PictureStore
@@ -29,12 +32,14 @@ class ImageGeneration(JobEngine):
 
     def __init__(self, model: ModelSpec) -> None:
         self._name = model.name
-        self._folder = Path(model.path)
-        self._options = options_of(self._folder, model.options)
+        source = Path(model.path)
+        self._options = options_of(source, model.options)
+        self._parts = read_parts(source, self._options.scheduler)
+        self._folder = prepared_folder(source, self._parts, Path(model.work_dir), self._options.scheduler)
         self._device = choose_device(model.device)
-        self._adapters = Adapters(self._options.lora, self._folder)
+        self._adapters = Adapters(self._options.lora, source)
         self._pipelines = load_pipelines(self._folder, self._device, self._properties(Path(model.work_dir)))
-        family = family_of(self._folder)
+        family = family_of(self._parts)
         self._gauge = PromptGauge(self._folder, family.encoders)
         self._store = self._open_store()
         self._limits = limits_of(self._options, self._pipelines, family, self._adapters.names)
@@ -42,8 +47,7 @@ class ImageGeneration(JobEngine):
         super().__init__(model)
 
     def info(self) -> EngineInfo:
-        kind = read_json(self._folder / "model_index.json").get("_class_name")
-        details = {"pipeline": kind, "scheduler": self._scheduler, **self._limits.details()}
+        details = {"pipeline": self._parts.index.pipeline, "scheduler": self._scheduler, **self._limits.details()}
         # Two: the next job is here when one ends. More would only wait here instead of in the server's queue.
         return EngineInfo(slots=2, device=self._device, details=details)
 
@@ -123,12 +127,12 @@ class ImageGeneration(JobEngine):
         """Give every pipeline the scheduler of the options, if one is set; returns the name of the one in use."""
         name = self._options.scheduler
         if name is None:
-            return scheduler_name(self._folder)
+            return self._parts.scheduler.name
         try:
-            self._pipelines.use_scheduler(scheduler_of(self._folder / "scheduler" / "scheduler_config.json", name))
+            self._pipelines.use_scheduler(scheduler_of(self._folder / SCHEDULER, name))
             self._try_out(self._limits.default_size)
         except (RuntimeError, RequestError) as error:
-            raise LoadError(f"options.scheduler: the model cannot use {name}: {last_line(error)}") from error
+            raise LoadError(f"options.scheduler: the model cannot use {name}: {reason(error)}") from error
         return name
 
     def _try_out(self, size: Size, **settings: Any) -> None:

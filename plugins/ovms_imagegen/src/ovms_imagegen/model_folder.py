@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
-from ovms_imagegen.family import Family, read_json
+from ovms_core.openvino.documents import read_document
+from ovms_imagegen.family import Family
 from ovms_imagegen.limits import Defaults, Limits
 from ovms_imagegen.messages import Size
 from ovms_imagegen.options import ImageOptions
@@ -22,19 +23,20 @@ OPTIONS_FILE: Final = "ovms_options.json"
 
 def options_of(folder: Path, given: Mapping[str, Any]) -> ImageOptions:
     """The operator's options, and the model's own where they are silent. Raises `LoadError`."""
-    own = read_json(folder / OPTIONS_FILE)
+    own = read_document(folder, OPTIONS_FILE, dict[str, Any])
     chosen = {name: value for name, value in given.items() if value not in (None, [], {})}
     if "sizes" in chosen or "max_size" in chosen:
         own = {name: value for name, value in own.items() if name not in ("sizes", "max_size", "default_size")}
     try:
         return ImageOptions.model_validate(own | chosen)
     except ValidationError as error:
-        raise LoadError(f"The model's {OPTIONS_FILE} does not go with its options: {error}") from None
+        raise LoadError(f"'{OPTIONS_FILE}' of the model does not go with its options: {_faults(error)}.") from None
 
 
-def scheduler_name(folder: Path) -> str:
-    """The name of the model's own scheduler."""
-    return str(read_json(folder / "scheduler" / "scheduler_config.json").get("_class_name", "default"))
+def _faults(error: ValidationError) -> str:
+    """Each field at fault, with what is wrong with it."""
+    faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_url=False))
+    return "; ".join(f"{place}: {message}" if place else message for place, message in faults)
 
 
 def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras: list[str]) -> Limits:

@@ -12,7 +12,9 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
+from ovms_core.openvino.reasons import reason
 from ovms_imagegen.messages import Size
+from ovms_imagegen.parts import SCHEDULER
 from ovms_imagegen.pictures import Pixels
 
 Decode = Callable[[], Pixels]
@@ -125,12 +127,12 @@ def load_pipelines(folder: Path, device: str, properties: Mapping[str, Any]) -> 
             loaded = kind(folder, device, **properties)
             break
         except RuntimeError as error:
-            refused = last_line(error)
+            refused = reason(error)
             if "nsupported" not in refused:
                 break
     if loaded is None:
         raise LoadError(f"GenAI cannot load the model for {device}: {refused} Check it, 'device' and plugin_config.")
-    return _derive(loaded, folder / "scheduler" / "scheduler_config.json")
+    return _derive(loaded, folder / SCHEDULER)
 
 
 def _derive(loaded: Any, scheduler: Path) -> Pipelines:
@@ -159,16 +161,10 @@ def scheduler_of(file: Path, name: str) -> Callable[[], Any]:
     return lambda: genai.Scheduler.from_config(file, getattr(genai.Scheduler.Type, name))
 
 
-def last_line(error: Exception) -> str:
-    """What an OpenVINO message says; the lines before tell where in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__).rstrip(".") + "."
-
-
 def _refusal(error: RuntimeError) -> RequestError | None:
     """The request's fault, if `error` comes from GenAI's own checks of its arguments."""
     text = str(error)
     if "Check '" not in text or "image_generation/" not in text:
         return None
-    message = last_line(error)
+    message = reason(error)
     return RequestError(message, param=next((name for hint, name in _PARAMS.items() if hint in message), None))
