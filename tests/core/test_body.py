@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
@@ -20,6 +21,7 @@ class Piece(Part):
 
 class Thing(Body):
     ignored: ClassVar[frozenset[str]] = frozenset({"user"})
+    refused: ClassVar[Mapping[str, str]] = {"tools": "describe what you need in 'input'"}
 
     count: Annotated[Int, Field(ge=0, le=10)] = 1
     size: float = 0.0
@@ -208,6 +210,14 @@ UNKNOWN: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("document", "ignored"), UNKNOWN)
 def test_unknown_fields_are_accepted_and_named_by_their_paths(document: dict[str, Any], ignored: list[str]) -> None:
     assert decode_body(json.dumps(document).encode(), Thing)[1] == ignored
+
+
+def test_a_field_that_would_be_missed_is_refused_unless_it_asks_for_nothing() -> None:
+    error = refused({"tools": [{"name": "f"}]})
+    assert (error.param, error.code) == ("tools", "unsupported_parameter")
+    assert error.message == "'tools' is not supported: describe what you need in 'input'."
+    assert decode_body(b'{"tools": []}', Thing)[1] == ["tools"]
+    assert decode_body(b'{"tools": null}', Thing)[1] == []
 
 
 def test_unknown_fields_are_not_part_of_a_body() -> None:

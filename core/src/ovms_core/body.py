@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError
@@ -78,10 +79,19 @@ class Part(BaseModel):
 class Body(Part):
     """A request body.
 
-    Fields named in `ignored` are accepted without effect and said so in ``x-ignored-params``.
+    Fields named in `ignored` are accepted without effect and said so in ``x-ignored-params``. Those in `refused` cannot
+    be had and would be missed: such a request is a 400, with the advice that stands beside the name.
+
+    Example::
+
+        class SummaryBody(Body):
+            refused = {"tools": "describe what you need in the text"}
+
+            text: str
     """
 
     ignored: ClassVar[frozenset[str]] = frozenset()
+    refused: ClassVar[Mapping[str, str]] = {}
 
     model: str | None = None
 
@@ -125,6 +135,10 @@ def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
 
 def validate_body(document: dict[str, Any], body: type[B]) -> tuple[B, list[str]]:
     """As `decode_body`, for a body that has been parsed already (from a form, for instance)."""
+    for name in document.keys() & body.refused.keys():
+        if document[name] not in (None, False, [], {}, ""):
+            message = f"'{name}' is not supported: {body.refused[name]}."
+            raise APIError(400, message, param=name, code="unsupported_parameter")
     ignored = [name for name, value in document.items() if name in body.ignored and value is not None]
     fields = {name: value for name, value in document.items() if name not in body.ignored} if ignored else document
     try:

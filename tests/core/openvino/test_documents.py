@@ -68,6 +68,7 @@ def test_a_file_that_is_not_there_is_empty(tmp_path: Path) -> None:
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "it is not JSON"),
         (b" " * (64 << 20) + b"{}", "more than 64 MiB"),
+        (b'{"c": "\\ud800"}', "half a surrogate pair"),
         (b"[1]", "malformed: Expected `object`, got `array`"),
         (b"null", "malformed: Expected `object`, got `null`"),
         (b'{"a": {"b": "x"}}', "Expected `int`, got `str` - at `$.a.b`"),

@@ -66,9 +66,13 @@ def checked(document: Any, kind: type[T], name: str) -> T:
 
 def _parsed(text: str, name: str) -> Any:
     try:
-        return json.loads(text)
+        document = json.loads(text)
+        json.dumps(document, ensure_ascii=False).encode()
+        return document
     except RecursionError as error:
         raise _unreadable(name, "it is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise _unreadable(name, "it holds half a surrogate pair") from error
     except ValueError as error:
         raise _unreadable(name, f"it is not JSON ({error})" if text.strip() else "it is empty") from error
 
