@@ -63,10 +63,14 @@ def test_what_cannot_be_converted_says_which_command_does_it(
     message = str(refused.value)
     assert reason in message
     assert "no openvino_tokenizer.xml and no openvino_detokenizer.xml" in message
-    assert "convert_tokenizer ORIGINAL_MODEL --with-detokenizer -o model" in message
+    assert "convert_tokenizer ORIGINAL_MODEL --with-detokenizer -o FOLDER'" in message
     assert "optimum-cli export openvino" in message
     assert "\n" not in message
     assert str(hugging_face) not in message
+    with pytest.raises(
+        LoadError, match=r"tokenizer_2/openvino_tokenizer\.xml.*--subfolder tokenizer_2 .*FOLDER/tokenizer_2"
+    ):
+        convert_tokenizers(hugging_face, hugging_face, "tokenizer_2")
 
 
 def test_no_code_of_the_model_runs(hugging_face: Path) -> None:

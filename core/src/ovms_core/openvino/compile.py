@@ -10,8 +10,8 @@ import openvino as ov
 from ovms_core.errors import LoadError
 from ovms_core.openvino.cpus import usable_cpus
 from ovms_core.openvino.device import choose_device
+from ovms_core.openvino.failure import reason
 from ovms_core.openvino.options import CompileOptions
-from ovms_core.openvino.reasons import reason
 
 
 def read_model(file: Path, core: ov.Core) -> ov.Model:
@@ -19,7 +19,7 @@ def read_model(file: Path, core: ov.Core) -> ov.Model:
     try:
         return core.read_model(file)
     except RuntimeError as error:
-        raise LoadError(f"OpenVINO cannot read '{file.name}': {reason(error)} Fetch or export it anew.") from error
+        raise LoadError(f"OpenVINO cannot read '{file.name}': {reason(error)}. Fetch or export it anew.") from error
 
 
 def compile_model(
@@ -31,7 +31,7 @@ def compile_model(
         return core.compile_model(model, chosen, properties(chosen, options, cache_dir))
     except RuntimeError as error:
         raise LoadError(
-            f"OpenVINO cannot compile the model for {chosen}: {reason(error)} "
+            f"OpenVINO cannot compile the model for {chosen}: {reason(error)}. "
             f"Try another 'device', or check options.plugin_config."
         ) from error
 

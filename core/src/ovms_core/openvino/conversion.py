@@ -6,7 +6,6 @@ Imports nothing heavy before it converts; needs the extra ``ovms-core[conversion
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,21 +24,19 @@ def missing_tokenizers(folder: Path) -> list[str]:
     ]
 
 
-def convert_tokenizers(source: Path, into: Path, *, subfolder: str | None = None) -> None:
+def convert_tokenizers(source: Path, into: Path, part: str = "") -> None:
     """Write the OpenVINO tokenizer and detokenizer of the Hugging Face tokenizer in folder `source` into `into`.
 
     Reads local files only and runs no code of the model's. What is in `into` already stays. Raises `LoadError` with the
-    commands that make them elsewhere; `subfolder` is where in the original model the tokenizer is.
+    commands that make them elsewhere; `part` is the folder within the model, such as ``tokenizer_2``.
     """
     wanted = missing_tokenizers(into)
-    original = f"ORIGINAL_MODEL --subfolder {subfolder}" if subfolder else "ORIGINAL_MODEL"
-    impossible = partial(_impossible, source.name, wanted, original)
     if not any((source / name).is_file() for name in _SOURCES):
-        raise impossible(f"there are no Hugging Face files of a tokenizer ({_SOURCES[0]}) either")
+        raise _impossible(part, wanted, f"there are no Hugging Face files of a tokenizer ({_SOURCES[0]}) either")
     try:
         models = _converted(source)
     except Exception as error:  # transformers and openvino_tokenizers raise whatever their readers do
-        raise impossible(f"its Hugging Face files cannot be converted ({_reason(error)})") from error
+        raise _impossible(part, wanted, f"its Hugging Face files cannot be converted ({_reason(error)})") from error
     _save({name: models[name] for name in wanted}, into)
 
 
@@ -63,11 +60,13 @@ def _save(models: dict[str, Any], into: Path) -> None:
         openvino.save_model(model, into / name, compress_to_fp16=False)
 
 
-def _impossible(folder: str, wanted: list[str], original: str, reason: str) -> LoadError:
+def _impossible(part: str, wanted: list[str], reason: str) -> LoadError:
+    names = " and no ".join(f"{part}/{name}" if part else name for name in wanted)
+    subfolder = f" --subfolder {part}" if part else ""
     return LoadError(
-        f"the folder '{folder}' has no {' and no '.join(wanted)}, and {reason}. Make them with "
-        f"'convert_tokenizer {original} --with-detokenizer -o {folder}', or export the model anew with "
-        f"'optimum-cli export openvino'"
+        f"the model has no {names}, and {reason}. Make them with 'convert_tokenizer ORIGINAL_MODEL{subfolder} "
+        f"--with-detokenizer -o {f'FOLDER/{part}' if part else 'FOLDER'}', or export the model anew with 'optimum-cli "
+        f"export openvino'"
     )
 
 

@@ -57,6 +57,7 @@ class TextGeneration(Engine):
                 "cache_tokens": cache.tokens,
                 "block_size": cache.block_size,
                 "vocabulary_size": self._vocabulary.size,
+                "end_tokens": self._intake.end_tokens,
             },
             warnings=list(loaded.folder.warnings),
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ovms_core.engine import LoadError
 from ovms_core.openvino.derived import derived, link_or_copy
+from ovms_core.openvino.failure import reason
+from ovms_core.openvino.gguf import SUFFIX
 
 Convert = Callable[[Path], None]
 
@@ -42,8 +44,9 @@ def convert_with_genai(source: Path) -> None:
     try:
         openvino_genai.LLMPipeline(str(source), "CPU", enable_save_ov_model=True)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise LoadError(f"OpenVINO GenAI cannot read {source.name}: {reason}. Use the model's OpenVINO IR") from error
+        raise LoadError(
+            f"OpenVINO GenAI cannot read {source.name}: {reason(error)}. Use the model's OpenVINO IR"
+        ) from error
     keep_whole_texts(source.parent)
 
 
@@ -65,20 +68,22 @@ def keep_whole_texts(folder: Path) -> None:
         whole.with_suffix(suffix).replace(folder / f"{_TOKENIZER}{suffix}")
 
 
-def _fill(folder: Path, source: Path, convert: Convert) -> None:
-    linked = folder / source.name
-    link_or_copy(source, linked, writable=True)  # GenAI opens it for writing, although it only reads
-    metadata = read_metadata(source)
-    convert(linked)
-    linked.unlink()
+def _fill(folder: Path, shards: Sequence[Path], convert: Convert) -> None:
+    links = [folder / f"{shard.stem}{SUFFIX}" for shard in shards]  # GenAI knows the suffix in lower case only
+    for shard, link in zip(shards, links, strict=True):
+        link_or_copy(shard, link, writable=True)  # it opens them for writing, although it only reads
+    metadata, *_ = [read_metadata(shard) for shard in shards]
+    convert(links[0])
+    for link in links:
+        link.unlink()
     if not (folder / "openvino_model.xml").is_file():
-        raise LoadError(f"converting {source.name} gave no OpenVINO model: use the model's OpenVINO IR")
+        raise LoadError(f"converting {shards[0].name} gave no OpenVINO model: use the model's OpenVINO IR")
     (folder / METADATA).write_text(json.dumps({"metadata": metadata}, default=str), encoding="utf-8")
 
 
-def converted(source: Path, work_dir: Path, convert: Convert = convert_with_genai) -> Path:
-    """The folder with the OpenVINO IR of the GGUF file `source`, made in `work_dir` when it is not there yet.
+def converted(shards: Sequence[Path], work_dir: Path, convert: Convert = convert_with_genai) -> Path:
+    """The folder with the OpenVINO IR of a GGUF model, made in `work_dir` when it is not there yet.
 
-    Raises `LoadError` when the file cannot be converted.
+    `shards` are the files of the model, mostly one, in their order. Raises `LoadError` when it cannot be converted.
     """
-    return derived(work_dir / _FOLDER, [source], _FORM, lambda folder: _fill(folder, source, convert))
+    return derived(work_dir / _FOLDER, shards, _FORM, lambda folder: _fill(folder, shards, convert))

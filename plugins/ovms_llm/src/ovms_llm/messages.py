@@ -37,12 +37,13 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Chat(msgspec.Struct, tag="chat"):
-    """A conversation, to be rendered by the model's chat template."""
+    """A conversation, to be rendered by the model's chat template, or by the one of its templates that is named."""
 
     messages: list[dict[str, Any]]
     add_generation_prompt: bool = True
     continue_final_message: bool = False
     template_kwargs: dict[str, Any] = {}
+    template: str | None = None
 
 
 class Text(msgspec.Struct, tag="text"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ovms_core.openvino.gguf import gguf_models
 from ovms_core.plugin import ModelFiles, Task
 from ovms_llm.messages import AnyEvent, AnyRequest
 from ovms_llm.options import TextGenerationOptions
@@ -35,7 +36,7 @@ def detect(files: ModelFiles) -> int:
         return 0
     if files.has("openvino_model.xml"):
         return _detect_ir(files)
-    return 80 if files.ending(".gguf") else 0
+    return 80 if gguf_models(files.names) else 0
 
 
 TASK = Task(
