@@ -49,8 +49,9 @@ def test_the_starter_model_draws_as_its_card_says(shapes: Path) -> None:
     assert own.unsupported_size == "nearest"  # every client's first call asks for 1024x1024
 
 
-def test_weights_in_another_format_are_not_detected(tmp_path: Path) -> None:
-    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+@pytest.mark.parametrize("name", ["StableDiffusionPipeline", ["StableDiffusionPipeline"], None, 1e400])
+def test_weights_in_another_format_are_not_detected(tmp_path: Path, name: Any) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
     assert detect(ModelFiles.at(tmp_path)) == 0
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image
 
-from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress, RequestError
+from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress
 from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
-from ovms_core.openvino.reasons import reason
+from ovms_core.openvino.failure import reason
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
 from ovms_imagegen.family import family_of
@@ -44,6 +44,7 @@ class ImageGeneration(JobEngine):
         self._store = self._open_store()
         self._limits = limits_of(self._options, self._pipelines, family, self._adapters.names)
         self._scheduler = self._choose_scheduler()
+        self._require_drawing()
         super().__init__(model)
 
     def info(self) -> EngineInfo:
@@ -100,8 +101,7 @@ class ImageGeneration(JobEngine):
 
     def _mixture(self, alphas: Mapping[str, float]) -> Any:
         if self._adapters.only_strengths_change(alphas):
-            side = 8 * self._limits.multiple
-            self._try_out((side, side), adapters=self._adapters.mixture({}))
+            self._try_out(self._smallest())
         return self._adapters.mixture(alphas)
 
     def _file(self, recipe: Recipe, index: int, drawing: Drawing) -> bytes:
@@ -130,13 +130,36 @@ class ImageGeneration(JobEngine):
             return self._parts.scheduler.name
         try:
             self._pipelines.use_scheduler(scheduler_of(self._folder / SCHEDULER, name))
-            self._try_out(self._limits.default_size)
-        except (RuntimeError, RequestError) as error:
-            raise LoadError(f"options.scheduler: the model cannot use {name}: {reason(error)}") from error
+        except RuntimeError as error:
+            raise LoadError(f"options.scheduler: the model cannot use {name}: {reason(error)}.") from error
         return name
 
-    def _try_out(self, size: Size, **settings: Any) -> None:
-        self._pipelines.try_out(size, self._limits.default_guidance_scale, **settings)
+    def _require_drawing(self) -> None:
+        """Begin a picture, so that a model that cannot draw is told of now and not by its first request."""
+        try:
+            self._try_out(self._smallest() if self._device == "CPU" else self._limits.default_size)
+        except RuntimeError as error:
+            try:
+                self._try_out(self._limits.default_size)  # it may be made for this size only
+            except RuntimeError:
+                raise self._unable(error) from error
+
+    def _unable(self, error: RuntimeError) -> LoadError:
+        if self._options.scheduler is not None:
+            return LoadError(f"options.scheduler: the model cannot use {self._scheduler}: {reason(error)}.")
+        where = f"{', '.join(self._parts.names)}: mend them, or export the model anew."
+        if "/schedulers/" in str(error):
+            where = f"{SCHEDULER}: mend it, or set options.scheduler to another."
+        return LoadError(f"the model is loaded, but cannot draw: {reason(error)}. This follows from {where}")
+
+    def _smallest(self) -> Size:
+        side = 8 * self._limits.multiple
+        return side, side
+
+    def _try_out(self, size: Size) -> None:
+        settings: dict[str, Any] = {"adapters": self._adapters.mixture({})} if self._adapters.names else {}
+        settings["guidance_scale"] = self._limits.default_guidance_scale
+        self._pipelines.try_out(size, num_inference_steps=self._limits.default_steps, **settings)
 
     def _open_store(self) -> PictureStore | None:
         if self._options.url_folder is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
@@ -73,6 +74,8 @@ def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras
         keeps_guidance=family.keeps_guidance,
         rounds_up=family.rounds_up,
     )
+    if options.default_size is None:  # the model's own may be larger than the largest that is allowed
+        limits = msgspec.structs.replace(limits, default_size=limits.drawn(limits.default_size))
     _require_possible(limits)
     return limits
 

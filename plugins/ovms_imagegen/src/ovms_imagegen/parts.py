@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from ovms_core.engine import LoadError
 from ovms_core.openvino.documents import checked, read_document
-from ovms_imagegen.schedulers import Scheduler, scheduler_kind
+from ovms_imagegen.schedulers import Scheduler, scheduler_kinds
 
 C = TypeVar("C", bound=Struct)
 
@@ -60,7 +60,7 @@ class Denoiser(Struct):
     """``unet/config.json`` or ``transformer/config.json``."""
 
     in_channels: Count | None = None
-    sample_size: Count | list[Count] | None = None
+    sample_size: Count | Annotated[list[Count], Meta(min_length=1)] | None = None
     patch_size: Count | None = None
     time_cond_proj_dim: Count | None = None
     joint_attention_dim: Count | None = None
@@ -158,14 +158,15 @@ def _check_class(index: Index, part: str, known: tuple[str, ...]) -> None:
     found = named[1] if named else None
     if found not in known:
         raise LoadError(
-            f"'{INDEX}' of the model: the class of '{part}' is {found}, and GenAI only has {' and '.join(known)} for "
-            f"{index.pipeline or 'this pipeline'}. Mend it, or export the model anew."
+            f"'{INDEX}' of the model: the class of '{part}' is {str(found)[:40]!a}, and for {index.pipeline[:40]!a} "
+            f"GenAI only has {' and '.join(known)}. Mend it, or export the model anew."
         )
 
 
 def _scheduler(folder: Path, chosen: str | None) -> Scheduler:
     document = _document(folder, SCHEDULER)
-    return checked(document, scheduler_kind(document, chosen, SCHEDULER), SCHEDULER)
+    read = [checked(document, kind, SCHEDULER) for kind in scheduler_kinds(document, chosen, SCHEDULER)]
+    return read[0]
 
 
 def _required(folder: Path, name: str, kind: type[C]) -> C:

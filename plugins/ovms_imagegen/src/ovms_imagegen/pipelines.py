@@ -12,7 +12,7 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.reasons import reason
+from ovms_core.openvino.failure import reason
 from ovms_imagegen.messages import Size
 from ovms_imagegen.parts import SCHEDULER
 from ovms_imagegen.pictures import Pixels
@@ -59,28 +59,31 @@ class Pipelines:
         for pipe in filter(None, (self.generation, self.image_to_image, self.inpainting)):
             pipe.set_scheduler(scheduler())
 
-    def try_out(self, size: Size, guidance_scale: float, **settings: Any) -> None:
-        """Begin a picture of `size`. Raises `RuntimeError` or `RequestError`.
+    def try_out(self, size: Size, **settings: Any) -> None:
+        """Begin a picture of `size`. Raises GenAI's `RuntimeError`.
 
         The guidance must be as it will be: Stable Diffusion 3 stays on the side of 1 on which it begins.
         """
         width, height = size
         black = np.zeros((1, height, width, 3), dtype=np.uint8)
         inputs = [] if self.generation is not None else [black, black]
-        own = {"strength": 1.0, "num_inference_steps": 2, "width": width, "height": height}
-        self.draw("", inputs, own | {"guidance_scale": guidance_scale} | settings, lambda step, total, decode: True)
+        own = {"strength": 1.0, "width": width, "height": height}
+        self._run("", inputs, own | settings, lambda step, total, decode: True)
 
     def draw(self, prompt: str, inputs: Sequence[Pixels], settings: Mapping[str, Any], watch: Watch) -> Drawing | None:
         """The picture; `None` when `watch` stopped it. Raises `RequestError` for what GenAI refuses.
 
         `inputs` is empty, or a picture to start from, or such a picture and a mask.
         """
+        try:
+            return self._run(prompt, inputs, settings, watch)
+        except RuntimeError as error:
+            raise _refusal(error) or RuntimeError(f"GenAI cannot draw: {reason(error)}.") from error
+
+    def _run(self, prompt: str, inputs: Sequence[Pixels], settings: Mapping[str, Any], watch: Watch) -> Drawing | None:
         pipe = (self.generation, self.image_to_image, self.inpainting)[len(inputs)]
         watcher = _Watcher(pipe, watch)
-        try:
-            result = pipe.generate(prompt, *map(ov.Tensor, inputs), callback=watcher, **settings)
-        except RuntimeError as error:
-            raise _refusal(error) or error from None
+        result = pipe.generate(prompt, *map(ov.Tensor, inputs), callback=watcher, **settings)
         # GenAI calls back on a thread of its own, and forgets the steps which that has not got to at the end.
         watcher.catch_up(len(pipe.get_performance_metrics().raw_metrics.iteration_durations))
         if watcher.error is not None:
@@ -131,7 +134,7 @@ def load_pipelines(folder: Path, device: str, properties: Mapping[str, Any]) -> 
             if "nsupported" not in refused:
                 break
     if loaded is None:
-        raise LoadError(f"GenAI cannot load the model for {device}: {refused} Check it, 'device' and plugin_config.")
+        raise LoadError(f"GenAI cannot load the model for {device}: {refused}. Check it, 'device' and plugin_config.")
     return _derive(loaded, folder / SCHEDULER)
 
 
@@ -166,5 +169,5 @@ def _refusal(error: RuntimeError) -> RequestError | None:
     text = str(error)
     if "Check '" not in text or "image_generation/" not in text:
         return None
-    message = reason(error)
+    message = f"{reason(error)}."
     return RequestError(message, param=next((name for hint, name in _PARAMS.items() if hint in message), None))

@@ -46,7 +46,7 @@ def prepared_folder(source: Path, parts: Parts, work_dir: Path, scheduler: str |
 
     def convert(folder: Path) -> None:
         for name in missing:
-            convert_tokenizers(folder / name, folder / name, subfolder=name)
+            convert_tokenizers(folder / name, folder / name, name)
 
     return prepared(source, work_dir / _FOLDER, contents, convert if missing else None)
 
@@ -55,6 +55,8 @@ def _rewritten(source: Path, parts: Parts, tokenizers: list[str], scheduler: str
     """The files that GenAI cannot take as they are, with the texts that it can."""
     documents = {name: read_document(source, name, dict[str, Any]) for name in parts.names}
     documents[SCHEDULER]["_class_name"] = scheduler_class(documents[SCHEDULER], scheduler)
+    if isinstance(parts.denoising.sample_size, list):  # height and width, which GenAI passes over
+        documents[f"{parts.denoiser}/config.json"]["sample_size"] = parts.denoising.sample_size[0]
     for tokenizer in tokenizers:
         for file in ("tokenizer_config.json", "special_tokens_map.json"):
             name = f"{tokenizer}/{file}"
@@ -73,13 +75,11 @@ def _with_plain_tokens(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """`value` as any reader of JSON takes it: finite numbers of 64 bits, texts that are Unicode."""
+    """`value` as any reader of JSON takes it: its numbers are finite, and of 64 bits at most."""
     if isinstance(value, dict):
-        return {plain(name): plain(item) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int) and abs(value) >= _LARGEST:

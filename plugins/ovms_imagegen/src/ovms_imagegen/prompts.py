@@ -9,7 +9,7 @@ from pathlib import Path
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.reasons import reason
+from ovms_core.openvino.failure import reason
 from ovms_imagegen.family import Encoder
 from ovms_imagegen.messages import Draw
 
@@ -55,7 +55,7 @@ class PromptGauge:
         try:
             return genai.Tokenizer(self._folder / tokenizer)
         except RuntimeError as error:
-            message = f"The tokenizer in '{tokenizer}' of the model cannot be loaded: {reason(error)} Export it anew."
+            message = f"The tokenizer in '{tokenizer}' of the model cannot be loaded: {reason(error)}. Export it anew."
             raise LoadError(message) from error
 
     def _tokens(self, tokenizer: str, text: str) -> int:

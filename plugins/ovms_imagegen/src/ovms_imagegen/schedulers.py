@@ -10,7 +10,9 @@ from msgspec import Meta, Struct
 
 from ovms_core.engine import LoadError
 
-Steps = Annotated[int, Meta(ge=1, le=100_000)]
+Steps = Annotated[int, Meta(ge=1, le=10_000)]
+"""GenAI's work grows with its square: a hundred thousand take minutes."""
+
 Offset = Annotated[int, Meta(ge=0, le=1000)]
 Beta = Annotated[float, Meta(gt=0, lt=1)]
 Amount = Annotated[float, Meta(ge=0, le=1e6)]
@@ -48,8 +50,9 @@ class Ddim(Diffusing, kw_only=True):
 
 
 class Lcm(Ddim, kw_only=True):
-    """``LCMScheduler``."""
+    """``LCMScheduler``. With another prediction GenAI reads beyond its memory."""
 
+    prediction_type: Literal["epsilon", ""] | None = None
     original_inference_steps: Steps | None = None
     timestep_scaling: Amount | None = None
 
@@ -101,17 +104,20 @@ _KINDS: Final[dict[str, tuple[str, type[Scheduler]]]] = {
 def scheduler_class(document: Mapping[str, Any], chosen: str | None) -> str | None:
     """The class that GenAI is to begin with: the model's own, or where GenAI has none such the `chosen` one."""
     named = document.get("_class_name")
-    known = {name for name, _ in _KINDS.values()}
+    known = [name for name, _ in _KINDS.values()]
     return str(named) if named in known or chosen is None else _KINDS[chosen][0]
 
 
-def scheduler_kind(document: Mapping[str, Any], chosen: str | None, file: str) -> type[Scheduler]:
-    """What GenAI reads in `document`, which stands in `file`. Raises `LoadError` when it has no such scheduler."""
+def scheduler_kinds(document: Mapping[str, Any], chosen: str | None, file: str) -> list[type[Scheduler]]:
+    """What GenAI reads in `document`, as the model's own scheduler and then as the chosen one.
+
+    Raises `LoadError`, naming the `file`, when it has no such scheduler.
+    """
     named = scheduler_class(document, chosen)
-    kind = next((kind for name, kind in _KINDS.values() if name == named), None)
-    if kind is None:
+    kinds = [kind for name, kind in _KINDS.values() if name == named]
+    if not kinds:
         raise LoadError(
             f"'{file}' of the model: its '_class_name' is {str(named)[:40]!a}, a scheduler that GenAI does not have. "
             f"Set options.scheduler to one that it has: {', '.join(_KINDS)}."
         )
-    return kind
+    return [*kinds, _KINDS[chosen][1]] if chosen else kinds
