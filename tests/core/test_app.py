@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.support import Client, counted, error_of, probe, words
+from tests.core.support import Client, counted, error_of, post, probe, raw, words
 
 from ovms_core.app import Application
 from ovms_core.settings import ModelSettings
@@ -77,6 +78,48 @@ async def test_head_and_version_and_documentation_are_there(url: str) -> None:
         assert (await client.get("/version")).json()["plugins"].keys() == {"core", "scripted"}
         assert (await client.get("/openapi.json")).status_code == 200
         assert (await client.get("/docs")).status_code == 200
+
+
+@shared
+@pytest.mark.parametrize(
+    ("path", "prefix"), [("/", "/v3"), ("/v1", "/v1"), ("/v3/", "/v3"), ("/v3//v1", "/v3/v1"), ("/v3/v1//", "/v3/v1")]
+)
+async def test_the_top_and_every_bare_prefix_say_what_is_here(url: str, path: str, prefix: str) -> None:
+    async with Client(url) as client:
+        index = (await client.get(path, headers={"accept": "*/*"})).json()
+        assert index["name"] == "OpenVINO generative AI server"
+        assert index["endpoints"] == [f"POST {prefix}/script", f"POST {prefix}/nothing"]
+        assert index["models"] == f"{prefix}/models"
+        links = [link for link in index.values() if isinstance(link, str) and link.startswith("/")]
+        assert len(links) == 6  # the page, the document, models, metrics and both kinds of health
+        for link in links:
+            assert (await client.get(link)).status_code == 200, link
+        head = await client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert (await client.post(path)).headers["allow"] == "GET, HEAD"
+
+
+@shared
+async def test_a_browser_at_the_top_is_shown_the_documentation(url: str) -> None:
+    accept = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with Client(url, follow_redirects=True, headers=accept) as client:
+        page = await client.get("/")
+        assert page.url.path == "/docs"
+        assert "<h1>OpenVINO generative AI server" in page.text
+        assert (await client.get("/v1")).headers["content-type"] == "application/json"
+
+
+@shared
+async def test_doubled_slashes_and_ids_with_slashes_find_their_way(url: str) -> None:
+    request = post("//v1//script/", b'{"model": "scripted", "count": 1}', "connection: close")
+    assert (await raw(url, request)).endswith(b'{"text":"w0 "}')
+    async with Client(url) as client:
+        assert (await client.get("/v1//models//nick")).json()["id"] == "nick"
+        for name in ("http://host/x", "org/name", "a//b"):
+            for spelt in (name, quote(name, safe="")):
+                error = error_of(await client.get(f"/v1/models/{spelt}"))
+                assert error["code"] == "model_not_found"
+                assert f"'{name}'" in error["message"]
 
 
 @shared

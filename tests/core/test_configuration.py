@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 
 from ovms_core.configuration import ConfigurationError, default_name, read_settings, validate_options
 from ovms_core.settings import ModelSettings, Settings
@@ -310,6 +310,90 @@ def test_values_that_would_fail_later_are_refused_at_once(tmp_path: Path, text: 
 
 def test_a_word_in_capitals_is_suggested_in_small_letters(tmp_path: Path) -> None:
     assert "Did you mean 'info'?" in problem(tmp_path, "log_level: INFO\n")
+
+
+# -- variables in the file
+
+
+def test_variables_in_values_are_replaced_and_read_as_their_setting_has_it(tmp_path: Path) -> None:
+    text = """\
+port: ${PORT}
+host: "${HOST:-0.0.0.0}"
+offline: ${OFFLINE}
+device: ${DEVICE}
+prime_timeout: ${UNSET:-2.5}
+cors_origins: ["https://${SITE}", '${SITE:-x}']
+models:
+- ${MODEL}
+- source: ${ORG:-org}/${NAME}
+  aliases: ["${EMPTY:-none}", "a${EMPTY}b"]
+  options: {cache_size: "${SIZE}"}
+"""
+    environ = {"PORT": "9000", "OFFLINE": "true", "DEVICE": "0", "SITE": "a.b", "MODEL": "chat=hf:a/b", "NAME": "n"}
+    settings = read(tmp_path, text, environ={**environ, "EMPTY": "", "SIZE": "4"})
+    assert (settings.port, settings.host, settings.offline, settings.device) == (9000, "0.0.0.0", True, "0")
+    assert (settings.prime_timeout, settings.cors_origins) == (2.5, ["https://a.b", "a.b"])
+    chat, other = settings.models
+    assert (chat.name, chat.source, other.name, other.source) == ("chat", "hf:a/b", "n", "org/n")
+    assert (other.aliases, validate_options(1, Options, other.options, settings)) == (
+        ["none", "ab"],
+        Options(cache_size=4),
+    )
+
+
+def test_only_values_hold_variables_and_a_second_dollar_takes_the_meaning_away(tmp_path: Path) -> None:
+    text = "models:\n- source: a/b\n  options: {'${KEY}': '$${A} $A $$A $$ $ {A}'}\n"
+    assert read(tmp_path, text).models[0].options == {"${KEY}": "${A} $A $$A $$ $ {A}"}
+
+
+def test_every_variable_that_is_missing_is_named_with_its_line(tmp_path: Path) -> None:
+    assert problem(tmp_path, "port: ${PORT}\nmodels:\n- source: a/b\n  device: 'x ${DEVICE}'\n") == (
+        "ovms.yaml, line 1: 'port': the variable PORT is not set: set it, or write ${PORT:-default}.\n"
+        "ovms.yaml, line 4: 'models[0].device': the variable DEVICE is not set: set it, or write ${DEVICE:-default}."
+    )
+
+
+@pytest.mark.parametrize("text", ["${", "${}", "${1A}", "${A-b}", "${A:-${B}}", "${A", "a ${ A }"])
+def test_what_looks_like_a_variable_and_is_none_is_explained(tmp_path: Path, text: str) -> None:
+    message = problem(tmp_path, f"host: '{text}'\n", environ={"A": "a", "B": "b"})
+    assert message.startswith("ovms.yaml, line 1: 'host': '${")
+    assert "write ${NAME} or ${NAME:-default}, and $${ for ${ itself" in message
+
+
+def test_a_variable_without_quotes_in_braces_is_explained(tmp_path: Path) -> None:
+    message = problem(tmp_path, "models:\n- {source: a/b, device: ${DEVICE}}\n")
+    assert message.startswith("ovms.yaml, line 2, column")
+    assert message.endswith("Put '${…}' in quotes within { } or [ ].")
+
+
+def test_what_a_variable_holds_is_never_shown(tmp_path: Path) -> None:
+    class Picky(TaskOptions):
+        word: str = ""
+
+        @field_validator("word")
+        @classmethod
+        def _known(cls, value: str) -> str:
+            raise ValueError(f"there is no word {value}")
+
+    text = (
+        "port: ${SECRET}\nlog_level: ${SECRET}\nplugins: ${SECRET}\nmodels: ['${SECRET}=']\n"
+        "api_keys: {a: '${SECRET}'}\n"
+    )
+    environ = {"SECRET": "s3cr3t"}
+    message = problem(tmp_path, text, environ=environ)
+    assert len(message.splitlines()) == 3
+    assert "ovms.yaml, line 1: 'port' must be a valid integer, not what '${SECRET}' stands for." in message
+    settings = read(tmp_path, "models: [{source: a/b, options: {word: '${SECRET}'}}]\n", environ=environ)
+    with pytest.raises(ConfigurationError) as caught:
+        validate_options(0, Picky, settings.models[0].options, settings)
+    spaced = problem(tmp_path, "api_keys: ['${SECRET} ${SECRET}']\n", environ=environ)
+    for shown in (message, str(caught.value), spaced):
+        assert "s3cr3t" not in shown
+
+
+def test_an_empty_variable_is_no_open_server(tmp_path: Path) -> None:
+    for text in ("api_keys: ['${KEY}']\n", "api_keys: {me: '${KEY:-}'}\n", "api_key_file: ${KEY}\n"):
+        assert "is empty" in problem(tmp_path, text, environ={"KEY": ""})
 
 
 # -- API keys

@@ -114,7 +114,7 @@ def test_a_configuration_is_read(block: Block, tmp_path: Path, offerings: Offeri
     (tmp_path / "keys").write_text("alice:secret\n")
     (tmp_path / "keys").chmod(0o600)
     (tmp_path / "ovms.yaml").write_text(text)
-    settings = read_settings(environ={}, directory=tmp_path)
+    settings = read_settings(environ={"ALICE_KEY": "secret"}, directory=tmp_path)
     for index, model in enumerate(settings.models):
         task = offerings.tasks[TASKS[str(model.name)]]
         validate_options(index, task.options, model.options, settings)

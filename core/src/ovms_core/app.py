@@ -31,6 +31,7 @@ from ovms_core.models.registry import Models
 from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
 from ovms_core.routes import docs, health, metrics, models, openapi
+from ovms_core.routes.index import index
 from ovms_core.settings import Settings
 
 AppMiddleware = Callable[[ASGIApp], ASGIApp]
@@ -123,7 +124,9 @@ def _plain(handler: Handler) -> ASGIApp:
 
 
 def _core_routes() -> Iterable[Route]:
+    yield Route("GET", "/", _plain(index(PREFIXES[0])))
     for prefix in PREFIXES:
+        yield Route("GET", prefix, _plain(index(prefix)))
         yield Route("GET", f"{prefix}/models", _plain(models.list_models))
         yield Route("GET", f"{prefix}/models/{{id:path}}", _plain(models.show_model))
     yield Route("GET", "/health", _plain(health.health), public=True)

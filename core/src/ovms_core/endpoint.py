@@ -185,10 +185,6 @@ async def read_body(request: Request) -> bytes:
 def require_json(request: Request) -> None:
     """Raise `APIError` 415 unless the request says that its body is plain JSON, or says nothing."""
     headers = request.scope.get("ovms.headers") or dict(request.scope["headers"])
-    if (coding := headers.get(b"content-encoding", b"identity")) != b"identity":
-        shown = coding.decode("latin-1")[:80]
-        message = f"Content-Encoding '{shown}' is not understood: send the body uncompressed, without that header."
-        raise APIError(415, message, code="unsupported_media_type")
     given: bytes = headers.get(b"content-type", b"application/json")
     if given == b"application/json":
         return

@@ -33,6 +33,37 @@ def test_a_parameter_may_hold_slashes() -> None:
     assert (route.path, parameters) == ("/models/{id:path}", {"id": "org/name"})
 
 
+@pytest.mark.parametrize("path", ["//v1//a", "/v1/a//", "///v1/a", "/v1////a"])
+def test_several_slashes_count_as_one(path: str) -> None:
+    assert table(("GET", "/v1/a")).find("GET", path)[0].path == "/v1/a"
+    with pytest.raises(APIError) as failure:
+        table(("GET", "/v1/a")).find("POST", path)
+    assert failure.value.status == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "id"),
+    [
+        ("//v1//models//org/name", "org/name"),
+        ("/v1/models/http://host/name", "http://host/name"),
+        ("//v1/models//http://host/name", "http://host/name"),
+        ("/v1/models/a//b", "a//b"),
+    ],
+)
+def test_slashes_in_a_parameter_stay_what_they_are(path: str, id: str) -> None:
+    routes = table(("GET", "/v1/models"), ("GET", "/v1/models/{id:path}"))
+    assert routes.find("GET", path)[1] == {"id": id}
+    assert routes.find("GET", "/v1//models//")[1] == {}
+
+
+def test_a_parameter_has_its_type() -> None:
+    routes = table(("GET", "/files/{number:int}/{name}"))
+    assert routes.find("GET", "/files//7/x.y")[1] == {"number": 7, "name": "x.y"}
+    for path in ("/files/7/x/y", "/files/x/7"):
+        with pytest.raises(APIError, match="There is no"):
+            routes.find("GET", path)
+
+
 def test_head_is_answered_where_get_is() -> None:
     assert table(("GET", "/a")).find("HEAD", "/a")[0].method == "GET"
 
@@ -66,9 +97,10 @@ def test_an_endless_path_is_not_echoed() -> None:
 
 def test_an_endless_path_costs_little() -> None:
     """It comes before the API key, so from anybody."""
-    routes = table(*(("GET", f"/v3/some/route/{number}") for number in range(100)))
+    routes = table(*(("GET", f"/v3/some/route/{number}") for number in range(100)), ("GET", "/v3/{a}/b/{id:path}"))
     began = time.process_time()
-    for _ in range(50):
-        with pytest.raises(APIError):
-            routes.find("GET", "/" + "some/route" * 6_000)
+    for path in ("/" + "some/route" * 6_000, "/v3/" + "/" * 60_000 + "c", "/v3/a" + "/" * 60_000 + "c"):
+        for _ in range(20):
+            with pytest.raises(APIError):
+                routes.find("GET", path)
     assert time.process_time() - began < 0.2

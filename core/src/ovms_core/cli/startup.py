@@ -121,6 +121,6 @@ def _routes(app: Application) -> Iterator[report.RouteRow]:
     """Every route once: at its main prefix where it has one."""
     paths = {route.path for route in app.state.routes.routes}
     for route in app.state.routes.routes:
-        other = any(route.path.startswith(f"{prefix}/") for prefix in _OTHER_PREFIXES)
-        if not other and _MAIN_PREFIX + route.path not in paths:
+        other = any(f"{route.path}/".startswith(f"{prefix}/") for prefix in _OTHER_PREFIXES)
+        if not other and (_MAIN_PREFIX + route.path).rstrip("/") not in paths:
             yield report.RouteRow(route.method, route.path, route.owner)

@@ -17,6 +17,7 @@ from ovms_core.configuration.keys import read_keys
 from ovms_core.configuration.layer import Layer, json_path, merged
 from ovms_core.configuration.models import check_names, default_name, normalized
 from ovms_core.configuration.options import validate_options
+from ovms_core.configuration.variables import substituted
 from ovms_core.settings import Settings
 
 __all__ = [
@@ -63,7 +64,8 @@ def _file_layer(file: Path | None, environ: Mapping[str, str], directory: Path) 
     path = directory / (named or CONFIG_FILE)
     if named is None and not path.is_file():
         return Layer({}, {})
-    return normalized(read_document(path, shown=str(named or CONFIG_FILE)), path.parent)
+    document = read_document(path, shown=str(named or CONFIG_FILE))
+    return normalized(substituted(document, environ), path.parent)
 
 
 def _command_line(overrides: Mapping[str, Any]) -> Layer:

@@ -35,11 +35,18 @@ def parse(text: str, shown: str) -> tuple[Any, dict[Path, int]]:
         return _parse(text, shown)
     except yaml.MarkedYAMLError as error:
         problem = error.problem or error.context
-        raise ConfigurationError(f"{shown}{_position(error.problem_mark)}: not valid YAML: {problem}.") from None
+        hint = _hint(text, error.problem_mark)
+        raise ConfigurationError(f"{shown}{_position(error.problem_mark)}: not valid YAML: {problem}.{hint}") from None
     except RecursionError:
         raise ConfigurationError(f"{shown}: it is nested too deeply.") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{shown}: not valid YAML: {' '.join(str(error).split())}.") from None
+
+
+def _hint(text: str, mark: yaml.Mark | None) -> str:
+    """A plain text within ``{…}`` or ``[…]`` can hold no braces."""
+    line = text.splitlines()[mark.line] if mark is not None and mark.line < len(text.splitlines()) else ""
+    return " Put '${…}' in quotes within { } or [ ]." if "${" in line else ""
 
 
 def _parse(text: str, shown: str) -> tuple[Any, dict[Path, int]]:

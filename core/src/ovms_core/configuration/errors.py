@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ovms_core.configuration.layer import Path, json_path
+from ovms_core.configuration.layer import Mark, Path, json_path
 from ovms_core.settings import Where
 
 M = TypeVar("M", bound=BaseModel)
@@ -39,7 +39,25 @@ def _problems(error: ValidationError, cls: type[BaseModel], values: Any, where: 
             seen.add(path)
             full = (*at, *path)
             written = where(full)
-            yield f"{written}: {_said(detail, full, path, cls)}" if written else _said(detail, full, path, cls)
+            said = _said(_hidden(detail, written) if isinstance(written, Mark) else detail, full, path, cls)
+            yield f"{written}: {said}" if written else said
+
+
+class _Hidden:
+    """Stands for a value from variables in an error."""
+
+    def __init__(self, written: str) -> None:
+        self._written = written
+
+    def __repr__(self) -> str:
+        return f"what '{self._written}' stands for"
+
+
+def _hidden(detail: ErrorDetails, mark: Mark) -> ErrorDetails:
+    """`detail` without the value, also where a validator repeats it."""
+    value = detail["input"]
+    message = detail["msg"].replace(value, mark.written) if isinstance(value, str) and value else detail["msg"]
+    return {**detail, "input": _Hidden(mark.written), "msg": message}
 
 
 def _in_document(location: Path, values: Any) -> Path:
@@ -69,7 +87,7 @@ def _said(detail: ErrorDetails, full: Path, path: Path, cls: type[BaseModel]) ->
             return f"'{name}' must not be empty."
         case "model_type":
             return f"'{name}' must be a mapping of settings{_given(detail, full)}."
-        case "string_type" if not isinstance(detail["input"], dict | list | None):
+        case "string_type" if not isinstance(detail["input"], dict | list | _Hidden | None):
             return f"'{name}' must be text{_given(detail, full)}: put it in quotes."
         case _:
             return f"'{name}' {_reason(detail)}{_given(detail, full)}."
@@ -95,7 +113,7 @@ def _given(detail: ErrorDetails, full: Path) -> str:
 
 def _nearest(detail: ErrorDetails) -> str:
     allowed = [word for word in detail.get("ctx", {}).get("expected", "").split("'")[1::2] if word]
-    return suggestion(str(detail["input"]), allowed)
+    return "" if isinstance(detail["input"], _Hidden) else suggestion(str(detail["input"]), allowed)
 
 
 def _suggestion(full: Path, path: Path, cls: type[BaseModel]) -> str:

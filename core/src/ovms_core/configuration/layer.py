@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 Path = tuple[str | int, ...]
 """The way to a value, such as ``("models", 0, "device")``."""
+
+
+class Mark(str):
+    """Where a value was written, and how if it came from variables (``${PORT}``): then it may be a secret."""
+
+    def __new__(cls, where: str, *, written: str) -> Self:
+        mark = super().__new__(cls, where)
+        mark.written = written
+        return mark
+
+    written: str
 
 
 @dataclass(frozen=True, slots=True)

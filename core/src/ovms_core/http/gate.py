@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.errors import APIError
 from ovms_core.http.auth import Keys
+from ovms_core.http.cors import NoCors
 from ovms_core.http.limits import BodyBudget
 from ovms_core.http.routing import Route, RouteTable
 from ovms_core.settings import Settings
@@ -24,6 +25,7 @@ class Gate:
         self.in_flight = 0
         self._routes = routes
         self._keys = keys
+        self._no_cors = NoCors()
         self._budget = BodyBudget(settings)
         self._max_requests = settings.max_requests
 
@@ -44,6 +46,7 @@ class Gate:
         try:
             route, parameters = self._routes.find(scope["method"], scope["path"])
         except APIError:
+            self._no_cors.refuse(scope["method"], scope["ovms.headers"])  # a browser sends no key with it
             self._keys.user(scope)
             raise
         if not route.public:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import Message, Receive, Scope
 
 from ovms_core.errors import APIError
+from ovms_core.http.encoding import Size, undone
 from ovms_core.settings import Settings
 
 _CLOSE = {"connection": "close"}
@@ -19,11 +20,17 @@ class BodyBudget:
         self._held = 0
 
     def meter(self, scope: Scope, receive: Receive) -> BodyMeter:
-        """A `receive` that keeps the limits. Raises `APIError` 413 for a body that announces too much."""
+        """A `receive` that keeps the limits, with compression undone: what a body holds then counts.
+
+        Raises `APIError` 413 for a body that announces too much, and 415 for a compression that is not known.
+        """
         announced = scope["ovms.headers"].get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._each:
             raise self._too_large()
-        return BodyMeter(self, receive)
+        return BodyMeter(self, undone(scope, receive, self._size))
+
+    def _size(self) -> Size:
+        return Size(self._each, self._too_large)
 
     def take(self, size: int, sofar: int) -> None:
         """Count `size` more bytes of a body of `sofar`. Raises `APIError` 413, or 503 when memory is short."""

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ovms_core.errors import APIError
 from ovms_core.http.boundary import request_id
+from ovms_core.http.http10 import Unchunked
 
 MAX_HEADERS: Final = 64 << 10
 """Bytes that the request line and the headers may have together; also what follows a body in chunks (trailers)."""
@@ -91,6 +92,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self._earlier = [cycle for cycle in (*self._earlier, self.cycle) if not cycle.response_complete]
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.scope["http_version"] == "1.0":
+            app = Unchunked(app, cycle)
+        super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         self._complete = True

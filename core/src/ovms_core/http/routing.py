@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from starlette.routing import compile_path
+from starlette.convertors import CONVERTOR_TYPES, Convertor
 from starlette.types import ASGIApp
 
 from ovms_core.errors import APIError
+
+_SLASHES = re.compile("//+")
+_PARAMETER = re.compile(r"(\{[^}]*\})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Route:
 @dataclass(slots=True)
 class _Pattern:
     regex: re.Pattern[str]
-    converters: dict[str, Any]
+    converters: dict[str, Convertor[Any]]
     routes: dict[str, Route] = field(default_factory=dict)
 
 
@@ -57,12 +60,14 @@ class RouteTable:
 
     def _pattern(self, path: str) -> _Pattern:
         if path not in self._patterns:
-            regex, _, converters = compile_path(path)
-            self._patterns[path] = _Pattern(regex, converters)
+            self._patterns[path] = _compiled(path)
         return self._patterns[path]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, Any]]:
-        """The route and its path parameters. Raises `APIError` 404, or 405 with ``Allow``."""
+        """The route and its path parameters. Raises `APIError` 404, or 405 with ``Allow``.
+
+        Several slashes count as one, as clients write them that join a base URL and a path; but not in a parameter.
+        """
         methods, parameters = self._match(path)
         route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
         if route is None:
@@ -73,12 +78,26 @@ class RouteTable:
 
     def _match(self, path: str) -> tuple[dict[str, Route], dict[str, Any]]:
         path = path.rstrip("/") or "/"
-        if path in self._exact:
-            return self._exact[path], {}
+        folded = _SLASHES.sub("/", path) if "//" in path else path
+        if folded in self._exact:
+            return self._exact[folded], {}
         for pattern in self._patterns.values():
-            if match := pattern.regex.match(path):
+            if match := pattern.regex.fullmatch(path):
                 found = match.groupdict().items()
                 return pattern.routes, {name: pattern.converters[name].convert(value) for name, value in found}
         close = get_close_matches(path[:200], self._exact, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise APIError(404, f"There is no {path[:200]} here.{hint}", code="unknown_route")
+
+
+def _compiled(path: str) -> _Pattern:
+    """The pattern of a `path` with parameters as Starlette writes them: ``/models/{id:path}``."""
+    regex, converters = "", dict[str, Convertor[Any]]()
+    for part in _PARAMETER.split(path):
+        if part.startswith("{"):
+            name, _, kind = part[1:-1].partition(":")
+            converters[name] = CONVERTOR_TYPES[kind or "str"]
+            regex += f"(?P<{name}>{converters[name].regex})"
+        else:
+            regex += re.escape(part).replace("/", "/+")
+    return _Pattern(re.compile(regex), converters)

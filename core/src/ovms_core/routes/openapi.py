@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 import ovms_core
 from ovms_core.endpoint import Endpoint
+from ovms_core.routes.index import NAME
 
 _REF = "#/components/schemas/{model}"
 
@@ -32,6 +33,7 @@ _ERROR = {
 }
 
 _CORE = {
+    "/": ("get", "What this server is, and where its parts are; for browsers, the documentation.", "/"),
     "/models": ("get", "The served models, under all their names.", None),
     "/models/{id}": ("get", "One served model.", None),
     "/health": ("get", "Whether the process is up.", "/"),
@@ -53,7 +55,7 @@ def document(endpoints: Sequence[Endpoint[Any]], prefixes: Sequence[str], *, key
             paths.setdefault(path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": "OpenVINO generative AI server", "version": ovms_core.__version__},
+        "info": {"title": NAME, "version": ovms_core.__version__},
         "servers": [{"url": prefix} for prefix in prefixes],
         "paths": paths,
         "components": {
@@ -74,8 +76,9 @@ def _bodies(endpoints: Iterable[Endpoint[Any]]) -> tuple[dict[type, Any], dict[s
 
 def _core_path(path: str) -> dict[str, Any]:
     method, summary, server = _CORE[path]
+    name = (path.strip("/") or "index").translate(str.maketrans("/", "_", "{}"))
     operation: dict[str, Any] = {
-        "operationId": path.strip("/").translate(str.maketrans("/{}", "_  ")).replace(" ", "") + "_" + method,
+        "operationId": f"{name}_{method}",
         "summary": summary,
         "responses": {"200": {"description": "The answer"}, **_errors("401")},
     }

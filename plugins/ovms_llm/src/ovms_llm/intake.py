@@ -43,8 +43,9 @@ class Intake:
         self._vocabulary.check(request.emitted, "emitted")
         max_tokens = self._max_tokens(request, len(prompt))
         decided = plan(sampling, max_tokens, self._defaults, self._eos)
-        self._schedule.check(len(prompt), max_tokens, decided.beams)
-        decided.config()
+        if max_tokens:
+            self._schedule.check(len(prompt), max_tokens, decided.beams)
+            decided.config()
         if request.echo and text is None:
             text = self._vocabulary.decode([prompt], False)[0]
         clock.tokenized = clock.now()
@@ -81,7 +82,7 @@ class Intake:
         asked, limit = request.sampling.max_tokens, self._max_model_len
         name, least = ("min_tokens", request.sampling.min_tokens) if asked is None else ("max_tokens", asked)
         rest = limit - prompt_tokens
-        if rest < 1 or least > rest:
+        if rest < (least if asked is not None else max(1, least)):
             wish = f"{prompt_tokens} tokens of the prompt" + (f" and {least} of {name}" if least else "")
             raise RequestError(
                 f"the context of {limit} tokens cannot hold {wish}: shorten the prompt"

@@ -66,7 +66,7 @@ Prompt = Chat | Text | Tokens
 class Sampling(msgspec.Struct, omit_defaults=True, kw_only=True):
     """How tokens are chosen and when to stop. `None` means the model's own default, then OpenAI's.
 
-    `top_k` 0 considers every token.
+    `top_k` 0 considers every token; `max_tokens` 0 generates none, where only an `echo` of the prompt is wanted.
     """
 
     max_tokens: int | None = None
