@@ -13,8 +13,10 @@ from typing import Any, Final
 import pytest
 from tests.mutations import Mutation, mutations
 from tests.plugins.ovms_imagegen.conftest import Drawing, last_file, load, opened, run_to_end
+from tests.plugins.ovms_imagegen.families import save_family
 
 from ovms_core.engine import LoadError
+from ovms_core.openvino.conversion import missing_tokenizers
 from ovms_imagegen.messages import Draw
 from ovms_imagegen.model_folder import OPTIONS_FILE, options_of
 from ovms_imagegen.parts import SCHEDULER, read_parts
@@ -86,6 +88,15 @@ def test_tokenizers_are_converted_once(folder: Path, tmp_path: Path) -> None:
     prepare(folder, tmp_path)
     assert made.stat().st_mtime_ns == before
     assert not list((folder / "tokenizer").glob("openvino_*"))
+
+
+def test_every_tokenizer_of_a_model_is_converted(shapes: Path, tmp_path: Path) -> None:
+    model = save_family(tmp_path / "model", "StableDiffusion3Pipeline", shapes / "tokenizer")
+    names = ("tokenizer", "tokenizer_2", "tokenizer_3")
+    for name in names[1:]:
+        (model / name / "openvino_tokenizer.bin").unlink()  # half a pair is none
+    folder = prepare(model, tmp_path / "work")
+    assert [name for name in names if missing_tokenizers(folder / name)] == []
 
 
 def test_a_tokenizer_that_cannot_be_converted_is_an_error_with_the_command_that_makes_it(
