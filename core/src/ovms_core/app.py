@@ -93,7 +93,7 @@ def _fold(app: ASGIApp, middleware: Sequence[AppMiddleware]) -> ASGIApp:
 def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
     if not settings.cors_origins:
         return app
-    exposed = ["x-request-id", "x-ignored-params", "retry-after"]
+    exposed = ["x-request-id", "x-ignored-params", "x-warnings", "retry-after"]
     return Cors(
         app, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=exposed
     )

@@ -20,6 +20,7 @@ from ovms_core.errors import APIError
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
     from ovms_core.models.registry import Models
+    from ovms_core.settings import Settings
 
 
 @dataclass(slots=True)
@@ -27,8 +28,9 @@ class Call(Generic[B]):
     """One request, parsed. It knows no HTTP.
 
     `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
-    the API key that was used. `ignored` names the request's fields that have no effect. `context` is
-    for what a parser or an interceptor wants to hand on.
+    the API key that was used. `ignored` names the request's fields that have no effect, `warnings` are
+    sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
+    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on.
     """
 
     endpoint: Endpoint[B]
@@ -38,6 +40,7 @@ class Call(Generic[B]):
     id: str = ""
     user: str | None = None
     ignored: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -111,7 +114,12 @@ class Endpoint(ABC, Generic[B]):
         return self.call(request, body, ignored)
 
     def call(self, request: Request, body: B, ignored: Sequence[str] = ()) -> Call[B]:
-        """The call of a request whose body is known: finds the model by `body.model` and `task`."""
+        """The call of a request whose body is known: finds the model by `body.model` and `task`.
+
+        Raises `APIError` 400 for an unknown field where the server or the client wants none, 404 or 503 for the model.
+        """
+        if _wants_no_unknown_fields(request):
+            body.refuse_unknown()
         models: Models = request.app.state.models
         state = request.scope.get("state", {})
         return Call(
@@ -150,6 +158,15 @@ class Endpoint(ABC, Generic[B]):
     def error(self, call: Call[B], error: APIError) -> bytes:
         """The last frame of a stream that failed after it had started; then the stream ends."""
         return Formatter.error(self, call, error)
+
+
+def _wants_no_unknown_fields(request: Request) -> bool:
+    headers = request.scope.get("ovms.headers") or dict(request.scope["headers"])
+    strict: bytes | None = headers.get(b"x-strict")
+    if strict is not None and strict.strip().lower() in (b"1", b"true", b"yes"):
+        return True
+    settings: Settings = request.app.state.settings
+    return settings.unknown_fields == "reject"
 
 
 async def read_body(request: Request) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor,
 from ovms_core.errors import APIError
 from ovms_core.http.boundary import cut_short, unexpected
 from ovms_core.http.exchange import ClientGoneError, Exchange, Nightwatch
+from ovms_core.http.remarks import remarks
 from ovms_core.observe import Observers, Outcome
 from ovms_core.settings import Settings
 
@@ -66,7 +67,7 @@ class Pipeline:
             send,
             self._settings,
             streams=call.stream,
-            headers=_headers(call),
+            headers=partial(remarks, call.ignored, call.warnings),
             nightwatch=self._nightwatch,
         )
         try:
@@ -152,7 +153,3 @@ def _as_api_error(error: Exception | asyncio.CancelledError, call: Call[Any]) ->
         return None
     log.error("request %s failed in mid-stream", call.id, exc_info=error)
     return unexpected(call.id)
-
-
-def _headers(call: Call[Any]) -> dict[str, str]:
-    return {"x-ignored-params": ", ".join(call.ignored)} if call.ignored else {}

@@ -58,6 +58,10 @@ class Settings(Section):
     api_keys: dict[str, SecretStr] = Field(default={}, description="API keys by the name of their user.")
     api_key_file: str | None = Field(default=None, description="A file of API keys, a line each: KEY or NAME:KEY.")
     cors_origins: list[str] = Field(default=[], description="Origins that browsers may call from; none by default.")
+    unknown_fields: Literal["accept", "reject"] = Field(
+        default="accept",
+        description="What becomes of request fields that no endpoint knows: accept names them in x-ignored-params.",
+    )
     max_body_size: Bytes = Field(default=32 << 20, description="Bytes that a request body may have.")
     max_body_memory: Bytes = Field(
         default=512 << 20, description="Bytes that all request bodies being read may hold together."

@@ -47,7 +47,7 @@ async def test_an_insane_request_id_is_replaced(url: str, insane: str) -> None:
         ("POST", "/v1/talk", b"{", "application/json", 400, "invalid_json"),
         ("POST", "/v1/talk", b"[]", "application/json", 400, "invalid_json"),
         ("POST", "/v1/talk", b"\xff\xfe", "application/json", 400, "invalid_json"),
-        ("POST", "/v1/talk", b'{"txt": ""}', "application/json", 400, "unknown_field"),
+        ("POST", "/v1/talk", b'{"texts": ""}', "application/json", 400, "unknown_field"),
         ("POST", "/v1/talk", b'{"text": 1}', "application/json", 400, "invalid_value"),
         ("POST", "/v1/talk", b"{}", "text/plain", 415, "unsupported_media_type"),
         ("POST", "/v1/talk", b'{"text": "' + b"x" * 2000 + b'"}', "application/json", 413, "body_too_large"),

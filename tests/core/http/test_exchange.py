@@ -340,6 +340,30 @@ async def test_x_ignored_params_is_said_in_both_modes() -> None:
         assert "x-ignored-params" not in (await client.say(text="hi")).headers
 
 
+async def test_unknown_fields_are_refused_where_the_client_or_the_server_wants_that() -> None:
+    async with serving(app_with(talking(echo))) as url, Client(url) as client:
+        assert (await client.say(text="hi", keep_alive=1)).headers["x-ignored-params"] == "keep_alive"
+        client.headers["x-strict"] = "1"
+        assert error_of(await client.say(text="hi", keep_alive=1))["param"] == "keep_alive"
+    async with serving(app_with(talking(echo), unknown_fields="reject")) as url, Client(url) as client:
+        assert error_of(await client.say(text="hi", keep_alive=1))["code"] == "unknown_field"
+
+
+async def test_warnings_of_an_execution_reach_the_client_in_both_modes() -> None:
+    async def warn(call: Call[Any]) -> AsyncIterator[str]:
+        call.warnings.append("Document 2 is blank.")
+        call.ignored.append("text")
+        yield "w0"
+
+    async with serving(app_with(talking(warn))) as url, Client(url) as client:
+        for stream in (False, True):
+            answer = await client.say(text="hi", stream=stream)
+            assert (answer.headers["x-warnings"], answer.headers["x-ignored-params"]) == (
+                "Document 2 is blank.",
+                "text",
+            )
+
+
 async def test_a_formatter_may_answer_with_a_streaming_response() -> None:
     class Raw(Formatter):
         async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> StreamingResponse:

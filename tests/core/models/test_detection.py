@@ -47,3 +47,14 @@ def test_a_task_that_is_not_installed_is_an_error_with_those_that_are() -> None:
         choose_task(FILES, tasks(chat=1), "speech")
     with pytest.raises(LoadError, match=r"Did you mean 'embeddings'\?"):
         choose_task(FILES, tasks(chat=1, embeddings=1), "embedding")
+
+
+def test_files_that_could_not_be_read_are_named_when_no_task_knows_the_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+
+    def detect(files: ModelFiles) -> int:
+        return 90 if files.json("config.json") else 0
+
+    task = Task("chat", "x:Y", TaskOptions, None, None, detect)
+    with pytest.raises(LoadError, match=r"'config\.json' of the model cannot be read: it is not JSON"):
+        choose_task(ModelFiles.at(tmp_path), {"chat": task, "other": task}, None)

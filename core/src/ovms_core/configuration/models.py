@@ -19,6 +19,7 @@ _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<source>[^=].*)", re.DOTAL
 _SCHEME = re.compile(r"[a-z][a-z0-9+-]+:")
 _REVISION = re.compile(r"[@:=<>!~].*", re.DOTALL)
 _WEIGHTS = (".gguf", ".onnx", ".xml")
+_FILE_ENDING = re.compile(r"(-\d{5}-of-\d{5}(?=\.gguf$))?\.(gguf|onnx|xml)$", re.IGNORECASE)
 
 
 def normalized(layer: Layer, directory: Path) -> Layer:
@@ -57,7 +58,7 @@ def located(source: str, directory: Path) -> str:
 
 
 def _is_path(source: str) -> bool:
-    return source.startswith((".", "/", "\\", "~")) or (source.endswith(_WEIGHTS) and not _SCHEME.match(source))
+    return source.startswith((".", "/", "\\", "~")) or (source.lower().endswith(_WEIGHTS) and not _SCHEME.match(source))
 
 
 def _absolute(path: str, directory: Path) -> str:
@@ -76,8 +77,7 @@ def default_name(source: str) -> str:
     last = re.split(r"[/\\]", _SCHEME.sub("", source, count=1).rstrip("/\\"))[-1]
     if not _is_path(source):
         last = _REVISION.sub("", last)
-    for suffix in _WEIGHTS:
-        last = last.removesuffix(suffix)
+    last = _FILE_ENDING.sub("", last)
     return re.sub(r"[^\w.-]+", "-", last, flags=re.ASCII).strip("-.") or "model"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, cast
 
@@ -59,7 +59,7 @@ class Exchange:
     That task is cancelled when the client leaves (raises `ClientGoneError` on exit) or when the
     request's time is up (raises `APIError` 504). Streams get their headers after ``prime_timeout``
     even when nothing has come yet, and a comment whenever they were silent for ``ping_interval``.
-    Tasks and timers exist only for requests that last.
+    `headers` are asked for when the answer begins. Tasks and timers exist only for requests that last.
     """
 
     __slots__ = (
@@ -89,7 +89,7 @@ class Exchange:
         settings: Settings,
         *,
         streams: bool,
-        headers: Mapping[str, str],
+        headers: Callable[[], Mapping[str, str]],
         nightwatch: Nightwatch,
     ) -> None:
         self.started_at: float | None = None
@@ -164,8 +164,7 @@ class Exchange:
 
     async def send_response(self, response: Response) -> None:
         """Send a whole response."""
-        if self._headers:
-            response.headers.update(self._headers)
+        response.headers.update(self._headers())
         self.started_at = time.perf_counter()
         await response(self._scope, self._receive, self._send)
         self._ended = True
@@ -192,7 +191,7 @@ class Exchange:
             "content-type": "text/event-stream; charset=utf-8",
             "cache-control": "no-cache",
             "x-accel-buffering": "no",
-            **self._headers,
+            **self._headers(),
         }
         raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": 200, "headers": raw})

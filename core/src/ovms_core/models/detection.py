@@ -20,7 +20,10 @@ def choose_task(files: ModelFiles, tasks: Mapping[str, Task], wanted: str | None
     scores = {name: score for name, task in tasks.items() if (score := task.detect(files)) > 0}
     if not scores:
         known = ", ".join(sorted(tasks)) or "none: install a plugin such as ovms-llm"
-        raise LoadError(f"no installed task recognises the model's files (tasks: {known}). Set `task` to choose one.")
+        unread = "".join(f" {problem}" for problem in files.problems)
+        raise LoadError(
+            f"no installed task recognises the model's files (tasks: {known}).{unread} Set `task` to choose one."
+        )
     best = max(scores.values())
     winners = sorted(name for name, score in scores.items() if score == best)
     if len(winners) > 1:

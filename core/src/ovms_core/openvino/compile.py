@@ -10,6 +10,7 @@ import openvino as ov
 from ovms_core.errors import LoadError
 from ovms_core.openvino.cpus import usable_cpus
 from ovms_core.openvino.device import choose_device
+from ovms_core.openvino.failure import reason
 from ovms_core.openvino.options import CompileOptions
 
 
@@ -18,7 +19,7 @@ def read_model(file: Path, core: ov.Core) -> ov.Model:
     try:
         return core.read_model(file)
     except RuntimeError as error:
-        raise LoadError(f"OpenVINO cannot read '{file.name}': {_first_line(error)} Fetch or export it anew.") from error
+        raise LoadError(f"OpenVINO cannot read '{file.name}': {reason(error)}. Fetch or export it anew.") from error
 
 
 def compile_model(
@@ -30,7 +31,7 @@ def compile_model(
         return core.compile_model(model, chosen, properties(chosen, options, cache_dir))
     except RuntimeError as error:
         raise LoadError(
-            f"OpenVINO cannot compile the model for {chosen}: {_first_line(error)} "
+            f"OpenVINO cannot compile the model for {chosen}: {reason(error)}. "
             f"Try another 'device', or check options.plugin_config."
         ) from error
 
@@ -52,9 +53,3 @@ def properties(device: str, options: CompileOptions, cache_dir: Path | None) -> 
     if cache_dir is not None:
         config["CACHE_DIR"] = str(cache_dir)
     return config | options.plugin_config
-
-
-def _first_line(error: Exception) -> str:
-    """The last line of an OpenVINO message, which says what happened; the others say where in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__).rstrip(".") + "."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import UnsetType, structs
 from pydantic import Field, model_validator
@@ -23,32 +23,33 @@ from ovms_llm.responses import (
     TimingsReport,
     Usage,
 )
-from ovms_llm.sampling import Count, GenerationBody, unsupported
+from ovms_llm.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
 from ovms_llm.tally import Choice
 
-_NO_TOOLS = ": leave it out and describe what you need in a message"
+_NO_TOOLS: Final = "leave it out and describe what you need in a message"
 
 
 class ChatBody(Rendering, GenerationBody):
     """The body of ``/chat/completions``."""
 
+    refused: ClassVar[Mapping[str, str]] = {
+        **REFUSED,
+        "tools": _NO_TOOLS,
+        "functions": _NO_TOOLS,
+        "audio": "answers are text",
+    }
+
     messages: Conversation
-    max_completion_tokens: Count | None = None
+    max_completion_tokens: Limit | None = None
     logprobs: bool = False
     top_logprobs: Annotated[
         Annotated[Int, Field(ge=0, le=20)] | None,
         unsupported("top_logprobs", " over 0: the engine knows the chosen token's probability only", 0, None),
     ] = None
-    tools: Annotated[Any, unsupported("tools", _NO_TOOLS, [], None)] = None
-    tool_choice: Annotated[Any, unsupported("tool_choice", _NO_TOOLS, "none", "auto", None)] = None
+    tool_choice: Annotated[Any, unsupported("tool_choice", f": {_NO_TOOLS}", "none", "auto", None)] = None
     parallel_tool_calls: bool | None = None
-    functions: Annotated[Any, unsupported("functions", _NO_TOOLS, [], None)] = None
-    function_call: Annotated[Any, unsupported("function_call", _NO_TOOLS, "none", "auto", None)] = None
+    function_call: Annotated[Any, unsupported("function_call", f": {_NO_TOOLS}", "none", "auto", None)] = None
     modalities: Annotated[Any, unsupported("modalities", " other than ['text']", ["text"], None)] = None
-    audio: Annotated[Any, unsupported("audio", ": answers are text", None)] = None
-    reasoning_effort: Annotated[
-        Any, unsupported("reasoning_effort", ": models differ, see chat_template_kwargs", None)
-    ] = None
 
     @model_validator(mode="after")
     def _limits_agree(self) -> ChatBody:
@@ -56,7 +57,7 @@ class ChatBody(Rendering, GenerationBody):
         if None not in both and both[0] != both[1]:
             message = f"'max_tokens' ({both[0]}) and 'max_completion_tokens' ({both[1]}) disagree: send one of them."
             raise fault(message, field="max_completion_tokens")
-        if self.top_logprobs is not None and not self.logprobs:
+        if self.top_logprobs and not self.logprobs:
             raise fault("'top_logprobs' needs 'logprobs': true.", field="top_logprobs")
         return self
 
@@ -67,7 +68,13 @@ class ChatBody(Rendering, GenerationBody):
 
     @property
     def token_limit(self) -> int | None:
-        return self.max_completion_tokens or self.max_tokens
+        limit = self.max_completion_tokens or self.max_tokens
+        return None if limit == NO_LIMIT else limit
+
+    def without_effect(self) -> Iterator[str]:
+        yield from super().without_effect()
+        if self.top_logprobs == 0 and not self.logprobs:
+            yield "top_logprobs"
 
     def path(self, param: str | None, prompt: int) -> str | None:
         return "max_completion_tokens" if param == "max_tokens" and self.max_completion_tokens else param

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ovms_core.plugin import sse
 from ovms_llm.messages import Delta, TokenLogprob
-from ovms_llm.responses import Head, TimingsReport
+from ovms_llm.responses import Head, TimingsReport, Usage
 from ovms_llm.tally import Tally
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -37,42 +38,63 @@ class ChunkShape:
     logprobs: Callable[[Sequence[TokenLogprob], int], Struct]
 
 
+class UsageInStream(Enum):
+    """Which chunks of a stream tell the usage."""
+
+    NOWHERE = auto()
+    LAST = auto()
+    EVERYWHERE = auto()
+
+
 class Chunks:
     """Turns the events of one call into frames."""
 
-    def __init__(self, shape: ChunkShape, head: Head, count: int, *, with_usage: bool) -> None:
+    def __init__(self, shape: ChunkShape, head: Head, count: int, usage: UsageInStream) -> None:
         self._start = b"data: " + _encode(head)[:-1] + b',"choices":['
-        self._with_usage = with_usage
-        tail = b"]%b}\n\n" % (b',"usage":null' if with_usage else b"")
-        self._choices = [_Choice(shape, self._start, index, tail) for index in range(count)]
+        self._usage = usage
+        with_usage = usage is not UsageInStream.NOWHERE
+        self._choices = [_Choice(shape, self._start, index, with_usage=with_usage) for index in range(count)]
         self._tally = Tally()
+        self._opened = False
 
     @property
     def tally(self) -> Tally:
         """What the events so far add up to."""
         return self._tally
 
-    def opening(self) -> bytes:
-        """The frames that come before all others."""
-        return b"".join(choice.opening() for choice in self._choices)
-
     def frame(self, event: Any) -> bytes:
         """The frames of an event; none where it shows a client nothing new."""
         self._tally.add(event)
+        if not self._opened:
+            return self._opening() + self._frame(event)
+        return self._frame(event)
+
+    def _opening(self) -> bytes:
+        """The frames that come before all others."""
+        self._opened = True
+        if self._usage is UsageInStream.EVERYWHERE:
+            for choice in self._choices:
+                choice.tell(self._tally.prompt_tokens, 0)
+        return b"".join(choice.opening() for choice in self._choices)
+
+    def _frame(self, event: Any) -> bytes:
         if not isinstance(event, Delta):
             return b""
         choice = self._choices[event.index]
+        if self._usage is UsageInStream.EVERYWHERE:
+            choice.tell(self._tally.prompt_tokens, len(event.tokens))
         if event.logprobs is None and event.finish_reason is None:
             return choice.before + _encode(event.text) + choice.after if event.text else b""
         return choice.rare(event)
 
     def end(self, timings: TimingsReport | UnsetType = UNSET) -> bytes:
         """The frames that come after all others."""
+        opening = b"" if self._opened else self._opening()
         unfinished = b"".join(choice.finish("stop", None) for choice in self._choices if not choice.finished)
-        return unfinished + self._summary(timings) + sse.DONE
+        return opening + unfinished + self._summary(timings) + sse.DONE
 
     def _summary(self, timings: TimingsReport | UnsetType) -> bytes:
-        usage = b',"usage":' + _encode(self._tally.usage()) if self._with_usage else b""
+        usage = b"" if self._usage is UsageInStream.NOWHERE else b',"usage":' + _encode(self._tally.usage())
         times = b"" if timings is UNSET else b',"timings":' + _encode(timings)
         return self._start + b"]" + usage + times + _END if usage or times else b""
 
@@ -80,16 +102,26 @@ class Chunks:
 class _Choice:
     """The constant bytes of one choice, and what of it has been sent."""
 
-    __slots__ = ("_offset", "_shape", "_start", "_tail", "after", "before", "finished")
+    __slots__ = ("_offset", "_shape", "_start", "_tail", "_tokens", "after", "before", "finished")
 
-    def __init__(self, shape: ChunkShape, start: bytes, index: int, tail: bytes) -> None:
+    def __init__(self, shape: ChunkShape, start: bytes, index: int, *, with_usage: bool) -> None:
         self._shape = shape
         self._start = start + b'{"index":%d,' % index
-        self._tail = tail
         self._offset = 0
+        self._tokens = 0
         self.before = self._start + shape.before
-        self.after = shape.after + b',"logprobs":null,"finish_reason":null}' + tail
         self.finished = False
+        self._end_with(b',"usage":null' if with_usage else b"")
+
+    def _end_with(self, usage: bytes) -> None:
+        self._tail = b"]" + usage + _END
+        self.after = self._shape.after + b',"logprobs":null,"finish_reason":null}' + self._tail
+
+    def tell(self, prompt_tokens: int, gained: int) -> None:
+        """From now on chunks tell what the choice has used, now that it has `gained` so many tokens more."""
+        self._tokens += gained
+        usage = Usage(prompt_tokens, self._tokens, prompt_tokens + self._tokens)
+        self._end_with(b',"usage":' + _encode(usage))
 
     def opening(self) -> bytes:
         if self._shape.opening is None:

@@ -15,7 +15,7 @@ from ovms_llm.generation import GenerationEndpoint
 from ovms_llm.messages import Generate, Prompt, Text, TokenLogprob, Tokens
 from ovms_llm.prompt_input import PromptInput
 from ovms_llm.responses import Head, TextChoice, TextCompletion, TextLogprobs, TimingsReport, Usage
-from ovms_llm.sampling import GenerationBody
+from ovms_llm.sampling import NO_LIMIT, GenerationBody
 from ovms_llm.tally import Choice
 
 MAX_CHOICES: Final = 1024
@@ -27,6 +27,7 @@ class CompletionBody(GenerationBody):
     """The body of ``/completions``."""
 
     prompt: PromptInput
+    max_tokens: Annotated[Int, Field(ge=NO_LIMIT, le=2**31 - 1)] | None = None
     suffix: str | None = None
     echo: bool = False
     logprobs: Annotated[Int, Field(ge=0, le=5)] | None = None
@@ -54,9 +55,16 @@ class CompletionBody(GenerationBody):
             raise fault("'suffix' and 'echo' exclude each other: send one of them.", field="echo")
         return self
 
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> CompletionBody:
+        if self.max_tokens == 0 and not self.echo:
+            message = "'max_tokens' of 0 needs 'echo': true, which returns the prompt. Else ask for at least 1 token."
+            raise fault(message, field="max_tokens")
+        return self
+
     @property
-    def token_limit(self) -> int:
-        return self.max_tokens or max(_DEFAULT_MAX_TOKENS, self.min_tokens)
+    def token_limit(self) -> int | None:
+        return max(_DEFAULT_MAX_TOKENS, self.min_tokens) if self.max_tokens is None else super().token_limit
 
     @property
     def wants_logprobs(self) -> bool:

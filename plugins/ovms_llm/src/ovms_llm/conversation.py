@@ -138,6 +138,7 @@ class Rendering(Part):
     add_generation_prompt: bool | None = None
     continue_final_message: bool = False
     chat_template_kwargs: dict[str, Json] = Field(default_factory=dict)
+    chat_template: str | None = Field(None, description="The name of one of the model's chat templates.")
 
     def check(self, messages: Sequence[Message]) -> None:
         """Raise a fault unless the fields agree with each other and with `messages`."""
@@ -158,6 +159,7 @@ class Rendering(Part):
             add_generation_prompt=default if self.add_generation_prompt is None else self.add_generation_prompt,
             continue_final_message=self.continue_final_message,
             template_kwargs=self.chat_template_kwargs,
+            template=self.chat_template,
         )
 
     def conversation_texts(self, messages: Sequence[Message]) -> Iterator[str]:

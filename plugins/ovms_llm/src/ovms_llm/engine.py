@@ -57,6 +57,7 @@ class TextGeneration(Engine):
                 "cache_tokens": cache.tokens,
                 "block_size": cache.block_size,
                 "vocabulary_size": self._vocabulary.size,
+                "end_tokens": self._intake.end_tokens,
             },
             warnings=list(loaded.folder.warnings),
         )
@@ -106,7 +107,9 @@ class TextGeneration(Engine):
 
     def _add_generate(self, id: int, request: Generate) -> None:
         job, prompt = self._intake.job(id, request)
-        if request.emitted and job.open == 1:
+        if not job.plan.max_tokens:
+            self._give_nothing(job)
+        elif request.emitted and job.open == 1:
             self._resume(job, prompt, request.emitted)
         else:
             self._start(job, prompt)
@@ -116,6 +119,12 @@ class TextGeneration(Engine):
         followers = [Sequence(job, index, prompt, leader) for index in range(1, job.plan.sequences)]
         self._schedule.waiting.extend([leader, *followers])
         self._jobs[job.id] = job
+
+    def _give_nothing(self, job: Job) -> None:
+        """End all sequences before their first token: only the prompt was asked for."""
+        self._jobs[job.id] = job
+        for index in range(job.open):
+            self._pass_on(Sequence(job, index, []), Gained("", [], "length", None), None, self._answers)
 
     def _resume(self, job: Job, prompt: list[int], emitted: list[int]) -> None:
         sequence = Sequence(job, 0, prompt)

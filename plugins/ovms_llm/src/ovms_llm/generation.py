@@ -24,6 +24,8 @@ from ovms_llm.sampling import GenerationBody
 from ovms_llm.tally import Choice, Tally, collect
 
 if TYPE_CHECKING:
+    from starlette.requests import Request as HttpRequest
+
     from ovms_core.plugin import Model
 
 G = TypeVar("G", bound=GenerationBody)
@@ -52,6 +54,10 @@ class GenerationEndpoint(Endpoint[G]):
     def document(self, head: Head, choices: list[Any], usage: Usage, timings: TimingsReport | UnsetType) -> Any:
         """The whole answer."""
 
+    def call(self, request: HttpRequest, body: G, ignored: Sequence[str] = ()) -> Call[G]:
+        """The call of a request; the fields whose values change nothing are named with the ignored ones."""
+        return super().call(request, body, [*ignored, *body.without_effect()])
+
     async def execute(self, call: Call[G]) -> AsyncIterator[Any]:
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
         call.context[_STARTED] = time.perf_counter()
@@ -74,13 +80,11 @@ class GenerationEndpoint(Endpoint[G]):
     async def stream(self, call: Call[G], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         """The same answer in chunks."""
         body, head = call.body, self._head(call, self.chunk_object)
-        chunks = Chunks(self.shape(body), head, body.choice_count, with_usage=body.wants_usage_chunk)
-        opening = chunks.opening()
+        chunks = Chunks(self.shape(body), head, body.choice_count, body.usage_in_stream)
         async for event in events:
-            if frame := opening + chunks.frame(event):
+            if frame := chunks.frame(event):
                 yield frame
-            opening = b""
-        yield opening + chunks.end(_timings(call, chunks.tally))
+        yield chunks.end(_timings(call, chunks.tally))
 
     def _head(self, call: Call[G], kind: str) -> Head:
         model = call.require_model()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Final
 
 from ovms_core.engine import LoadError
+from ovms_core.openvino.derived import derived, link_or_copy
+from ovms_core.openvino.failure import reason
+from ovms_core.openvino.gguf import SUFFIX
 
 Convert = Callable[[Path], None]
 
 METADATA: Final = "gguf.json"
+STRETCHED: Final = "ovms.has_rope_freqs"
+"""The metadata that says whether a file has factors for its positions, as Llama 3.1 and its followers have."""
 _FOLDER: Final = "openvino"
-_PARTIAL: Final = "converting-"
-_FORM: Final = 2
+_FORM: Final = 4
 """Counts up when what a conversion writes changes, so that older ones are made again."""
 _TOKENIZER: Final = "openvino_tokenizer"
 
@@ -26,7 +26,9 @@ _TOKENIZER: Final = "openvino_tokenizer"
 def _fields(source: Path) -> Iterator[tuple[str, Any]]:
     from gguf import GGUFReader, GGUFValueType
 
-    for name, field in GGUFReader(source).fields.items():
+    reader = GGUFReader(source)
+    yield STRETCHED, any(tensor.name == "rope_freqs.weight" for tensor in reader.tensors)
+    for name, field in reader.fields.items():
         if field.types and field.types[0] is not GGUFValueType.ARRAY and name != "tokenizer.chat_template":
             yield name, field.contents()
 
@@ -39,6 +41,17 @@ def read_metadata(source: Path) -> dict[str, Any]:
         raise LoadError(f"{source.name} is not a complete GGUF file ({error}): fetch it again") from error
 
 
+def warnings_of(metadata: Mapping[str, Any]) -> list[str]:
+    """What OpenVINO GenAI gets wrong of a file, without a word of its own."""
+    kind = metadata.get(f"{metadata.get('general.architecture')}.rope.scaling.type")
+    if kind in (None, "none") and not metadata.get(STRETCHED):
+        return []
+    return [
+        f"the GGUF file stretches the model's positions ({kind or 'rope_freqs'}), and OpenVINO GenAI does not: long "
+        "texts get worse answers. Use the model's OpenVINO IR"
+    ]
+
+
 def convert_with_genai(source: Path) -> None:
     """Write the OpenVINO IR of a GGUF file, with its tokenizer and detokenizer, beside it."""
     import openvino_genai
@@ -46,8 +59,9 @@ def convert_with_genai(source: Path) -> None:
     try:
         openvino_genai.LLMPipeline(str(source), "CPU", enable_save_ov_model=True)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise LoadError(f"OpenVINO GenAI cannot read {source.name}: {reason}. Use the model's OpenVINO IR") from error
+        raise LoadError(
+            f"OpenVINO GenAI cannot read {source.name}: {reason(error)}. Use the model's OpenVINO IR"
+        ) from error
     keep_whole_texts(source.parent)
 
 
@@ -69,69 +83,22 @@ def keep_whole_texts(folder: Path) -> None:
         whole.with_suffix(suffix).replace(folder / f"{_TOKENIZER}{suffix}")
 
 
-def _identity(source: Path) -> dict[str, int]:
-    status = source.stat()
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-
-
-def _is_current(folder: Path, source: Path) -> bool:
-    try:
-        document = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return (document.get("form"), document.get("source")) == (_FORM, _identity(source))
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    """GenAI opens the file for writing, although it only reads it: a link to one that is read-only does not do."""
-    for link in (os.link, os.symlink):
-        with suppress(OSError):  # a hard link to another file system, or a file system without links
-            link(source.resolve(), target)
-            break
-    if not os.access(target, os.W_OK):
-        target.unlink(missing_ok=True)
-        _copy(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    try:
-        shutil.copyfile(source, target)
-    except OSError as error:
-        raise LoadError(
-            f"{source.name} is read-only, and cannot be copied to be converted ({error}): make room for it in "
-            "the model's cache, or make the file writable"
-        ) from error
-
-
-def _fill(folder: Path, source: Path, convert: Convert) -> None:
-    linked = folder / source.name
-    _link_or_copy(source, linked)
-    metadata = read_metadata(source)
-    convert(linked)
-    linked.unlink()
+def _fill(folder: Path, shards: Sequence[Path], convert: Convert) -> None:
+    links = [folder / f"{shard.stem}{SUFFIX}" for shard in shards]  # GenAI knows the suffix in lower case only
+    for shard, link in zip(shards, links, strict=True):
+        link_or_copy(shard, link, writable=True)  # it opens them for writing, although it only reads
+    metadata, *_ = [read_metadata(shard) for shard in shards]
+    convert(links[0])
+    for link in links:
+        link.unlink()
     if not (folder / "openvino_model.xml").is_file():
-        raise LoadError(f"converting {source.name} gave no OpenVINO model: use the model's OpenVINO IR")
-    document = {"form": _FORM, "source": _identity(source), "metadata": metadata}
-    (folder / METADATA).write_text(json.dumps(document, default=str), encoding="utf-8")
+        raise LoadError(f"converting {shards[0].name} gave no OpenVINO model: use the model's OpenVINO IR")
+    (folder / METADATA).write_text(json.dumps({"metadata": metadata}, default=str), encoding="utf-8")
 
 
-def converted(source: Path, work_dir: Path, convert: Convert = convert_with_genai) -> Path:
-    """The folder with the OpenVINO IR of the GGUF file `source`, made in `work_dir` when it is not there yet.
+def converted(shards: Sequence[Path], work_dir: Path, convert: Convert = convert_with_genai) -> Path:
+    """The folder with the OpenVINO IR of a GGUF model, made in `work_dir` when it is not there yet.
 
-    The folder appears in one step, when it is complete; what a killed conversion left is removed.
-    Raises `LoadError` when the file cannot be converted.
+    `shards` are the files of the model, mostly one, in their order. Raises `LoadError` when it cannot be converted.
     """
-    folder = work_dir / _FOLDER
-    work_dir.mkdir(parents=True, exist_ok=True)
-    for stale in work_dir.glob(f"{_PARTIAL}*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    if _is_current(folder, source):
-        return folder
-    partial = Path(mkdtemp(prefix=_PARTIAL, dir=work_dir))
-    try:
-        _fill(partial, source, convert)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return folder
+    return derived(work_dir / _FOLDER, shards, _FORM, lambda folder: _fill(folder, shards, convert))

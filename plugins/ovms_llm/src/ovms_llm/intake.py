@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ovms_core.engine import RequestError
+from ovms_llm.endings import end_tokens
 from ovms_llm.loading import Loaded, chat_template, sampling_defaults
 from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, Tokenize, Tokenized
 from ovms_llm.plan import beams_of, plan
@@ -23,10 +24,15 @@ class Intake:
         self._schedule = schedule
         template = chat_template(loaded, tokenizer)
         self._prompts = Prompts(tokenizer, template, vocabulary, loaded.options.max_prompt_characters)
-        self._eos = loaded.folder.eos_token_ids.union(loaded.pipeline.get_config().stop_token_ids)
+        self._eos = end_tokens(loaded.folder.ends, tokenizer.get_eos_token_id(), vocabulary, template)
         self._defaults = sampling_defaults(loaded)
         self._answer_tokens = loaded.folder.answer_tokens
         self._max_model_len = loaded.max_model_len
+
+    @property
+    def end_tokens(self) -> dict[str, int]:
+        """The tokens that end an answer, as text and id."""
+        return {self._vocabulary.text_of(id): id for id in sorted(self._eos)}
 
     def job(self, id: int, request: Generate) -> tuple[Job, list[int]]:
         """The job for a request, and the token ids of its prompt. Raises `RequestError`, naming what is wrong."""
@@ -37,8 +43,9 @@ class Intake:
         self._vocabulary.check(request.emitted, "emitted")
         max_tokens = self._max_tokens(request, len(prompt))
         decided = plan(sampling, max_tokens, self._defaults, self._eos)
-        self._schedule.check(len(prompt), max_tokens, decided.beams)
-        decided.config()
+        if max_tokens:
+            self._schedule.check(len(prompt), max_tokens, decided.beams)
+            decided.config()
         if request.echo and text is None:
             text = self._vocabulary.decode([prompt], False)[0]
         clock.tokenized = clock.now()
@@ -75,7 +82,7 @@ class Intake:
         asked, limit = request.sampling.max_tokens, self._max_model_len
         name, least = ("min_tokens", request.sampling.min_tokens) if asked is None else ("max_tokens", asked)
         rest = limit - prompt_tokens
-        if rest < 1 or least > rest:
+        if rest < (least if asked is not None else max(1, least)):
             wish = f"{prompt_tokens} tokens of the prompt" + (f" and {least} of {name}" if least else "")
             raise RequestError(
                 f"the context of {limit} tokens cannot hold {wish}: shorten the prompt"

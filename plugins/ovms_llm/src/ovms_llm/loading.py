@@ -11,8 +11,11 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, ModelSpec
+from ovms_core.openvino.compile import read_model
+from ovms_core.openvino.conversion import TOKENIZERS
 from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
+from ovms_core.openvino.failure import reason
 from ovms_llm.budget import (
     GIB,
     PROBE_TOKENS,
@@ -26,6 +29,7 @@ from ovms_llm.budget import (
 from ovms_llm.memory import available_memory
 from ovms_llm.model_folder import ModelFolder, open_model
 from ovms_llm.options import TextGenerationOptions
+from ovms_llm.own_templates import own_templates
 from ovms_llm.templates import ChatTemplate
 
 _BLOCK: Final = 32
@@ -35,7 +39,10 @@ _TOLERANCE: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model that is ready to generate. `vocabulary_size` is the number of logits, where the model says so."""
+    """A model that is ready to generate.
+
+    `vocabulary_size` is the number of logits, where the model says so. `templates` are the operator's.
+    """
 
     pipeline: Any
     folder: ModelFolder
@@ -45,6 +52,7 @@ class Loaded:
     cache: Cache
     max_model_len: int
     vocabulary_size: int | None
+    templates: dict[str, str]
 
 
 def load(model: ModelSpec) -> Loaded:
@@ -53,7 +61,8 @@ def load(model: ModelSpec) -> Loaded:
     core = ov.Core()
     device = choose_device(model.device, core)
     folder = open_model(model)
-    network = core.read_model(folder.path / "openvino_model.xml")
+    templates = own_templates(options.chat_template, folder.source) if options.chat_template else {}
+    network = read_model(folder.path / "openvino_model.xml", core)
     heads = attention_states(network)
     vocabulary_size = _vocabulary_size(network)
     del network
@@ -69,6 +78,7 @@ def load(model: ModelSpec) -> Loaded:
         cache=cache,
         max_model_len=max_model_len,
         vocabulary_size=vocabulary_size,
+        templates=templates,
     )
 
 
@@ -172,11 +182,27 @@ def _pipeline(
     properties = thread_limit(device) | _properties(options)
     try:
         return genai.ContinuousBatchingPipeline(str(folder.path), scheduler, device, properties)
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
+    except (RuntimeError, ValueError) as error:
+        _require_tokenizer(folder)
         chosen = options.kv_cache_precision or options.plugin_config
-        advice = "; try without options.kv_cache_precision and options.plugin_config" if chosen else ""
-        raise LoadError(f"OpenVINO GenAI cannot load the model on {device}: {reason}{advice}") from error
+        advice = (
+            "try without options.kv_cache_precision and options.plugin_config"
+            if chosen
+            else "export it anew with 'optimum-cli export openvino', or try another device"
+        )
+        raise LoadError(f"OpenVINO GenAI cannot load the model on {device}: {reason(error)}; {advice}") from error
+
+
+def _require_tokenizer(folder: ModelFolder) -> None:
+    """Raise `LoadError` when it is the tokenizer that cannot be loaded: GenAI does not say which part it was."""
+    try:
+        genai.Tokenizer(str(folder.path))
+    except (RuntimeError, ValueError) as error:
+        raise LoadError(
+            f"OpenVINO GenAI cannot load the model's {' or '.join(TOKENIZERS)}: {reason(error)}. Make them with "
+            "'convert_tokenizer ORIGINAL_MODEL --with-detokenizer -o FOLDER'; or delete them, to have them made from "
+            "the model's tokenizer.json"
+        ) from error
 
 
 def _probe(pipeline: Any, blocks: int) -> Cache:
@@ -193,8 +219,8 @@ def _probe(pipeline: Any, blocks: int) -> Cache:
 
 
 def chat_template(loaded: Loaded, tokenizer: Any) -> ChatTemplate:
-    """The model's chat templates: those of its files, else the one in its tokenizer."""
-    templates = loaded.folder.templates or {"default": tokenizer.chat_template}
+    """The operator's chat templates, else those of the model's files, else the one in its tokenizer."""
+    templates = loaded.templates or loaded.folder.templates or {"default": tokenizer.chat_template}
     tokens = {"bos_token": tokenizer.get_bos_token(), "eos_token": tokenizer.get_eos_token()}
     return ChatTemplate(templates, tokens | loaded.folder.special_tokens, tokenizer.apply_chat_template)
 

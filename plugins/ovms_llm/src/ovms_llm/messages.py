@@ -37,12 +37,13 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Chat(msgspec.Struct, tag="chat"):
-    """A conversation, to be rendered by the model's chat template."""
+    """A conversation, to be rendered by the model's chat template, or by the one of its templates that is named."""
 
     messages: list[dict[str, Any]]
     add_generation_prompt: bool = True
     continue_final_message: bool = False
     template_kwargs: dict[str, Any] = {}
+    template: str | None = None
 
 
 class Text(msgspec.Struct, tag="text"):
@@ -65,7 +66,7 @@ Prompt = Chat | Text | Tokens
 class Sampling(msgspec.Struct, omit_defaults=True, kw_only=True):
     """How tokens are chosen and when to stop. `None` means the model's own default, then OpenAI's.
 
-    `top_k` 0 considers every token.
+    `top_k` 0 considers every token; `max_tokens` 0 generates none, where only an `echo` of the prompt is wanted.
     """
 
     max_tokens: int | None = None

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from ovms_core.engine import LoadError, ModelSpec
+from ovms_core.openvino.conversion import convert_tokenizers, missing_tokenizers
+from ovms_core.openvino.derived import prepared
+from ovms_core.openvino.gguf import GgufModel, gguf_models
 from ovms_llm import gguf
+from ovms_llm.context import context_length
+from ovms_llm.defaults import sampling_defaults
+from ovms_llm.endings import NamedEnds, named_ends
+from ovms_llm.genai_files import mended
+from ovms_llm.model_files import ModelFiles, read_files
 
 _FALLBACK_CONTEXT: Final = 4096
-_DEFAULTS: Final = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-_LENGTHS: Final = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "model_max_length")
+_MODEL: Final = "openvino_model.xml"
+_PREPARED: Final = "prepared"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder of OpenVINO IR and what the files beside it say of the model.
+    """A folder of OpenVINO IR, in the form that GenAI takes, and what the files of the model say of it.
 
-    `max_model_len` is in tokens, and so is `answer_tokens`, how long a chat's answer may be when the request
-    does not say. `templates` are chat templates by name; models that have several call the usual one
-    ``default``. `special_tokens` are texts that templates refer to, such as `bos_token`.
+    `source` is the folder that the model came in. `max_model_len` is in tokens, and so is `answer_tokens`, how long a
+    chat's answer may be when the request does not say. `templates` are chat templates by name; models that have
+    several call the usual one ``default``. `special_tokens` are texts that templates refer to, such as `bos_token`.
     """
 
     path: Path
+    source: Path
     title: str
     max_model_len: int
-    eos_token_ids: frozenset[int] = frozenset()
+    ends: NamedEnds
     sampling_defaults: dict[str, Any] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
     special_tokens: dict[str, str] = field(default_factory=dict)
@@ -37,101 +47,77 @@ class ModelFolder:
     @property
     def weight_bytes(self) -> int:
         """The size of the weights on disk, which is about what they take in memory."""
-        return (self.path / "openvino_model.bin").stat().st_size
+        return (self.path / _MODEL).with_suffix(".bin").stat().st_size
 
 
 def open_model(model: ModelSpec) -> ModelFolder:
-    """The model's OpenVINO IR, converted from GGUF first where need be. Raises `LoadError`."""
-    path = Path(model.path)
-    if (path / "openvino_model.xml").is_file():
-        return _read(path)
-    source = _gguf_in(path)
-    return _read(gguf.converted(source, Path(model.work_dir)), beside=source.parent)
+    """The model as GenAI takes it: converted from GGUF, or with small files mended, where need be, and only then.
+
+    Raises `LoadError`, naming the file that is at fault and what to do.
+    """
+    path, work_dir = Path(model.path), Path(model.work_dir)
+    if not (path / _MODEL).is_file():
+        return _from_gguf(path, work_dir)
+    _require(path, _MODEL.replace(".xml", ".bin"))
+    files = read_files(path)
+    lacks = bool(missing_tokenizers(path))
+    contents = mended(path, tokenizer=lacks)
+    folder = prepared(path, work_dir / _PREPARED, contents, _with_tokenizers if lacks else None)
+    return _described(folder, path, files, {})
 
 
-def _gguf_in(path: Path) -> Path:
-    if path.is_file() and path.suffix == ".gguf":
-        return path
-    files = sorted(path.glob("*.gguf")) if path.is_dir() else []
-    if len(files) == 1:
-        return files[0]
-    if files:
-        names = ", ".join(file.name for file in files)
+def _with_tokenizers(folder: Path) -> None:
+    convert_tokenizers(folder, folder)
+
+
+def _from_gguf(path: Path, work_dir: Path) -> ModelFolder:
+    source = path.parent if path.is_file() else path
+    models = gguf_models(file.name for file in source.glob("*") if file.is_file())
+    model = _chosen(models, path)
+    files = read_files(source) if len(models) == 1 else ModelFiles()  # of several, nobody knows whose they are
+    converted = gguf.converted([source / name for name in model.files], work_dir)
+    metadata = json.loads((converted / gguf.METADATA).read_text(encoding="utf-8"))["metadata"]
+    return _described(converted, source, files, metadata)
+
+
+def _chosen(models: Sequence[GgufModel], path: Path) -> GgufModel:
+    """The one of `models` at `path`, which is its folder, its file or its first shard."""
+    if path.is_file():
+        models = [model for model in models if model.name == path.name]
+    if len(models) > 1:
+        names = ", ".join(model.name for model in models)
         raise LoadError(f"the folder holds several GGUF files ({names}): name one of them as the source")
-    raise LoadError("there is neither openvino_model.xml nor a .gguf file: fetch the model again, or convert it")
+    if not models:
+        raise LoadError(f"there is neither {_MODEL} nor a .gguf file: fetch the model again, or convert it")
+    if models[0].missing:
+        raise LoadError(f"'{models[0].missing[0]}', a shard of the model, is missing: fetch the model again")
+    return models[0]
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LoadError(f"{path.name} cannot be read ({error}): fetch the model again") from error
-    return document if isinstance(document, dict) else {}
+def _require(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise LoadError(f"the model has no '{name}': fetch the model again")
 
 
-def _read(path: Path, beside: Path | None = None) -> ModelFolder:
-    """What the files in `path` say; sampling defaults may also stand beside the file that it was converted from."""
-    config = _json(path / "config.json")
-    generation = _json((beside or path) / "generation_config.json")
-    metadata = _json(path / gguf.METADATA).get("metadata", {})
-    tokenizer = _json(path / "tokenizer_config.json")
-    length = _context_length(config) or _gguf_length(metadata)
-    warning = f"the model's files give no context length: {_FALLBACK_CONTEXT} is assumed, set options.max_model_len"
+def _described(path: Path, source: Path, files: ModelFiles, metadata: Mapping[str, Any]) -> ModelFolder:
+    length = context_length(files) or _gguf_length(metadata)
+    defaults, left_out = sampling_defaults(files.generation)
+    unknown = f"the model's files give no context length: {_FALLBACK_CONTEXT} is assumed, set options.max_model_len"
+    answer = files.generation.max_new_tokens
     return ModelFolder(
         path=path,
-        title=str(metadata.get("general.name") or config.get("_name_or_path") or path.name),
+        source=source,
+        title=str(metadata.get("general.name") or files.config.name or source.name),
         max_model_len=length or _FALLBACK_CONTEXT,
-        eos_token_ids=_eos(generation, config, metadata),
-        sampling_defaults={name: generation[name] for name in _DEFAULTS if generation.get(name) is not None},
-        templates=_templates(path, tokenizer),
-        special_tokens=_special_tokens(tokenizer),
-        answer_tokens=_positive(generation.get("max_new_tokens")),
-        warnings=() if length else (warning,),
+        ends=named_ends(files, metadata),
+        sampling_defaults=defaults,
+        templates=files.templates,
+        special_tokens=files.special_tokens,
+        answer_tokens=answer if answer and answer > 0 else None,
+        warnings=(*([] if length else [unknown]), *left_out, *gguf.warnings_of(metadata)),
     )
 
 
-def _positive(value: Any) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
-
-
-def _context_length(config: dict[str, Any]) -> int | None:
-    text = config.get("text_config") or config
-    length = next((text[name] for name in _LENGTHS if isinstance(text.get(name), int)), None)
-    if length is None:
-        return None
-    scaling = text.get("rope_scaling") or {}
-    kind = scaling.get("rope_type", scaling.get("type"))
-    if kind in ("linear", "dynamic") and "factor" in scaling:
-        return int(length * scaling["factor"])  # for yarn, llama3 and longrope the stated length is the scaled one
-    return int(length)
-
-
-def _gguf_length(metadata: dict[str, Any]) -> int | None:
+def _gguf_length(metadata: Mapping[str, Any]) -> int | None:
     length = metadata.get(f"{metadata.get('general.architecture')}.context_length")
     return int(length) if length else None
-
-
-def _eos(*documents: dict[str, Any]) -> frozenset[int]:
-    for document in documents:
-        ids = document.get("eos_token_id", document.get("tokenizer.ggml.eos_token_id"))
-        if ids is not None:
-            return frozenset(ids if isinstance(ids, list) else [ids])
-    return frozenset()
-
-
-def _templates(path: Path, tokenizer: dict[str, Any]) -> dict[str, str]:
-    file = path / "chat_template.jinja"
-    if file.is_file():
-        return {"default": file.read_text(encoding="utf-8")}
-    template = tokenizer.get("chat_template")
-    if isinstance(template, str):
-        return {"default": template}
-    return {entry["name"]: entry["template"] for entry in template or []}
-
-
-def _special_tokens(tokenizer: dict[str, Any]) -> dict[str, str]:
-    named = {name: value for name, value in tokenizer.items() if name.endswith("_token") and value}
-    texts = {name: value["content"] if isinstance(value, dict) else value for name, value in named.items()}
-    return {name: text for name, text in texts.items() if isinstance(text, str)}

@@ -32,6 +32,11 @@ class TextGenerationOptions(TaskOptions):
     kv_cache_precision: Literal["u8", "i8", "f16", "bf16", "f32"] | None = Field(
         None, description="Element type of the KV cache; by default what the device prefers."
     )
+    chat_template: str | dict[str, str] | None = Field(
+        None,
+        description="A chat template instead of the model's: a file, or its text; several by name. A relative file is "
+        "one in the model's folder, or else in the working directory.",
+    )
     deterministic: bool = Field(
         False, description="Make greedy text independent of what else is in the batch (f32, slower)."
     )

@@ -14,7 +14,7 @@ from ovms_core.engine import RequestError
 from ovms_llm.messages import Sampling
 
 _DEFAULT_BEAMS: Final = 4
-_MAX_STOPS: Final = 4
+_MAX_STOPS: Final = 64
 # A lower temperature takes the likeliest token: in 32 bits its logits would overflow.
 _GREEDY_BELOW: Final = 1e-5
 _MOST_MIN_P: Final = 1 - 2**-24  # GenAI takes what is under 1
@@ -149,8 +149,8 @@ def _check_counts(sampling: Sampling, max_tokens: int) -> None:
         raise RequestError(f"n is {sampling.n}: it must be at least 1", param="n")
     if sampling.best_of is not None and sampling.best_of < sampling.n:
         raise RequestError(f"best_of ({sampling.best_of}) must not be less than n ({sampling.n})", param="best_of")
-    if max_tokens < 1:
-        raise RequestError(f"max_tokens is {max_tokens}: it must be at least 1", param="max_tokens")
+    if max_tokens < 0:
+        raise RequestError(f"max_tokens is {max_tokens}: it must not be negative", param="max_tokens")
     if sampling.min_tokens > max_tokens:
         raise RequestError(
             f"min_tokens ({sampling.min_tokens}) must not exceed max_tokens ({max_tokens})", param="min_tokens"

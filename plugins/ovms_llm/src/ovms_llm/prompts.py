@@ -64,4 +64,5 @@ class Prompts:
         except TypeError as error:
             raise RequestError("the text is not valid Unicode: it holds half a surrogate pair", param=param) from error
         ids: list[int] = encoded.input_ids.data[0].tolist()
+        self._vocabulary.check_text(ids, param)
         return ids

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
 from ovms_core.plugin import Body, Int, Part, fault
+from ovms_llm.chunks import UsageInStream
 from ovms_llm.messages import Generate, Prompt, Sampling
 
 IGNORED: Final = frozenset(
@@ -22,12 +23,45 @@ IGNORED: Final = frozenset(
         "verbosity",
         "prediction",
         "web_search_options",
+        # Other servers' switches for models that reason; such models are steered by chat_template_kwargs.
+        "reasoning_effort",
+        "include_reasoning",
+        "reasoning",
+        "thinking",
+        "enable_thinking",
     }
 )
 
-Count = Annotated[Int, Field(ge=1, le=2**31 - 1)]
+_NO_GRAMMAR: Final = "describe the form in a message and check the answer"
+REFUSED: Final = {
+    "logit_bias": "the engine cannot shift single tokens",
+    "num_assistant_tokens": "this model has no draft model",
+    "prompt_logprobs": "the prompt's tokens have none",
+    # Other servers' names for what an answer must look like: nobody should find out from the answer that it does not.
+    "grammar": _NO_GRAMMAR,
+    "guided_choice": _NO_GRAMMAR,
+    "guided_grammar": _NO_GRAMMAR,
+    "guided_json": _NO_GRAMMAR,
+    "guided_regex": _NO_GRAMMAR,
+    "json_schema": _NO_GRAMMAR,
+    "structured_outputs": _NO_GRAMMAR,
+    "allowed_token_ids": "the engine chooses among all tokens",
+    "bad_words": "the engine chooses among all tokens",
+}
+
+MAX_STOPS: Final = 64
+NO_LIMIT: Final = -1
+"""A limit that is none, as llama.cpp and LM Studio spell it."""
+
+
+def _limit(value: int) -> int:
+    if value < 1 and value != NO_LIMIT:
+        raise ValueError(f"must be at least 1, or {NO_LIMIT} for as many tokens as there is room for")
+    return value
+
+
+Limit = Annotated[Int, Field(le=2**31 - 1), AfterValidator(_limit)]
 TokenId = Annotated[Int, Field(ge=0, le=2**31 - 1)]
-StopString = Annotated[str, Field(min_length=1)]
 
 
 def unsupported(name: str, advice: str, *harmless: Any) -> AfterValidator:
@@ -42,9 +76,13 @@ def unsupported(name: str, advice: str, *harmless: Any) -> AfterValidator:
 
 
 class StreamOptions(Part):
-    """What a stream tells beyond its text."""
+    """What a stream tells beyond its text.
+
+    `continuous_usage_stats` is vLLM's: with `include_usage`, each chunk tells what its choice has used so far.
+    """
 
     include_usage: bool = False
+    continuous_usage_stats: bool = False
     include_obfuscation: Annotated[bool, unsupported("include_obfuscation", ": leave it out", False)] = False
 
 
@@ -55,8 +93,9 @@ class GenerationBody(Body):
     """
 
     ignored: ClassVar[frozenset[str]] = IGNORED
+    refused: ClassVar[Mapping[str, str]] = REFUSED
 
-    max_tokens: Count | None = None
+    max_tokens: Limit | None = None
     min_tokens: Annotated[Int, Field(ge=0, le=2**31 - 1)] = 0
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -70,7 +109,7 @@ class GenerationBody(Body):
     best_of: Annotated[Int, Field(ge=1, le=128)] | None = None
     use_beam_search: bool = False
     length_penalty: Annotated[float, Field(ge=-10, le=10)] | None = None
-    stop: StopString | Annotated[list[StopString], Field(max_length=4)] | None = None
+    stop: str | Annotated[list[str], Field(max_length=MAX_STOPS)] | None = None
     stop_token_ids: Annotated[list[TokenId], Field(max_length=128)] = Field(default_factory=list)
     include_stop_str_in_output: bool = False
     ignore_eos: bool = False
@@ -78,12 +117,6 @@ class GenerationBody(Body):
     stream: bool = False
     stream_options: StreamOptions | None = None
     timings: bool = False
-    logit_bias: Annotated[
-        dict[str, Any] | None, unsupported("logit_bias", ": the engine cannot shift single tokens", {}, None)
-    ] = None
-    num_assistant_tokens: Annotated[
-        Any, unsupported("num_assistant_tokens", ": this model has no draft model", None)
-    ] = None
     response_format: Annotated[
         Any, unsupported("response_format", " other than {'type': 'text'}", {"type": "text"}, None)
     ] = None
@@ -115,7 +148,23 @@ class GenerationBody(Body):
     @property
     def token_limit(self) -> int | None:
         """The most tokens that an answer may have; `None` leaves it to the model."""
-        return self.max_tokens
+        return None if self.max_tokens == NO_LIMIT else self.max_tokens
+
+    @property
+    def stops(self) -> list[str]:
+        """The texts that end an answer, each once."""
+        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return list(dict.fromkeys(filter(None, given)))
+
+    def without_effect(self) -> Iterator[str]:
+        """The paths of fields whose values are understood, but change nothing here."""
+        if isinstance(self.stop, list):
+            yield from (f"stop[{at}]" for at, stop in enumerate(self.stop) if not stop)
+        elif self.stop == "":
+            yield "stop"
+        options = self.stream_options
+        if options is not None and options.continuous_usage_stats and not options.include_usage:
+            yield "stream_options.continuous_usage_stats"
 
     @abstractmethod
     def prompts(self) -> Sequence[Prompt]:
@@ -140,9 +189,12 @@ class GenerationBody(Body):
         return self.n * len(self.prompts())
 
     @property
-    def wants_usage_chunk(self) -> bool:
-        """Whether a stream ends with a chunk that tells the usage."""
-        return self.stream_options is not None and self.stream_options.include_usage
+    def usage_in_stream(self) -> UsageInStream:
+        """Where a stream tells the usage."""
+        options = self.stream_options
+        if options is None or not options.include_usage:
+            return UsageInStream.NOWHERE
+        return UsageInStream.EVERYWHERE if options.continuous_usage_stats else UsageInStream.LAST
 
     def requests(self) -> list[Generate]:
         """What the engine is asked for, a request a prompt."""
@@ -166,7 +218,7 @@ class GenerationBody(Body):
             best_of=self.best_of,
             use_beam_search=self.use_beam_search,
             length_penalty=self.length_penalty,
-            stop=[self.stop] if isinstance(self.stop, str) else self.stop or [],
+            stop=self.stops,
             stop_token_ids=self.stop_token_ids,
             include_stop=self.include_stop_str_in_output,
             ignore_eos=self.ignore_eos,

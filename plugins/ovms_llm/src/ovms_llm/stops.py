@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 class StopStrings:
     """Lets text through up to the first stop string, and never a part of one.
 
     Text is held back while its end could still become a stop string. The match that is complete first
-    wins, so that the outcome does not depend on how the text was cut into pieces.
+    wins, so that the outcome does not depend on how the text was cut into pieces. This runs for every
+    token: a stop string is looked at only where the text has its first or its last character, so that
+    many cost little more than one.
     """
 
-    __slots__ = ("_held", "_include", "_stops")
+    __slots__ = ("_by_first", "_by_last", "_held", "_include", "_longest")
 
     def __init__(self, stops: Sequence[str], *, include: bool) -> None:
-        self._stops = tuple(stops)
+        self._by_first = _grouped(stops, lambda stop: stop[0])
+        self._by_last = _grouped(stops, lambda stop: stop[-1])
+        self._longest = max(map(len, stops), default=0)
         self._include = include
         self._held = ""
 
@@ -24,15 +28,16 @@ class StopStrings:
 
         While the text may not end yet, a stop string that it completes is let through.
         """
-        if not self._stops:
+        if not self._longest:
             return text, None
+        known = len(self._held)
         text = self._held + text
-        match = self._first_match(text) if may_end else None
+        match = self._first_match(text, known) if may_end else None
         if match is not None:
             self._held = ""
             start, stop = match
             return text[: start + len(stop) if self._include else start], stop
-        shown = len(text) - self._partial(text)
+        shown = self._safe(text)
         self._held = text[shown:]
         return text[:shown], None
 
@@ -41,16 +46,27 @@ class StopStrings:
         held, self._held = self._held, ""
         return held
 
-    def _first_match(self, text: str) -> tuple[int, str] | None:
-        found = [(start + len(stop), start, stop) for stop in self._stops if (start := text.find(stop)) >= 0]
-        if not found:
-            return None
-        _, start, stop = min(found)
-        return start, stop
+    def _first_match(self, text: str, known: int) -> tuple[int, str] | None:
+        """Where the stop string begins that is complete first, of those that end behind the `known` characters."""
+        found = []
+        for last in self._by_last.keys() & set(text[known:]):
+            for stop in self._by_last[last]:
+                start = text.find(stop, max(0, known - len(stop) + 1))
+                if start >= 0:
+                    found.append((start + len(stop), start, stop))
+        return min(found)[1:] if found else None
 
-    def _partial(self, text: str) -> int:
-        """The length of the longest end of `text` with which some stop string begins and goes on."""
-        for length in range(min(len(text), max(map(len, self._stops)) - 1), 0, -1):
-            if any(len(stop) > length and stop.startswith(text[-length:]) for stop in self._stops):
-                return length
-        return 0
+    def _safe(self, text: str) -> int:
+        """How much of `text` no stop string can claim any more, however it goes on."""
+        for start in range(max(0, len(text) - self._longest + 1), len(text)):
+            for stop in self._by_first.get(text[start], ()):
+                if len(stop) > len(text) - start and stop.startswith(text[start:]):
+                    return start
+        return len(text)
+
+
+def _grouped(stops: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for stop in stops:
+        groups.setdefault(key(stop), []).append(stop)
+    return groups

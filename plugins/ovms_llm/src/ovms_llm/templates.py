@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from jinja2 import TemplateError, TemplateSyntaxError
@@ -26,7 +27,7 @@ _RESERVED: Final = frozenset(
     }
 )
 # What a template does wrong when it is given messages it was not made for.
-_RENDER_ERRORS: Final = (
+RENDER_ERRORS: Final = (
     TemplateError,
     RuntimeError,
     TypeError,
@@ -39,7 +40,16 @@ _RENDER_ERRORS: Final = (
 _LOOPS_OVER_PARTS = re.compile(r"for\s+\w+\s+in\s+\w+(?:\.content|\[['\"]content['\"]\])")
 _TAKES_STRINGS = re.compile(r"is\s+(?:not\s+)?string")
 
+_PROBE: Final = ({"role": "user", "content": "asked-0"}, {"role": "assistant", "content": "answered-1"})
+_ANSWER: Final = "answered-1"
+
 Fallback = Callable[[list[dict[str, Any]], bool, str, list[Any] | None, dict[str, Any]], str]
+
+
+def render(template: str, messages: list[dict[str, Any]], variables: Mapping[str, Any]) -> str:
+    """`messages` as `template` writes them. Raises `TemplateSyntaxError` for no Jinja, else `RENDER_ERRORS`."""
+    (text,), _ = render_jinja_template([messages], chat_template=template, **variables)
+    return str(text)
 
 
 class ChatTemplate:
@@ -66,29 +76,49 @@ class ChatTemplate:
         messages = [_flattened(message, at, takes_parts) for at, message in enumerate(chat.messages)]
         try:
             return self._apply(template, messages, chat)
-        except _RENDER_ERRORS as error:
+        except RENDER_ERRORS as error:
             raise RequestError(f"the model's chat template refuses the messages: {error}", param="messages") from error
+
+    def turn_endings(self) -> Iterator[list[str]]:
+        """What each template writes behind an assistant's answer: at the end, and where the conversation goes on."""
+        for name in self._templates:
+            probes = (list(_PROBE), [*_PROBE, *_PROBE])
+            with suppress(RequestError):
+                chats = [Chat(probe, add_generation_prompt=False, template=name) for probe in probes]
+                yield [self.render(chat).partition(_ANSWER)[2] for chat in chats]
 
     def _choose(self, chat: Chat) -> str:
         if not self._templates:
-            raise RequestError("the model has no chat template: use /completions with a prompt", param="messages")
+            raise RequestError(
+                "the model has no chat template: use /completions with a prompt, or have the operator set "
+                "options.chat_template",
+                param="messages",
+            )
+        if chat.template is not None:
+            return self._named(chat.template)
         preferred = "tool_use" if chat.template_kwargs.get("tools") else "default"
         first = next(iter(self._templates.values()))
         return self._templates.get(preferred) or self._templates.get("default") or first
 
+    def _named(self, name: str) -> str:
+        if name not in self._templates:
+            raise RequestError(
+                f"the model has no chat template of this name: it has {', '.join(self._templates)}. The text of one "
+                "can only be set by the operator, as options.chat_template",
+                param="chat_template",
+            )
+        return self._templates[name]
+
     def _apply(self, template: str, messages: list[dict[str, Any]], chat: Chat) -> str:
         variables = self._variables | chat.template_kwargs
+        generation = {
+            "add_generation_prompt": chat.add_generation_prompt,
+            "continue_final_message": chat.continue_final_message,
+        }
         try:
-            (text,), _ = render_jinja_template(
-                [messages],
-                chat_template=template,
-                add_generation_prompt=chat.add_generation_prompt,
-                continue_final_message=chat.continue_final_message,
-                **variables,
-            )
+            return render(template, messages, variables | generation)
         except TemplateSyntaxError:
             return self._fall_back(template, messages, chat, variables)
-        return str(text)
 
     def _fall_back(self, template: str, messages: list[dict[str, Any]], chat: Chat, variables: dict[str, Any]) -> str:
         if chat.continue_final_message:

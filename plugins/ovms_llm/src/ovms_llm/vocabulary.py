@@ -8,12 +8,17 @@ from typing import Any, Final
 from ovms_core.engine import RequestError
 from ovms_llm.messages import TokenLogprob
 
+_ERRORS: Final = ("ignore", "replace")
+"""What detokenizers do about bytes that make no character; the second kind is that of exports."""
 _SAMPLE: Final = 512
 _SAMPLE_LENGTH: Final = 7
 
 
 class Vocabulary:
-    """The tokens of a tokenizer. `size` is the number of ids that a model knows, if that is known; it may be larger.
+    """The tokens of a tokenizer. `size` is the number of ids that a model knows, where that is known.
+
+    It may be larger than the tokenizer's, or smaller: tokens may have been added that the model was not trained on.
+    `special` are the ids that have no text of their own, `longest` is the length of the longest token.
 
     `decode` is the tokenizer's, but for a byte-level vocabulary (the usual kind) it joins bytes here: an
     inference of the detokenizer costs 0.4 ms in the middle of a generation, joining a few microseconds.
@@ -25,9 +30,28 @@ class Vocabulary:
         self.size = size or 1 + max(tokens.values())
         self._tokenizer = tokenizer
         self._ids = {token.encode() if isinstance(token, str) else token: id for token, id in tokens.items()}
+        self.longest = max(map(len, self._ids))
         self._bytes = _by_id(self._ids, self.size)
-        self._shown = self._without_special()
-        self.joins_bytes = self._agrees()
+        every = sorted(self._ids.values())
+        texts = {skip: self._decode([[id] for id in every], skip) for skip in (False, True)}
+        self.special = frozenset(
+            id for id, whole, part in zip(every, texts[False], texts[True], strict=True) if whole and not part
+        )
+        self._shown = [b"" if id in self.special else data for id, data in enumerate(self._bytes)]
+        self._errors = self._how_to_join(every, texts)
+
+    @property
+    def joins_bytes(self) -> bool:
+        """Whether texts are joined here and not by the tokenizer."""
+        return self._errors is not None
+
+    def id_of(self, token: str) -> int | None:
+        """The id of `token`, if it is one."""
+        return self._ids.get(token.encode())
+
+    def text_of(self, id: int) -> str:
+        """The token `id` as text; empty where there is none."""
+        return self._bytes[id].decode("utf-8", "replace") if 0 <= id < len(self._bytes) else ""
 
     def __contains__(self, token: str) -> bool:
         return token.encode() in self._ids
@@ -45,12 +69,22 @@ class Vocabulary:
                     f"token id {id} is not in the vocabulary: ids go from 0 to {self.size - 1}", param=f"{param}[{at}]"
                 )
 
+    def check_text(self, ids: list[int], param: str) -> None:
+        """Raises `RequestError` for a token that was added to the tokenizer and that the model does not know."""
+        unknown = max(ids, default=0)
+        if unknown >= self.size:
+            raise RequestError(
+                f"the text holds '{self.text_of(unknown)}' (token id {unknown}), which the model does not know: it has "
+                f"{self.size} tokens. Leave it out",
+                param=param,
+            )
+
     def decode(self, lists: Sequence[list[int]], skip_special_tokens: bool) -> list[str]:
         """The text of each list of token ids."""
-        if not self.joins_bytes:
+        if self._errors is None:
             return self._decode(lists, skip_special_tokens)
         table = self._shown if skip_special_tokens else self._bytes
-        return [_joined(table, ids) for ids in lists]
+        return [_joined(table, ids, self._errors) for ids in lists]
 
     def _decode(self, lists: Sequence[list[int]], skip_special_tokens: bool) -> list[str]:
         # Lists of unequal length are padded, and the padding is part of the text unless special tokens are skipped.
@@ -64,27 +98,22 @@ class Vocabulary:
                 texts[place] = text
         return texts
 
-    def _without_special(self) -> list[bytes]:
-        every = [[id] for id in range(len(self._ids))]
-        kept, shown = self._decode(every, False), self._decode(every, True)
-        special = {id for id, (whole, part) in enumerate(zip(kept, shown, strict=True)) if whole and not part}
-        return [b"" if id in special else data for id, data in enumerate(self._bytes)]
-
-    def _agrees(self) -> bool:
-        """Whether joining bytes gives the tokenizer's text, for every token and for a sample of sequences."""
-        count = len(self._ids)
+    def _how_to_join(self, every: list[int], texts: dict[bool, list[str]]) -> str | None:
+        """How joined bytes become the tokenizer's text, for `every` token and for a sample of sequences, if they do."""
+        count = len(every)
         step = max(1, count // _SAMPLE)
-        sample = [[(first + 7919 * i) % count for i in range(_SAMPLE_LENGTH)] for first in range(0, count, step)]
-        lists = [[id] for id in range(count)] + sample
-        return all(
-            self._decode(lists, skip) == [_joined(table, ids) for ids in lists]
-            for skip, table in ((False, self._bytes), (True, self._shown))
-        )
+        sample = [[every[(first + 7919 * i) % count] for i in range(_SAMPLE_LENGTH)] for first in range(0, count, step)]
+        lists = [[id] for id in every] + sample
+        expected = {skip: texts[skip] + self._decode(sample, skip) for skip in texts}
+        tables = {False: self._bytes, True: self._shown}
+        for errors in _ERRORS:
+            if all(expected[skip] == [_joined(tables[skip], ids, errors) for ids in lists] for skip in tables):
+                return errors
+        return None
 
 
-def _joined(table: list[bytes], ids: list[int]) -> str:
-    # Bytes that make no character are left out, as OpenVINO's detokenizer does.
-    return b"".join([table[id] for id in ids]).decode("utf-8", "ignore")
+def _joined(table: list[bytes], ids: list[int], errors: str) -> str:
+    return b"".join([table[id] for id in ids]).decode("utf-8", errors)
 
 
 def _by_id(ids: dict[bytes, int], size: int) -> list[bytes]:

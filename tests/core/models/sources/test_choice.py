@@ -78,6 +78,17 @@ def test_a_gguf_in_shards_is_fetched_whole() -> None:
     assert sorted(choice.files.values()) == [shard.removeprefix("Q4_K_M/") for shard in shards]
 
 
+def test_any_shard_means_the_whole_model_and_a_missing_one_is_named() -> None:
+    shards = [f"m-Q8_0-0000{n}-of-00003.GGUF" for n in (1, 2, 3)]
+    choice = choose([*shards, "mmproj-m.gguf"], shards[1])
+    assert (choice.chosen, sorted(choice.files)) == (shards[0], shards)
+    assert choose([*shards, "mmproj-m.gguf"]).others == []
+    with pytest.raises(SourceError, match=r"not whole: it has no m-Q8_0-00002-of-00003\.GGUF"):
+        choose([shards[0], shards[2]])
+    with pytest.raises(SourceError, match="no weights named 'mmproj'"):
+        choose([*shards, "mmproj-m.gguf"], "mmproj")
+
+
 def test_onnx_comes_with_its_external_data() -> None:
     names = ["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_int8.onnx", "onnx/config.json", *TEXTS]
     assert local([*names, "model.safetensors"]) == sorted([*TEXTS, "model.onnx", "model.onnx_data"])

@@ -16,6 +16,16 @@ def test_a_folder_and_a_model_file_are_located_where_they_are(tmp_path: Path) ->
     assert FolderSource().locate(str(model)) == model
 
 
+def test_any_shard_of_a_gguf_means_the_first_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    first, second = (tmp_path / f"m-0000{number}-of-00002.gguf" for number in (1, 2))
+    second.touch()
+    with pytest.raises(SourceError, match=r"m-00001-of-00002\.gguf is not beside it"):
+        FolderSource().locate(str(second))
+    first.touch()
+    assert FolderSource().locate(str(second)) == first
+    assert FolderSource().locate(str(first)) == first
+
+
 @pytest.mark.parametrize("name", ["openvino_model.xml", "model.onnx"])
 def test_a_file_that_needs_what_lies_beside_it_means_its_folder(name: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()

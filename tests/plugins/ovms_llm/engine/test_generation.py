@@ -14,6 +14,7 @@ from ovms_llm.messages import (
     Detokenize,
     Detokenized,
     Generate,
+    Prompt,
     Sampling,
     Started,
     Text,
@@ -156,6 +157,35 @@ def test_a_text_over_the_context_is_counted_to_its_end(engine: TextGeneration) -
     assert "16001" in refused.value.message
 
 
+@pytest.mark.parametrize("asked", [{"n": 2}, {"n": 2, "best_of": 3}, {"n": 2, "use_beam_search": True}])
+def test_no_tokens_and_an_echo_give_the_prompt_at_once(engine: TextGeneration, asked: dict[str, Any]) -> None:
+    sampling = Sampling(max_tokens=0, **asked)
+    prompts: list[Prompt] = [Text(STORY), Tokens([6403, 1980, 253, 655])]
+    outcomes = run(engine, *(Generate(prompt=prompt, sampling=sampling, echo=True) for prompt in prompts), steps=2)
+    for outcome, text in zip(outcomes, [STORY, "Once upon a time"], strict=True):
+        started, *deltas, done = outcome.gains
+        assert isinstance(started, Started)
+        assert started.prompt_text == text
+        assert deltas == [Delta(index, "", [], None, "length") for index in range(2)]
+        assert done is DONE
+
+
+def test_the_last_of_64_stop_strings_ends_a_text_and_is_never_shown(engine: TextGeneration) -> None:
+    others = [f"{number} bottles of beer" for number in range(63)]
+    [whole] = run(engine, generate(STORY, max_tokens=24))
+    stop = whole.text()[30:42]
+    [outcome] = run(engine, generate(STORY, max_tokens=24, stop=[*others, stop]))
+    assert (outcome.text(), outcome.last().stop_reason) == (whole.text()[:30], stop)
+
+
+def test_beams_keep_to_64_stop_strings_too(engine: TextGeneration) -> None:
+    stops = [f"{number} bottles of beer" for number in range(63)] + ["e"]
+    asked = generate(STORY, n=3, best_of=3, use_beam_search=True, max_tokens=12, temperature=None, stop=stops)
+    [outcome] = run(engine, asked)
+    assert not any("e" in outcome.text(index) for index in range(3))
+    assert (outcome.last().finish_reason, outcome.last(0).stop_reason) == ("stop", "e")
+
+
 def test_a_stop_token_ends_the_text_and_is_named(engine: TextGeneration) -> None:
     [whole] = run(engine, generate(STORY, max_tokens=16))
     tokens = whole.tokens()
@@ -278,7 +308,8 @@ def test_tokens_are_told_and_turned_back(engine: TextGeneration) -> None:
         (generate(STORY, min_tokens=9, max_tokens=8), "min_tokens", "9"),
         (generate(STORY, temperature=1.0, top_p=0.0), "top_p", "top_p"),
         (generate(STORY, repetition_penalty=1e-40), "repetition_penalty", "0.01"),
-        (generate(STORY, stop=["a", "b", "c", "d", "e"]), "stop", "4"),
+        (generate(STORY, stop=[str(number) for number in range(65)]), "stop", "64"),
+        (generate(STORY, max_tokens=-1), "max_tokens", "-1"),
         (generate(Text("def f(", suffix="return 1")), "suffix", "fill-in-the-middle"),
         (generate(Chat([{"role": "user"}])), "messages", "content"),
         (generate(Chat([], template_kwargs={"messages": []})), "chat_template_kwargs.messages", "messages"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ovms_core.engine import RequestError
+from ovms_core.engine import LoadError, RequestError
 from ovms_llm.messages import Chat
+from ovms_llm.own_templates import own_templates
 from ovms_llm.templates import ChatTemplate
 
 CHATML = """{%- for message in messages %}
@@ -102,7 +104,7 @@ def test_what_a_template_refuses_is_the_clients_error(
 
 
 def test_a_model_without_a_template_says_what_to_do() -> None:
-    with pytest.raises(RequestError, match="use /completions"):
+    with pytest.raises(RequestError, match=r"use /completions .* options\.chat_template"):
         ChatTemplate({"default": ""}, {}, _no_fallback).render(Chat([USER]))
 
 
@@ -110,6 +112,50 @@ def test_tools_choose_the_template_that_is_for_them() -> None:
     template = ChatTemplate({"default": "plain", "tool_use": "with tools"}, {}, _no_fallback)
     assert template.render(Chat([USER])) == "plain"
     assert template.render(Chat([USER], template_kwargs={"tools": [{}]})) == "with tools"
+
+
+def test_a_template_is_chosen_by_its_name_and_never_by_its_text() -> None:
+    template = ChatTemplate({"default": "plain", "rag": "with documents"}, {}, _no_fallback)
+    assert template.render(Chat([USER], template="rag")) == "with documents"
+    for unknown in ("tool_use", "", "{{ messages }}"):
+        with pytest.raises(RequestError, match=r"it has default, rag.*options\.chat_template") as refused:
+            template.render(Chat([USER], template=unknown))
+        assert (refused.value.param, refused.value.status) == ("chat_template", 400)
+
+
+def test_the_operators_template_is_a_text_or_a_file_or_several_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, work = tmp_path / "model", tmp_path / "work"
+    for folder in (model, work):
+        folder.mkdir()
+        (folder / "both.jinja").write_text(folder.name)
+    (work / "here.jinja").write_bytes("\ufeff{{ x }}\r\n".encode())
+    monkeypatch.chdir(work)
+    assert own_templates("{{ messages }}", model) == {"default": "{{ messages }}"}
+    assert own_templates("both.jinja", model) == {"default": "model"}
+    assert own_templates("here.jinja", model) == {"default": "{{ x }}\n"}
+    assert own_templates({"default": "a\n", "rag": str(work / "both.jinja")}, model) == {
+        "default": "a\n",
+        "rag": "work",
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("none.jinja", "options.chat_template is 'none.jinja', and there is no such file"),
+        ("ok\n{% if %}", "options.chat_template is not valid Jinja: line 2: Expected an expression"),
+        ("a\n\n{{ x | nofilter }}", "line 3: No filter named 'nofilter'"),
+        ({"rag": "{{ x"}, "options.chat_template.rag is not valid Jinja: line 1"),
+    ],
+)
+def test_an_operators_template_that_cannot_be_used_is_an_error_at_load(
+    option: str | dict[str, str], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(LoadError) as refused:
+        own_templates(option, tmp_path)
+    assert words in str(refused.value)
 
 
 def test_a_template_that_jinja_cannot_compile_is_left_to_the_tokenizer() -> None:

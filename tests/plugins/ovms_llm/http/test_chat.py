@@ -89,6 +89,22 @@ async def test_usage_comes_in_a_last_chunk_and_is_null_in_all_others(server: Ser
     assert all("usage" not in chunk for chunk in chunks_of(await server.chat(stream=True)))
 
 
+@pytest.mark.parametrize("logprobs", [False, True])
+async def test_continuous_usage_is_in_every_chunk_and_grows_with_its_choice(server: Server, logprobs: bool) -> None:
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    response = await server.chat(stream=True, stream_options=options, n=2, logprobs=logprobs)
+    *chunks, last = chunks_of(response)
+    for chunk in chunks:
+        ChatCompletionChunk.model_validate(chunk, strict=True)
+    for index in range(2):
+        told = [chunk["usage"] for chunk in chunks if chunk["choices"][0]["index"] == index]
+        assert {usage["prompt_tokens"] for usage in told} == {5}
+        counts = [usage["completion_tokens"] for usage in told]
+        assert (counts[0], counts[-1], counts) == (0, 5, sorted(counts))
+        assert all(usage["total_tokens"] == 5 + usage["completion_tokens"] for usage in told)
+    assert (last["choices"], last["usage"]["completion_tokens"]) == ([], 10)
+
+
 async def test_streamed_logprobs_equal_the_unary_ones(server: Server) -> None:
     whole = (await server.chat(logprobs=True)).json()["choices"][0]["logprobs"]["content"]
     chunks = chunks_of(await server.chat(logprobs=True, stream=True))
@@ -155,6 +171,10 @@ HONOURED: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"stop": "END"}, {"stop": ["END"]}),
     ({"stop": ["a", "b", "c", "d"]}, {"stop": ["a", "b", "c", "d"]}),
     ({"stop": []}, {}),
+    ({"stop": [f"stop {number}" for number in range(64)]}, {"stop": [f"stop {number}" for number in range(64)]}),
+    ({"stop": ["a", "b", "a", ""]}, {"stop": ["a", "b"]}),
+    ({"max_tokens": -1}, {}),
+    ({"max_completion_tokens": -1.0}, {}),
     ({"stop_token_ids": [1, 2.0]}, {"stop_token_ids": [1, 2]}),
     ({"include_stop_str_in_output": True}, {"include_stop": True}),
     ({"ignore_eos": True}, {"ignore_eos": True}),
@@ -201,7 +221,8 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
     ({"logprobs": True, "top_logprobs": 2}, "top_logprobs"),
     ({"modalities": ["audio"]}, "modalities"),
     ({"audio": {"voice": "x"}}, "audio"),
-    ({"reasoning_effort": "high"}, "reasoning_effort"),
+    ({"guided_json": {"type": "object"}}, "guided_json"),
+    ({"structured_outputs": {"regex": "a"}}, "structured_outputs"),
     ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]},
@@ -229,7 +250,7 @@ INVALID: list[tuple[dict[str, Any], str | None]] = [
     ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
     ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
     ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
-    ({"messages": [{"role": "user", "content": [{"type": "text", "txt": "a"}]}]}, "messages[0].content[0].txt"),
+    ({"messages": [{"role": "user", "content": [{"type": "text", "txt": "a"}]}]}, "messages[0].content[0].text"),
     ({"messages": [{"role": "user", "content": [{"type": "smell"}]}]}, "messages[0].content[0].type"),
     ({"messages": [{"role": "user", "content": "Hi", "contents": "x"}]}, "messages[0].contents"),
     ({"messages": [{"role": "tool", "content": "Hi"}]}, "messages[0].tool_call_id"),
@@ -252,16 +273,18 @@ INVALID: list[tuple[dict[str, Any], str | None]] = [
     ({"n": 3, "best_of": 2}, "best_of"),
     ({"best_of": 2, "stream": True}, "best_of"),
     ({"max_tokens": 0}, "max_tokens"),
+    ({"max_tokens": -2}, "max_tokens"),
+    ({"max_completion_tokens": 0}, "max_completion_tokens"),
+    ({"max_tokens": -1, "max_completion_tokens": 5}, "max_completion_tokens"),
     ({"max_tokens": 3, "max_completion_tokens": 4}, "max_completion_tokens"),
     ({"max_completion_tokens": 4, "min_tokens": 5}, "min_tokens"),
-    ({"stop": ""}, "stop"),
-    ({"stop": ["a", ""]}, "stop[1]"),
-    ({"stop": list("abcde")}, "stop"),
+    ({"stop": [str(number) for number in range(65)]}, "stop"),
+    ({"stop": ["a", 5]}, "stop[1]"),
     ({"stop_token_ids": [-1]}, "stop_token_ids[0]"),
     ({"stream_options": {"include_usage": True}}, "stream_options"),
     ({"stream": True, "stream_options": {"include_usge": True}}, "stream_options.include_usge"),
     ({"stream": "yes"}, "stream"),
-    ({"top_logprobs": 0}, "top_logprobs"),
+    ({"top_logprobs": 2}, "top_logprobs"),
     ({"logprobs": 1}, "logprobs"),
     ({"temprature": 1}, "temprature"),
     ({"chat_template_kwargs": {"a": 2**64}}, "chat_template_kwargs.a"),
@@ -288,9 +311,28 @@ async def test_an_unknown_field_gets_a_suggestion(server: Server) -> None:
     assert error["message"] == "Unknown field 'temprature'. Did you mean 'temperature'?"
 
 
-async def test_fields_without_effect_are_named_in_a_header(server: Server) -> None:
-    response = await server.chat(user="me", metadata={"a": 1}, service_tier="auto")
-    assert response.headers["x-ignored-params"] == "user, metadata, service_tier"
+WITHOUT_EFFECT: list[tuple[dict[str, Any], str | None]] = [
+    ({"user": "me", "metadata": {"a": 1}, "service_tier": "auto"}, "user, metadata, service_tier"),
+    ({"reasoning_effort": "none", "include_reasoning": False}, "reasoning_effort, include_reasoning"),
+    ({"reasoning_effort": "high", "reasoning": {"effort": "high"}}, "reasoning_effort, reasoning"),
+    ({"thinking": {"type": "disabled"}, "enable_thinking": False}, "thinking, enable_thinking"),
+    ({"thinking": True, "reasoning_effort": None}, "thinking"),
+    ({"top_logprobs": 0}, "top_logprobs"),
+    ({"top_logprobs": 0, "logprobs": True}, None),
+    ({"stop": ""}, "stop"),
+    ({"stop": ["a", "", "b", ""]}, "stop[1], stop[3]"),
+    ({"stream": True, "stream_options": {"continuous_usage_stats": True}}, "stream_options.continuous_usage_stats"),
+    ({"stream": True, "stream_options": {"continuous_usage_stats": True, "include_usage": True}}, None),
+]
+
+
+@pytest.mark.parametrize(("fields", "named"), WITHOUT_EFFECT)
+async def test_fields_without_effect_are_named_in_a_header(
+    server: Server, fields: dict[str, Any], named: str | None
+) -> None:
+    response = await server.chat(**fields)
+    assert response.status_code == 200, response.text
+    assert response.headers.get("x-ignored-params") == named
 
 
 async def test_a_conversation_reaches_the_template_in_its_terms(server: Server) -> None:

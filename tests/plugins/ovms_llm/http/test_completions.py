@@ -97,6 +97,16 @@ async def test_a_minimum_over_the_default_raises_it(server: Server) -> None:
     assert server.asked.sampling == Sampling(max_tokens=20, min_tokens=20)
 
 
+async def test_no_limit_is_none_rather_than_the_default(server: Server) -> None:
+    await server.complete(max_tokens=-1)
+    assert server.asked.sampling == Sampling()
+
+
+async def test_no_tokens_and_an_echo_ask_for_the_prompt_alone(server: Server) -> None:
+    assert (await server.complete(max_tokens=0, echo=True)).status_code == 200
+    assert (server.asked.echo, server.asked.sampling) == (True, Sampling(max_tokens=0))
+
+
 async def test_timings_of_prompts_side_by_side_are_the_longest(server: Server) -> None:
     timings = (await server.complete(prompt=["a", "b"], timings=True)).json()["timings"]
     assert (timings["prefill_ms"], timings["tokens_per_second"]) == (3.0, 100.0)
@@ -131,7 +141,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"prompt": [1], "suffix": "x"}, "suffix", "invalid_value"),
     ({"echo": True, "suffix": "x"}, "echo", "invalid_value"),
     ({"logit_bias": {"1": 1}}, "logit_bias", "unsupported_parameter"),
-    ({"messages": []}, "messages", "unknown_field"),
+    ({"max_tokens": 0}, "max_tokens", "invalid_value"),
+    ({"max_tokens": -2}, "max_tokens", "invalid_value"),
+    ({"max_tokens": 0, "echo": True, "min_tokens": 1}, "min_tokens", "invalid_value"),
+    ({"stop": [str(number) for number in range(65)]}, "stop", "invalid_value"),
+    ({"max_token": 1}, "max_token", "unknown_field"),
     ({"min_tokens": 17, "max_tokens": 16}, "min_tokens", "invalid_value"),
     ({"stream_options": {}}, "stream_options", "invalid_value"),
 ]

@@ -72,7 +72,7 @@ def missing_field(target: Target) -> None:
 
 @errors.feature
 def unknown_field(target: Target) -> str:
-    """A field that has no effect is refused, or named in the answer's headers: a slip of the pen is noticed."""
+    """A field that is misspelt is refused, or named in the answer's headers: a slip of the pen is noticed."""
     name = "temprature"
     answer = target.server.send_json(PATH, {**question(target), name: 1})
     if answer.status == 400:

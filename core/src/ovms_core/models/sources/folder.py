@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ovms_core.models.source import Offer, Progress, SourceError
 from ovms_core.models.sources.reference import MODEL_SUFFIXES
+from ovms_core.openvino.gguf import first_shard, gguf_models, is_gguf
 
 _IN_FOLDERS = {"openvino_model.xml", "model.onnx"}
 """Files that are served with what lies beside them: naming one means its folder."""
@@ -35,6 +36,8 @@ class FolderSource:
             raise SourceError(
                 f"'{name}' is not a model file: name a folder, or a file that ends in {', '.join(MODEL_SUFFIXES)}."
             )
+        if path.is_file() and is_gguf(path.name):
+            return _whole(path)
         return path.parent if path.name in _IN_FOLDERS else path
 
     def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
@@ -43,6 +46,16 @@ class FolderSource:
 
     def offers(self) -> Sequence[Offer]:
         return ()
+
+
+def _whole(path: Path) -> Path:
+    """The file that stands for the GGUF model that `path` is of."""
+    first = path.with_name(first_shard(path.name))
+    models = gguf_models(each.name for each in path.parent.iterdir())
+    missing = next(model.missing for model in models if model.name == first.name)
+    if missing:
+        raise SourceError(f"'{path.name}' is a shard of a model, and {missing[0]} is not beside it: put it there.")
+    return first
 
 
 def _absolute(name: str) -> Path:

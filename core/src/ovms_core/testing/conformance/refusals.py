@@ -66,10 +66,14 @@ class RefusalTests(Contract):
             answer = await conformance.post(**self.payload(body))
             assert (answer.status_code, error_of(answer)["param"]) == (400, name), answer.text
 
-    async def test_an_unknown_field_is_a_400_that_names_it(self, conformance: Subject) -> None:
+    async def test_an_unknown_field_is_named_as_ignored_or_refused_on_demand(self, conformance: Subject) -> None:
         conformance.require_json_body()
-        answer = await conformance.post(**self.payload({**self.valid_body, _UNKNOWN: 1}))
-        assert (answer.status_code, error_of(answer)["param"]) == (400, _UNKNOWN), answer.text
+        payload = self.payload({**self.valid_body, _UNKNOWN: 1})
+        answer = await conformance.post(**payload)
+        assert answer.status_code == 200, answer.text
+        assert _UNKNOWN in answer.headers.get("x-ignored-params", ""), f"{_UNKNOWN} is silently ignored"
+        strict = await conformance.post(**{**payload, "headers": {**payload.get("headers", {}), "x-strict": "1"}})
+        assert (strict.status_code, error_of(strict)["param"]) == (400, _UNKNOWN), strict.text
 
     async def test_an_unknown_model_is_a_404(self, conformance: Subject) -> None:
         conformance.require_engine()

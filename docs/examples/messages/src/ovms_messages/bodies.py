@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ovms_core.plugin import Body, Int, Json, Part, fault
+from ovms_core.plugin import Body, Int, Part, fault
 from ovms_llm.messages import Chat, Sampling
 
 
 class TextBlock(Part):
-    """A block of content. `cache_control` changes no answer: the engine reuses prompts by itself."""
+    """A block of content."""
 
     type: Literal["text"]
     text: str
-    cache_control: Json = None
-    citations: Json = None
 
     @model_validator(mode="before")
     @classmethod
@@ -41,7 +39,8 @@ class Turn(Part):
 class ConversationBody(Body):
     """What is counted, or continued."""
 
-    ignored: ClassVar[frozenset[str]] = frozenset({"cache_control", "metadata", "service_tier"})
+    ignored: ClassVar[frozenset[str]] = frozenset({"metadata", "service_tier"})
+    refused: ClassVar[Mapping[str, str]] = {"tools": "describe what you need in a message"}
 
     messages: Annotated[list[Turn], Field(min_length=1)]
     system: Content | None = None

@@ -9,14 +9,14 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from ovms_core.models.source import SourceError
+from ovms_core.openvino.gguf import first_shard, gguf_models, is_gguf
 
 _COMPANIONS = (".json", ".txt", ".model", ".jinja", ".tiktoken")
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "README.MD")
 _MODULES = re.compile(r"\d+_\w+/(?:config\.json|model\.safetensors)")  # the modules of sentence-transformers
 _SETTINGS = re.compile(
-    r"modules\.json|config_sentence_transformers\.json|(?:\d+_\w+/)?sentence_bert_config\.json|\d+_\w+/config\.json"
+    r"modules\.json|config_sentence_transformers\.json|(?:\d+_\w+/)?sentence_[\w-]+_config\.json|\d+_\w+/config\.json"
 )
-_SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
 _PREFERRED = ("Q4_K_M", "Q4_0", "Q8_0")
 _TOKENIZERS = {"openvino_tokenizer", "openvino_detokenizer"}
 _FOLDERS = ("openvino/", "onnx/")
@@ -61,16 +61,16 @@ def settings_of(names: Iterable[str]) -> list[str]:
 
 
 def _wanted(names: Sequence[str], wanted: str) -> Choice:
-    weights = [name for name in names if name.lower().endswith((".gguf", ".onnx")) or _is_ir(name, names)]
+    weights = [name for name in names if is_gguf(name) or name.lower().endswith(".onnx") or _is_ir(name, names)]
     matching = [name for name in weights if name == wanted]
     matching = matching or [name for name in weights if wanted.lower() in PurePosixPath(name).name.lower()]
     if not matching:
         listed = ", ".join(weights[:12]) or "none"
         raise SourceError(f"it has no weights named '{wanted}'. There are: {listed}.")
     name = min(matching, key=len)
-    if name.endswith(".gguf"):
-        return _with_companions("gguf", names, _shards(name, names), name)
-    if name.endswith(".onnx"):
+    if is_gguf(name):
+        return _gguf_files(first_shard(name), names)
+    if name.lower().endswith(".onnx"):
         return _with_companions("onnx", names, _onnx_files(name, names), name)
     return _as_main(_with_companions("openvino", names, [name, _binary(name), *_tokenizers(name, names)], name))
 
@@ -118,23 +118,24 @@ def _all_tokenizers(names: Sequence[str]) -> list[str]:
 
 
 def _gguf(names: Sequence[str]) -> Choice | None:
-    models = [name for name in names if name.lower().endswith(".gguf") and "mmproj" not in name.lower()]
-    heads = {_SHARD.sub("", name): name for name in reversed(models)}  # the first shard stands for all
-    if not heads:
+    models = [model.name for model in gguf_models(names)]
+    if not models:
         return None
-    first = min(heads)
-    chosen = next((name for quant in _PREFERRED for name in sorted(heads) if quant in name.upper()), first)
-    others = [name for name in sorted(heads) if name != chosen]
-    return _with_companions("gguf", names, _shards(heads[chosen], names), heads[chosen], others)
+    chosen = next((name for quant in _PREFERRED for name in models if quant in name.upper()), models[0])
+    return _gguf_files(chosen, names, [name for name in models if name != chosen])
 
 
-def _shards(name: str, names: Sequence[str]) -> list[str]:
-    whole = _SHARD.sub("", name)
-    return [each for each in names if each.endswith(".gguf") and _SHARD.sub("", each) == whole]
+def _gguf_files(name: str, names: Sequence[str], others: Sequence[str] = ()) -> Choice:
+    model = next(model for model in gguf_models(names) if model.name == name)
+    if model.missing:
+        raise SourceError(
+            f"'{name}' is not whole: it has no {model.missing[0]}. Choose another file, or ask its author."
+        )
+    return _with_companions("gguf", names, model.files, name, others)
 
 
 def _onnx(names: Sequence[str]) -> Choice | None:
-    models = [name for name in names if name.endswith(".onnx")]
+    models = [name for name in names if name.lower().endswith(".onnx")]
     if not models:
         return None
     plain = [name for name in models if PurePosixPath(name).name == "model.onnx"]
