@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.normalizers import NFC, BertNormalizer
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
@@ -76,5 +78,26 @@ def test_a_model_without_a_tokenizer_says_how_to_get_one(tmp_path: Path) -> None
 
 def test_a_broken_tokenizer_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(LoadError, match=r"tokenizer\.json' cannot be read"):
+    with pytest.raises(LoadError, match=r"'tokenizer\.json' of the model cannot be read"):
         TextTokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("cased", [True, False])
+def test_lower_casing_comes_before_everything_else(cased: bool, tmp_path: Path) -> None:
+    raw = Tokenizer(WordLevel({"[UNK]": 0, "hello": 1, "HELLO": 2, "[X]": 3}, unk_token="[UNK]"))
+    raw.pre_tokenizer = Whitespace()
+    raw.add_special_tokens(["[X]"])
+    if not cased:
+        raw.normalizer = NFC()
+    raw.save(str(tmp_path / "tokenizer.json"))
+    encoded = [TextTokenizer.load(tmp_path, lower_case=lower).encode(["HELLO [X]"])[0].ids for lower in (False, True)]
+    assert encoded == [(2, 3), (1, 3)]
+
+
+@pytest.mark.parametrize("lowers", [True, False])
+def test_the_configuration_of_a_wordpiece_tokenizer_has_the_last_word(lowers: bool, tmp_path: Path) -> None:
+    raw = Tokenizer(WordLevel({"[UNK]": 0, "hello": 1, "HELLO": 2}, unk_token="[UNK]"))
+    raw.normalizer = BertNormalizer(lowercase=not lowers)
+    raw.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lowers}))
+    assert TextTokenizer.load(tmp_path).encode(["HELLO"])[0].ids == ((1,) if lowers else (2,))

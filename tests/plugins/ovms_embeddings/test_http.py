@@ -86,6 +86,16 @@ async def test_what_has_no_effect_is_said(http: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.headers["x-ignored-params"]) == (200, "user")
 
 
+async def test_ids_that_look_foreign_are_named_in_a_header_and_once_in_the_log(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [await post(http, input=input_) for input_ in ("dog", [7, 1], [7], [[7, 1], [7]])]
+    assert ["options.token_inputs" in answer.headers.get("x-warnings", "") for answer in answers] == [False] * 2 + [
+        True
+    ] * 2
+    assert [record.message.split(":")[0] for record in caplog.records] == ["A request to model 'tiny'"]
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

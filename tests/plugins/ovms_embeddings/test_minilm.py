@@ -55,6 +55,22 @@ def test_a_vector_does_not_depend_on_its_neighbours(minilm: TextEmbeddings) -> N
     assert cosines(alone, crowded).min() >= 1 - 1e-4
 
 
+@pytest.mark.parametrize("name", ["sentence_bert_config.json", "sentence_xlm-roberta_config.json"])
+def test_a_model_that_wants_lower_case_gets_it(
+    minilm: TextEmbeddings, load: Load, minilm_path: Path, tmp_path: Path, name: str
+) -> None:
+    for file in minilm_path.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    for replaced in ("tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json"):
+        (tmp_path / replaced).unlink(missing_ok=True)
+    tokenizer = json.loads((minilm_path / "tokenizer.json").read_text())
+    cased = tokenizer | {"normalizer": tokenizer["normalizer"] | {"lowercase": False}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(cased))
+    (tmp_path / name).write_text(json.dumps({"max_seq_length": 256, "do_lower_case": True}))
+    texts = ["TAXES ARE DUE IN APRIL.", "Ein Tag in WIEN"]
+    assert cosines(embed(load(tmp_path), *texts), embed(minilm, *texts)).min() >= 1 - 1e-4
+
+
 def test_the_model_says_what_it_is(minilm: TextEmbeddings) -> None:
     info = minilm.info()
     assert (info.dimensions, info.max_model_len, info.device, info.precision) == (384, 256, "CPU", "f32")

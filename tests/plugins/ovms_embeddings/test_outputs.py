@@ -17,6 +17,7 @@ from tests.plugins.ovms_embeddings.decoder import WORDS, Decoder
 from ovms_core.engine import LoadError, RequestError
 
 CAT, DOG, EOS = (WORDS.index(word) for word in ("cat", "dog", "<eos>"))
+CNN = {"path": "1_CNN", "type": "sentence_transformers.models.CNN"}
 DENSE = {"path": "3_Dense", "type": "sentence_transformers.models.Dense"}
 
 
@@ -62,11 +63,12 @@ def test_unless_a_pooling_is_set(load: Load, tmp_path: Path) -> None:
     assert embed(load(folder, pooling="cls"), "dog", normalize=False).tolist() == [[DOG]]
 
 
-def test_modules_after_pooling_must_be_in_the_model(load: Load, tmp_path: Path) -> None:
+def test_modules_that_are_not_known_must_be_in_the_model(load: Load, tmp_path: Path) -> None:
     folder = save(tmp_path / "without", "token_embeddings")
-    change(folder, "modules.json", [DENSE])
-    with pytest.raises(LoadError, match=r"not supported .Dense.*sentence_embedding"):
-        load(folder)
+    for module, said in ((CNN, "CNN"), (DENSE | {"type": "my_code.Dense"}, "my_code.Dense")):
+        change(folder, "modules.json", [module])
+        with pytest.raises(LoadError, match=rf"not supported .{said}.*sentence_embedding"):
+            load(folder)
     inside = save(tmp_path / "within", "token_embeddings", "sentence_embedding")
     change(inside, "modules.json", [DENSE])
     assert embed(load(inside, self_test="off"), "dog", normalize=False).tolist() == [[DOG + EOS]]

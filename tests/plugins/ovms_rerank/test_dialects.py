@@ -12,7 +12,7 @@ from ovms_rerank.answers import Answer, document
 from ovms_rerank.body import RerankBody
 from ovms_rerank.dialects import COHERE, JINA, TEI, VOYAGE, Dialect, recognise
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import rank, require_numbers, score_request, sigmoid
+from ovms_rerank.ranking import rank, require_numbers, rerank_warnings, score_request, sigmoid
 
 TEXTS = ["first", "second", "third"]
 ODDS = [-1.0, 2.0, 0.0]
@@ -153,14 +153,14 @@ def test_a_search_unit_is_up_to_100_chunks(chunks: int, units: int) -> None:
 @pytest.mark.parametrize(
     ("fields", "fit"),
     [
-        ({}, "chunk"),
+        ({}, None),
         ({"truncate": True}, "keep_start"),
         ({"truncate": False}, "refuse"),
         ({"truncation": True}, "keep_start"),
         ({"truncation": False}, "refuse"),
     ],
 )
-def test_truncation_decides_what_happens_to_long_documents(fields: dict[str, Any], fit: str) -> None:
+def test_truncation_decides_what_happens_to_long_documents(fields: dict[str, Any], fit: str | None) -> None:
     assert score_request(cohere(**fields)).fit == fit
 
 
@@ -200,11 +200,15 @@ def test_rank_fields_choose_what_is_read(documents: Any, rank_fields: Any, expec
     [
         ({}, "documents"),
         ({"return_text": True}, "texts"),
-        ({"documents": TEXTS, "query": "  "}, "query"),
-        ({"documents": ["a", "", "c"]}, "documents[1]"),
-        ({"texts": ["a", "\n"]}, "texts[1]"),
+        ({"documents": TEXTS, "query": ""}, "query"),
+        ({"documents": ["", {"text": " "}]}, "documents"),
+        ({"texts": ["", "\n"]}, "texts"),
+        ({"documents": [{"title": " ", "body": ""}], "rank_fields": ["title", "body"]}, "documents"),
         ({"documents": ["a", {"title": "b"}]}, "documents[1].text"),
+        ({"documents": ["a", {"text": None}]}, "documents[1].text"),
         ({"documents": [{"text": ["b"]}]}, "documents[0].text"),
+        ({"documents": ["a", {"text": 5}], "top_k": 1}, "documents[1].text"),
+        ({"documents": [{"text": {"b": 1}}], "model": "jina-reranker-v2"}, "documents[0].text"),
         ({"documents": [{"a": "b"}], "rank_fields": ["c"]}, "documents[0]"),
         ({"documents": TEXTS, "rank_fields": ["text"]}, "rank_fields"),
         ({"documents": TEXTS, "top_n": 1, "top_k": 1}, "top_k"),
@@ -222,7 +226,8 @@ def test_what_cannot_be_ranked_is_named(fields: dict[str, Any], param: str) -> N
         ({"documents": "text"}, "documents"),
         ({"documents": ["a", 5]}, "documents[1]"),
         ({"texts": [{"text": "a"}]}, "texts[0]"),
-        ({"documents": TEXTS, "top_n": 0}, "top_n"),
+        ({"documents": TEXTS, "top_n": -2}, "top_n"),
+        ({"documents": TEXTS, "top_k": -2}, "top_k"),
         ({"documents": TEXTS, "top_n": True}, "top_n"),
         ({"documents": TEXTS, "top_n": 1.5}, "top_n"),
         ({"documents": TEXTS, "priority": 3}, "priority"),
@@ -252,6 +257,29 @@ def test_user_is_accepted_and_named_as_ignored() -> None:
 
 
 # -- ranking
+
+
+@pytest.mark.parametrize("fields", [{"top_n": 0}, {"top_n": -1}, {"top_k": 0}, {"top_k": -1}, {"top_n": 9}])
+def test_no_results_and_minus_one_mean_all_of_them(fields: dict[str, Any]) -> None:
+    assert [result["index"] for result in answer(cohere(**fields))["results"]] == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"documents": TEXTS}, None),
+        ({"documents": ["a", "", {"text": " "}]}, "documents at 1, 2:"),
+        ({"texts": ["\n", "a"], "query": " "}, "texts at 0:"),
+        ({"documents": [{"title": ""}, {"title": "b"}], "rank_fields": ["title"]}, "documents at 0:"),
+        ({"documents": ["a", *[""] * 500]}, "20 and 480 more:"),
+    ],
+)
+def test_documents_without_text_are_named_and_do_not_fail_the_others(fields: dict[str, Any], said: str | None) -> None:
+    request = body(**fields)
+    assert len(score_request(request).documents) == len(fields.get("documents") or fields["texts"])
+    warnings = rerank_warnings(request)
+    assert len(warnings) == (1 if said else 0)
+    assert said is None or (said in warnings[0] and len(warnings[0]) <= 200)
 
 
 def test_ties_keep_the_order_of_the_request() -> None:

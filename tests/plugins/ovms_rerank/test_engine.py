@@ -106,6 +106,27 @@ def test_pairs_have_their_own_queries(engine: Reranker) -> None:
     assert answer.log_odds == pytest.approx(first, abs=1e-4)
 
 
+# -- documents without text
+
+
+def test_a_document_without_text_is_worth_less_than_any_other_and_costs_nothing(engine: Reranker) -> None:
+    alone = scored(engine, QUERY, [BERLIN, PARIS])
+    answer = scored(engine, QUERY, ["", BERLIN, " \n", PARIS])
+    assert answer.log_odds[1::2] == pytest.approx(alone.log_odds, abs=1e-4)
+    assert answer.log_odds[0] == answer.log_odds[2] < min(alone.log_odds)
+    assert (sigmoid(answer.log_odds[0]), math.isfinite(answer.log_odds[0])) == (0, True)
+    assert (answer.chunks, answer.prompt_tokens) == (alone.chunks, alone.prompt_tokens)
+
+
+def test_nothing_but_documents_without_text_is_answered(engine: Reranker) -> None:
+    answer = scored(engine, QUERY, ["", " "])
+    assert (len(answer.log_odds), answer.chunks, answer.prompt_tokens) == (2, 0, 0)
+
+
+def test_a_query_of_white_space_is_scored(engine: Reranker) -> None:
+    assert math.isfinite(scored(engine, " \n", [PARIS]).log_odds[0])
+
+
 # -- long documents
 
 
@@ -165,6 +186,25 @@ def test_one_refused_request_leaves_the_others_alone(engine: Reranker) -> None:
     first, refusal, last = ask(engine, good, bad, good)
     assert isinstance(refusal, RequestError)
     assert first.log_odds == last.log_odds
+
+
+@pytest.mark.parametrize(("truncate", "kept"), [(True, "start"), ("end", "start"), ("start", "end")])
+def test_the_options_say_what_is_cut_where_a_request_does_not(
+    engine: Reranker, load: Load, tiny_reranker: Path, truncate: bool | str, kept: str
+) -> None:
+    document = f"{PARIS} {'rice ' * 600}{BERLIN}"
+    cutting = load(tiny_reranker, truncate=truncate)
+    expected = scored(engine, QUERY, [document], fit=f"keep_{kept}")
+    assert scored(cutting, QUERY, [document]).log_odds == pytest.approx(expected.log_odds, abs=1e-4)
+    assert refused(cutting, queries=[QUERY], documents=[document], fit="refuse").param == "documents[0]"
+    assert scored(cutting, QUERY, [document], fit="chunk").chunks == 2
+
+
+def test_a_query_that_fills_the_context_leaves_half_of_it_where_texts_are_cut(engine: Reranker) -> None:
+    answer = scored(engine, "why " * 600, [PARIS, "rice " * 600], fit="keep_start")
+    shortened = scored(engine, "why " * 254, [PARIS, "rice " * 600], fit="keep_start")
+    assert answer.log_odds == pytest.approx(shortened.log_odds, abs=1e-4)
+    assert answer.prompt_tokens == shortened.prompt_tokens <= 512 * 2
 
 
 def test_a_shorter_pair_can_be_asked_for(engine: Reranker) -> None:

@@ -158,6 +158,20 @@ def test_a_model_that_reads_its_padding_is_degraded(tmp_path: Path, load: Load) 
     assert info.details["self_test"]["result"] == "failed"
 
 
+def test_a_model_whose_files_ask_for_what_is_not_done_is_degraded(tmp_path: Path, load: Load) -> None:
+    folder = save(tmp_path / "model", classifier(1), model_type="bert")
+    (folder / "sentence_bert_config.json").write_text('{"query_length": 32}')
+    degraded = load(folder, self_test="off").info().degraded or ""
+    assert "query_length of sentence_bert_config.json" in degraded
+
+
+def test_a_document_without_text_is_last_however_low_the_others_score(tmp_path: Path, load: Load) -> None:
+    engine = load(save(tmp_path / "model", classifier(1, factor=-1000.0), model_type="bert"))
+    low, nothing = scored(engine, QUERY, ["a fox", ""]).log_odds
+    assert nothing < low < -1000
+    assert np.isfinite(nothing)
+
+
 def test_the_sigmoid_of_the_difference_is_the_softmax_of_the_second() -> None:
     logits = np.array([[1.0, 3.0], [40.0, -40.0]], np.float32)
     assert log_odds(logits) == [2.0, -80.0]

@@ -108,6 +108,16 @@ async def test_tei_gets_a_list(client: httpx.AsyncClient) -> None:
     assert answer[0]["text"] == DOCUMENTS[1]
 
 
+async def test_documents_without_text_come_last_and_are_named_in_a_header(client: httpx.AsyncClient) -> None:
+    response = await post(client, documents=["", *DOCUMENTS, {"text": " "}], raw_scores=True)
+    assert [result["index"] for result in response.json()["results"]] == [2, 1, 3, 0, 4]
+    assert response.headers["x-warnings"] == "There is no text in documents at 0, 4: the lowest score."
+    score = await client.post("/score", json={"text_1": " ", "text_2": ["", DOCUMENTS[1]]})
+    assert score.json()["data"][0]["score"] == 0
+    assert "text_2 at 0" in score.headers["x-warnings"]
+    assert "x-warnings" not in (await post(client, documents=DOCUMENTS)).headers
+
+
 async def test_raw_scores_are_the_models_logits(client: httpx.AsyncClient) -> None:
     answer = (await post(client, "/rerank", texts=DOCUMENTS[1:2], raw_scores=True)).json()
     assert answer[0]["score"] == pytest.approx(5.0921, abs=1e-3)
@@ -151,13 +161,13 @@ async def test_score_cuts_pairs_when_asked(client: httpx.AsyncClient) -> None:
     ("body", "param"),
     [
         ({"text_1": ["a", "b"], "text_2": ["a", "b", "c"]}, "text_1"),
-        ({"text_1": "a", "text_2": ["b", ""]}, "text_2[1]"),
+        ({"text_1": "a", "text_2": ["", " "]}, "text_2"),
         ({"text_1": "", "text_2": "b"}, "text_1"),
+        ({"text_1": ["a", ""], "text_2": ["b", "c"]}, "text_1[1]"),
         ({"text_1": "a"}, "text_2"),
         ({"text_1": "a", "text_2": []}, "text_2"),
         ({"text_1": "a", "text_2": ["b", 4]}, "text_2[1]"),
         ({"text_1": "a", "text_2": "b", "truncate_prompt_tokens": 3}, "text_1"),
-        ({"text_1": "a", "text_2": "b", "texts": []}, "texts"),
         ({"text_1": "a", "text_2": ["b"] * 51}, "text_2"),
         ({"text_1": ["why " * 600], "text_2": "b"}, "text_1[0]"),
     ],

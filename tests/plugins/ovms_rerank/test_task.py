@@ -99,6 +99,32 @@ def test_the_maximum_length_is_what_all_allow(
     assert Profile.read(folder, RerankOptions.model_validate({"max_length": wanted})).max_length == length
 
 
+def test_the_files_of_sentence_transformers_are_read(tmp_path: Path) -> None:
+    folder = model(tmp_path / "model", {"model_max_length": 400}, max_position_embeddings=512)
+    config = {"max_seq_length": 256, "do_lower_case": True, "transformer_task": "retrieval"}
+    (folder / "sentence_bert_config.json").write_text(json.dumps(config))
+    profile = Profile.read(folder, RerankOptions.model_validate({}))
+    assert (profile.max_length, profile.lower_case) == (256, True)
+    assert profile.unhonoured == ("transformer_task 'retrieval' of sentence_bert_config.json",)
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "key"),
+    [
+        ("config.json", {"architectures": 1}, "architectures"),
+        ("config.json", {"id2label": ["a"]}, "id2label"),
+        ("config.json", [], "object"),
+        ("tokenizer_config.json", [], "object"),
+        ("sentence_bert_config.json", {"max_seq_length": "9"}, "max_seq_length"),
+    ],
+)
+def test_a_malformed_file_is_named_with_its_key(tmp_path: Path, name: str, document: Any, key: str) -> None:
+    folder = model(tmp_path / "model")
+    (folder / name).write_text(json.dumps(document))
+    with pytest.raises(LoadError, match=rf"'{name}' of the model is malformed: .*{key}"):
+        Profile.read(folder, RerankOptions.model_validate({}))
+
+
 def test_an_unknown_option_is_an_error() -> None:
     with pytest.raises(ValidationError, match="heads"):
         RerankOptions.model_validate({"heads": "auto"})

@@ -9,6 +9,7 @@ from pydantic import Field
 from ovms_core.task import TaskOptions
 
 Precision = Literal["f32", "f16", "bf16"]
+Side = Literal["left", "right"]
 SelfTest = Literal["off", "warn", "strict"]
 
 
@@ -48,8 +49,20 @@ class EncoderOptions(CompileOptions):
     max_length: int | None = Field(
         default=None, ge=1, description="Tokens that a text may have; by default the model's own."
     )
+    truncate: bool | Literal["end", "start"] = Field(
+        default=False,
+        description="What is cut off a text that is too long where the request does not say: its end (also true) or "
+        "its start; with false embeddings refuse it, and rerank reads it in chunks.",
+    )
     max_items: int = Field(default=2048, ge=1, description="Texts that one request may have.")
     self_test: SelfTest = Field(
         default="warn",
         description="Check at load: off, warn (serve all the same, and say so) or strict (refuse to load).",
     )
+
+    @property
+    def cut_side(self) -> Side | None:
+        """The side at which a text is cut that is too long, where its request does not say; `None` for not at all."""
+        if self.truncate is False:
+            return None
+        return "left" if self.truncate == "start" else "right"

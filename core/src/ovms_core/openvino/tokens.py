@@ -6,9 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tokenizers import Encoding, Tokenizer
+import msgspec
+from tokenizers import Encoding, Tokenizer, normalizers
+from tokenizers.normalizers import BertNormalizer, Lowercase
 
 from ovms_core.errors import LoadError
+from ovms_core.openvino.documents import read_document
+from ovms_core.openvino.fast_tokenizer import FAST_TOKENIZER, fast_tokenizer
 
 Side = Literal["left", "right"]
 
@@ -21,6 +25,10 @@ class TokenSequence(NamedTuple):
 
     ids: tuple[int, ...]
     type_ids: tuple[int, ...] = ()
+
+
+class _Config(msgspec.Struct):
+    do_lower_case: bool | None = None
 
 
 class TextTokenizer:
@@ -36,18 +44,17 @@ class TextTokenizer:
         self.vocabulary_size = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     @classmethod
-    def load(cls, folder: Path) -> TextTokenizer:
-        """The tokenizer in ``tokenizer.json``. Raises `LoadError` when it is not there or cannot be read."""
-        file = folder / "tokenizer.json"
-        if not file.is_file():
-            raise LoadError(
-                f"'{folder.name}' has no tokenizer.json. Save it beside the model with "
-                f"transformers.AutoTokenizer.from_pretrained(…).save_pretrained(…)."
-            )
-        try:
-            return cls(Tokenizer.from_file(str(file)))
-        except Exception as error:  # the library raises bare Exception
-            raise LoadError(f"'{folder.name}/tokenizer.json' cannot be read: {error}.") from error
+    def load(cls, folder: Path, work_dir: Path | None = None, *, lower_case: bool = False) -> TextTokenizer:
+        """The tokenizer of the model in `folder`; with `lower_case` texts are lower-cased first.
+
+        It is in ``tokenizer.json``; where there is none, and a `work_dir`, it is made there once of the older files
+        (``vocab.txt``, ``spiece.model``, …). Raises `LoadError` when it cannot be had or read.
+        """
+        tokenizer = _read(fast_tokenizer(folder, work_dir) / FAST_TOKENIZER)
+        _obey(tokenizer, read_document(folder, "tokenizer_config.json", _Config))
+        if lower_case:
+            _lower_case(tokenizer)
+        return cls(tokenizer)
 
     def encode(
         self, texts: Sequence[str], *, max_length: int | None = None, side: Side = "right"
@@ -72,6 +79,34 @@ class TextTokenizer:
     def special_tokens(self, *, pair: bool = False) -> int:
         """How many tokens the tokenizer adds to a text, or to a pair."""
         return int(self.raw.num_special_tokens_to_add(pair))
+
+
+def _read(file: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises bare Exception
+        raise LoadError(
+            f"'{file.name}' of the model cannot be read: {error}. Mend it, or fetch the model anew."
+        ) from error
+
+
+def _obey(tokenizer: Tokenizer, config: _Config) -> None:
+    """Let ``tokenizer_config.json`` have the last word, as transformers does for WordPiece."""
+    normalizer = tokenizer.normalizer
+    if not isinstance(normalizer, BertNormalizer) or config.do_lower_case in (None, normalizer.lowercase):
+        return
+    tokenizer.normalizer = BertNormalizer(
+        clean_text=normalizer.clean_text,
+        handle_chinese_chars=normalizer.handle_chinese_chars,
+        strip_accents=normalizer.strip_accents,
+        lowercase=config.do_lower_case,
+    )
+
+
+def _lower_case(tokenizer: Tokenizer) -> None:
+    """Lower-case before everything else, as sentence-transformers does (its ``do_lower_case``)."""
+    normalizer = tokenizer.normalizer
+    tokenizer.normalizer = normalizers.Sequence([Lowercase(), normalizer] if normalizer else [Lowercase()])
 
 
 def _sequences(encodings: Iterable[Encoding]) -> list[TokenSequence]:

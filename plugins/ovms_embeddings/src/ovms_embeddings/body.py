@@ -61,8 +61,8 @@ class EmbeddingsBody(Body):
     input: Input
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[Int, Field(ge=1, le=2**31 - 1)] | None = None
-    truncate: bool = False
-    truncation_side: Literal["left", "right"] = "right"
+    truncate: bool | None = None
+    truncation_side: Literal["left", "right"] | None = None
     prompt_name: str | None = None
     input_type: str | None = None
     normalize: bool | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -15,6 +16,8 @@ from ovms_embeddings.body import EmbeddingsBody
 from ovms_embeddings.messages import Embed, Embedded
 from ovms_embeddings.vectors import as_base64, as_floats
 
+log = logging.getLogger("ovms.embeddings")
+
 _VECTORS_AT_ONCE = 64
 """Vectors written before other requests get their turn: 64 of 1024 floats take about 5 ms."""
 
@@ -25,6 +28,9 @@ class Embeddings(Endpoint[EmbeddingsBody]):
     path = "/embeddings"
     body = EmbeddingsBody
     task = "embeddings"
+
+    def __init__(self) -> None:
+        self._warned: set[str] = set()
 
     async def execute(self, call: Call[EmbeddingsBody]) -> AsyncIterator[Embedded]:
         inputs = call.body.inputs()
@@ -41,7 +47,16 @@ class Embeddings(Endpoint[EmbeddingsBody]):
         )
         async with aclosing(call.require_model().submit(request)) as events:
             async for event in events:
+                self._warn(call, event.warnings)
                 yield event
+
+    def _warn(self, call: Call[EmbeddingsBody], warnings: list[str]) -> None:
+        """Tell the client, and the operator at a model's first."""
+        call.warnings += warnings
+        name = call.require_model().name
+        if warnings and name not in self._warned:
+            self._warned.add(name)
+            log.warning("A request to model '%s': %s", name, " ".join(warnings))
 
     def texts(self, call: Call[EmbeddingsBody]) -> Iterator[str]:
         """The texts; token ids are no text that a guardrail could read."""

@@ -18,8 +18,9 @@ from ovms_embeddings.messages import Embed, Embedded
 from ovms_embeddings.options import EmbeddingsOptions
 from ovms_embeddings.pooling import Floats, normalized, pool
 from ovms_embeddings.reading import Passage, Reader
-from ovms_embeddings.recipe import Recipe, assumed, read_recipe
+from ovms_embeddings.recipe import read_recipe
 from ovms_embeddings.self_test import find_fault
+from ovms_embeddings.steps import Step, load_steps
 
 _SLOTS = 512
 """Requests in flight: enough to find texts of one length among, small enough for memory."""
@@ -43,7 +44,8 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
         folder = model_folder(path)
         self._recipe = read_recipe(folder, options)
         super().__init__(encoder_limits(options, device, self._recipe.max_length))
-        self._reader = Reader(TextTokenizer.load(folder), self._recipe, options.max_items, options.max_text_characters)
+        tokenizer = TextTokenizer.load(folder, Path(model.work_dir), lower_case=self._recipe.lower_case)
+        self._reader = Reader(tokenizer, self._recipe, options)
         self._encoder = Encoder(
             path,
             device,
@@ -52,7 +54,8 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
             pad_id=self._recipe.pad_id,
             cache_dir=Path(options.cache_dir) if options.cache_dir else Path(model.work_dir) / "compiled",
         )
-        self._output, self._pools = _choose_output(self._encoder.outputs, self._recipe, options)
+        self._output, self._pools = _choose_output(self._encoder.outputs, options)
+        self._steps: list[Step] = load_steps(folder, self._recipe.steps) if self._pools else []
         self._choose_padding()
         self._dimensions = self._embed(["dimensions"]).shape[1]
         self._fault = find_fault(self._embed) if options.self_test != "off" else None
@@ -70,17 +73,26 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
             dimensions=self._dimensions,
             precision=self._encoder.precision,
             details={
-                "pooling": recipe.pooling if self._pools else "the model's own",
+                "pooling": " and ".join(recipe.poolings) if self._pools else "the model's own",
                 "normalize": recipe.normalize,
                 "padding_side": self._encoder.padding_side,
                 "prompts": sorted(recipe.prompts),
+                **({"similarity": recipe.similarity} if recipe.similarity else {}),
                 "max_batch_tokens": self.limits.max_batch_tokens,
                 "num_streams": self.limits.streams,
                 "self_test": "off" if self._options.self_test == "off" else self._fault or "passed",
             },
-            warnings=[text for text in recipe.warnings if self._pools or text != assumed(recipe.pooling)],
-            degraded=f"The self-test failed: {self._fault}." if self._fault else None,
+            warnings=[*([recipe.assumed] if recipe.assumed and self._pools else []), *recipe.warnings],
+            degraded=self._degraded(),
         )
+
+    def _degraded(self) -> str | None:
+        unhonoured = "; ".join(self._recipe.unhonoured)
+        reasons = [
+            f"The self-test failed: {self._fault}." if self._fault else "",
+            f"The model asks for what is not done: {unhonoured}. Its vectors may differ." if unhonoured else "",
+        ]
+        return " ".join(filter(None, reasons)) or None
 
     def split(self, request: Embed) -> Iterable[Passage]:
         if request.dimensions is not None and request.dimensions > self._dimensions:
@@ -96,7 +108,9 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
 
     def run(self, items: Sequence[Passage]) -> Sequence[Pooled]:
         values, mask = self._encoder.run([item.tokens for item in items], self._output)
-        vectors = pool(values, _pooled_tokens(mask, items), self._recipe.pooling) if self._pools else values
+        vectors = pool(values, _pooled_tokens(mask, items), self._recipe.poolings) if self._pools else values
+        for step in self._steps:
+            vectors = step(vectors)
         return [Pooled(vector, self.cost(item)) for vector, item in zip(vectors, items, strict=True)]
 
     def join(self, request: Embed, results: Sequence[Pooled]) -> Embedded:
@@ -104,22 +118,24 @@ class TextEmbeddings(BatchEngine[Embed, Passage, Pooled]):
         if self._recipe.normalize if request.normalize is None else request.normalize:
             vectors = normalized(vectors)
         _require_finite(vectors, request)
-        return Embedded([vector.tobytes() for vector in vectors], sum(result.tokens for result in results))
+        tokens = sum(result.tokens for result in results)
+        return Embedded([vector.tobytes() for vector in vectors], tokens, self._reader.warnings(request))
 
     def _choose_padding(self) -> None:
         """Padding on the right disturbs no token vectors: on the left it would make tokens that attend to nothing,
         which are NaN in many exports, and spread. But a decoder that pools by itself may take the last position for
         the last token: it is padded on the left, unless that spoils its vectors.
         """
-        if self._pools or self._recipe.pooling != "last":
+        if self._pools or self._recipe.poolings != ("last",):
             return
         self._encoder.padding_side = "left"
         if find_fault(self._embed):
             self._encoder.padding_side = "right"
 
     def _embed(self, texts: Sequence[str]) -> Floats:
-        """The vectors of `texts`, run as one batch."""
-        request = Embed(inputs=list(texts))
+        """The vectors of `texts`, cut to what the options allow, run as one batch."""
+        most = self._options.max_text_characters
+        request = Embed(inputs=[text[:most] for text in texts], truncate=True)
         return np.stack([pooled.vector for pooled in self.run(list(self._reader.read(request)))])
 
 
@@ -132,21 +148,16 @@ def _require_finite(vectors: Floats, request: Embed) -> None:
         raise RequestError(message, code="model_gave_nan", status=500)
 
 
-def _choose_output(outputs: Sequence[Output], recipe: Recipe, options: EmbeddingsOptions) -> tuple[int, bool]:
-    """Which output to take, and whether its token vectors still need pooling.
+def _choose_output(outputs: Sequence[Output], options: EmbeddingsOptions) -> tuple[int, bool]:
+    """Which output to take, and whether its token vectors still need pooling, and what comes after it.
 
     A model that pools by itself knows best, unless `options` name a pooling. Raises `LoadError` when there is
-    neither, or when modules come after pooling that only the model's own output could have been through.
+    neither.
     """
     ranks = [len(output.shape) for output in outputs]
     pooled = [index for index, output in enumerate(outputs) if _POOLED in output.names and ranks[index] == 2]
     if pooled and options.pooling is None:
         return pooled[0], False
-    if recipe.modules:
-        raise LoadError(
-            f"The model has modules after pooling that are not supported ({', '.join(recipe.modules)}). "
-            f"Export it with them inside, so that it has the output '{_POOLED}'."
-        )
     if 3 not in ranks:
         named = ", ".join("/".join(sorted(output.names)) or "unnamed" for output in outputs)
         raise LoadError(f"The model gives no vectors for tokens (outputs: {named}): export it for feature extraction.")

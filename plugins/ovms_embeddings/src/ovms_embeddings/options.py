@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ovms_core.openvino.options import EncoderOptions
 
-Pooling = Literal["cls", "mean", "last", "max"]
+Pooling = Literal["cls", "mean", "last", "max", "mean_sqrt_len_tokens", "weightedmean"]
+
+
+TokenIds = Literal["model", "cl100k_base", "o200k_base", "refuse"]
+_VOCABULARY_FILES = (".tiktoken", ".tiktoken.gz")
+
+
+def _token_inputs(value: str) -> str:
+    if value in get_args(TokenIds) or value.endswith(_VOCABULARY_FILES):
+        return value
+    raise ValueError(f"must be {', '.join(get_args(TokenIds))}, or the path of a file *.tiktoken")
 
 
 class EmbeddingsOptions(EncoderOptions):
     """How texts become vectors; what is not set is read from the model's own files."""
 
     pooling: Pooling | None = Field(
-        default=None, description="How token vectors become one: cls, mean, last or max; by default the model's own."
+        default=None,
+        description="How token vectors become one: cls, mean, last, max, mean_sqrt_len_tokens or weightedmean; "
+        "by default the model's own.",
     )
     normalize: bool | None = Field(
         default=None, description="Whether vectors have length 1; by default the model's own."
+    )
+    token_inputs: Annotated[str, AfterValidator(_token_inputs)] = Field(
+        default="model",
+        description="Whose token ids requests have: the model's, or those of OpenAI's cl100k_base or o200k_base or of "
+        "a vocabulary file (*.tiktoken), which are read as the text that they stand for; refuse takes none.",
     )
     max_text_characters: int = Field(
         default=1_000_000, ge=1, description="Characters that a text may have; it is tokenised whole before it is cut."

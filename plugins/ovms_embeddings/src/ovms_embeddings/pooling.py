@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ Floats = NDArray[np.float32]
 Mask = NDArray[Any]
 
 
-def pool(hidden: NDArray[Any], mask: Mask, pooling: Pooling) -> Floats:
+def pool(hidden: NDArray[Any], mask: Mask, poolings: Sequence[Pooling]) -> Floats:
     """``[rows, length, size]`` and mask ``[rows, length]`` to ``[rows, size]``; masked-out tokens have no say.
 
-    The mask may have its tokens on either side, and must have at least one in each row.
+    The vectors of several poolings stand one after the other: ``[rows, size · poolings]``. The mask may have its tokens
+    on either side, and must have at least one in each row.
     """
-    return _POOLINGS[pooling](hidden.astype(np.float32, copy=False), mask.astype(np.float32, copy=False))
+    hidden, mask = hidden.astype(np.float32, copy=False), mask.astype(np.float32, copy=False)
+    pooled = [_POOLINGS[pooling](hidden, mask) for pooling in poolings]
+    return pooled[0] if len(pooled) == 1 else np.concatenate(pooled, axis=1)
 
 
 def normalized(vectors: Floats) -> Floats:
@@ -34,6 +37,16 @@ def _mean(hidden: Floats, mask: Floats) -> Floats:
     sums = np.matmul(mask[:, None, :], hidden)[:, 0]
     result: Floats = sums / mask.sum(axis=1, keepdims=True)
     return result
+
+
+def _mean_of_roots(hidden: Floats, mask: Mask) -> Floats:
+    result: Floats = _mean(hidden, mask) * np.sqrt(mask.sum(axis=1, keepdims=True))
+    return result
+
+
+def _weighted_mean(hidden: Floats, mask: Mask) -> Floats:
+    """Later tokens count for more: the first once, the second twice (SGPT, https://arxiv.org/abs/2202.08904)."""
+    return _mean(hidden, mask * np.arange(1, mask.shape[1] + 1, dtype=np.float32))
 
 
 def _max(hidden: Floats, mask: Floats) -> Floats:
@@ -54,4 +67,11 @@ def _at(hidden: Floats, positions: NDArray[np.intp]) -> Floats:
     return result
 
 
-_POOLINGS: dict[Pooling, Callable[[Floats, Floats], Floats]] = {"mean": _mean, "max": _max, "cls": _cls, "last": _last}
+_POOLINGS: dict[Pooling, Callable[[Floats, Floats], Floats]] = {
+    "mean": _mean,
+    "max": _max,
+    "cls": _cls,
+    "last": _last,
+    "mean_sqrt_len_tokens": _mean_of_roots,
+    "weightedmean": _weighted_mean,
+}

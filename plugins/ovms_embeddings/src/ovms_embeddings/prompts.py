@@ -10,8 +10,8 @@ _QUERY = ("query", "search_query", "web_search_query")
 _DOCUMENT = ("document", "search_document", "passage", "corpus", "text")
 
 
-def prompt_of(request: Embed, recipe: Recipe) -> str:
-    """The prompt for the texts of `request`; empty when there is none.
+def prompt_of(request: Embed, recipe: Recipe, *, ids_are_text: bool) -> str:
+    """The prompt for the texts of `request`; empty when there is none. `ids_are_text` where token ids become texts.
 
     Raises `RequestError` for a prompt that the model does not have, or where there is nothing it could stand before.
     """
@@ -21,7 +21,7 @@ def prompt_of(request: Embed, recipe: Recipe) -> str:
     asked = request.prompt_name if request.prompt_name is not None else request.input_type
     if asked is None:
         return recipe.prompts.get(recipe.default_prompt or "", "")
-    if any(not isinstance(content, str) for content in request.inputs):
+    if not ids_are_text and any(not isinstance(content, str) for content in request.inputs):
         message = f"'{param}' puts a prompt before a text, and cannot before token ids: put its tokens there yourself."
         raise RequestError(message, param=param, code="invalid_value")
     name = asked if param == "prompt_name" else _for_purpose(asked, recipe)

@@ -9,6 +9,8 @@ from pydantic import Field
 from ovms_core.plugin import Body, Int, Json, Part
 
 Count = Annotated[Int, Field(ge=1, le=2**31 - 1)]
+Most = Annotated[Int, Field(ge=-1, le=2**31 - 1)]
+"""How many results; 0 and -1 are ways to say all of them."""
 
 
 class RelevantSpans(Part):
@@ -24,7 +26,7 @@ class RerankBody(Body):
 
     query: str
     documents: Annotated[list[str | dict[str, Json]], Field(min_length=1)] | None = None
-    top_n: Count | None = None
+    top_n: Most | None = None
     raw_scores: bool = False
     instruction: str | None = None
     max_chunks_per_doc: Count | None = None
@@ -38,7 +40,7 @@ class RerankBody(Body):
 
     return_embeddings: Literal[False] | None = None
 
-    top_k: Count | None = None
+    top_k: Most | None = None
     truncation: bool | None = None
 
     texts: Annotated[list[str], Field(min_length=1)] | None = None

@@ -116,6 +116,12 @@ class _Document:
         return at == 0 or self.words[at] is None or self.words[at] != self.words[at - 1]
 
 
+def shortened(text: str, tokens: int, layout: Layout) -> str:
+    """The first words of `text`, of at most `tokens` tokens; part of a word where the first one has more."""
+    document = _Document.of(text, layout.encode(text))
+    return document.piece(0, document.word_before(min(tokens, len(document)), 1))
+
+
 def _too_long(path: str, tokens: int, question: Question) -> RequestError:
     return RequestError(
         f"'{path}' has {tokens} tokens, and beside its query there is room for {question.room} of the model's "

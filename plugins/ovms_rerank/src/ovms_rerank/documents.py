@@ -10,12 +10,33 @@ from ovms_core.plugin import APIError
 
 Document = str | Mapping[str, Any]
 
+_NAMED = 20
+_SHOWN = 60
 
-def require_text(text: str, path: str) -> str:
-    """`text`; raises `APIError` 400 when there is nothing but white space in it."""
-    if not text.strip():
+
+def require_query(text: str, path: str) -> str:
+    """`text`; raises `APIError` 400 when it is empty. White space is text: the model judges by it."""
+    if not text:
         raise APIError(400, f"'{path}' is empty: give it some text.", param=path, code="invalid_value")
     return text
+
+
+def require_some(texts: list[str], name: str) -> list[str]:
+    """`texts`; raises `APIError` 400 when all of them are blank. One that is blank gets the lowest score."""
+    if not any(map(str.strip, texts)):
+        message = f"There is no text in '{name}': give at least one document some text."
+        raise APIError(400, message, param=name, code="invalid_value")
+    return texts
+
+
+def warnings_of(texts: Sequence[str], name: str) -> list[str]:
+    """What the client is told of the documents that have no text, at most one sentence."""
+    blank = [index for index, text in enumerate(texts) if not text.strip()]
+    if not blank:
+        return []
+    listed = ", ".join(map(str, blank[:_NAMED]))
+    more = f" and {len(blank) - _NAMED} more" if len(blank) > _NAMED else ""
+    return [f"There is no text in {name} at {listed}{more}: the lowest score."]
 
 
 def texts_of(documents: Sequence[Document], rank_fields: Sequence[str] | None) -> list[str]:
@@ -39,29 +60,37 @@ def returned(document: Document, text: str) -> dict[str, Any]:
 
 def _text_of(document: Document, rank_fields: Sequence[str] | None, path: str) -> str:
     if isinstance(document, str):
-        return require_text(document, path)
+        return document
     if rank_fields is None:
-        return require_text(_field(document, "text", path), f"{path}.text")
+        return _own_text(document, f"{path}.text")
     named = [name for name in rank_fields if document.get(name) is not None]
     if not named:
         fields = ", ".join(map(repr, rank_fields))
         raise APIError(400, f"'{path}' has none of the rank_fields {fields}.", param=path, code="invalid_value")
-    return require_text(_joined(document, named, path), path)
+    return _joined(document, named, path)
+
+
+def _own_text(document: Mapping[str, Any], path: str) -> str:
+    text = document.get("text")
+    if text is None:
+        message = f"'{path}' is required, unless 'rank_fields' names what to rank by."
+        raise APIError(400, message, param=path, code="missing_field")
+    if not isinstance(text, str):
+        message = f"'{path}' must be a string, not {_spelt(text)[:_SHOWN]}."
+        raise APIError(400, message, param=path, code="invalid_value")
+    return text
 
 
 def _joined(document: Mapping[str, Any], names: Sequence[str], path: str) -> str:
     """One field's value alone, several as ``name: value`` lines (https://docs.cohere.com/v1/docs/rerank-overview)."""
-    if len(names) == 1:
-        return _field(document, names[0], path)
-    return "\n".join(f"{name}: {_field(document, name, path)}" for name in names)
+    values = {name: _field(document, name, path) for name in names}
+    if len(names) == 1 or not any(map(str.strip, values.values())):
+        return values[names[0]]
+    return "\n".join(f"{name}: {value}" for name, value in values.items())
 
 
 def _field(document: Mapping[str, Any], name: str, path: str) -> str:
-    where = f"{path}.{name}"
-    value = document.get(name)
-    if value is None:
-        message = f"'{where}' is required, unless 'rank_fields' names what to rank by."
-        raise APIError(400, message, param=where, code="missing_field")
+    where, value = f"{path}.{name}", document[name]
     if not isinstance(value, str | int | float):
         raise APIError(400, f"'{where}' must be a text or a number to rank by.", param=where, code="invalid_value")
     return _spelt(value)

@@ -12,17 +12,19 @@ from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.encoder import Encoder
 from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
-from ovms_rerank.chunks import Cutter, Question
+from ovms_rerank.chunks import Cutter, Question, shortened
 from ovms_rerank.heads import Classifier, YesNo, log_odds
 from ovms_rerank.job import PORTION_CHARACTERS, Job, Place, portions
 from ovms_rerank.layouts import Layout, PairLayout, YesNoLayout, answer_tokens
-from ovms_rerank.messages import Score, Scored
+from ovms_rerank.messages import Fit, Score, Scored
 from ovms_rerank.precision import exact_options
 from ovms_rerank.profile import Profile
 from ovms_rerank.selftest import SelfTest, self_test
 from ovms_rerank.task import RerankOptions
 
 SLOTS = 128
+_FITS: dict[str | None, Fit] = {None: "chunk", "right": "keep_start", "left": "keep_end"}
+"""What happens to long documents, by the side that the options let cut."""
 
 
 class Reranker(BatchEngine[Job, TokenSequence, float]):
@@ -32,7 +34,7 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
         path, device = Path(model.path), choose_device(model.device)
         self._options = options = with_streams(RerankOptions.model_validate(model.options), device, path)
         self._profile = profile = Profile.read(path, options)
-        tokenizer = TextTokenizer.load(profile.folder)
+        tokenizer = TextTokenizer.load(profile.folder, Path(model.work_dir), lower_case=profile.lower_case)
         self._head = _head(profile, options, tokenizer)
         self._layout = _layout(profile, options, tokenizer)
         limits = encoder_limits(options, device, profile.max_length)
@@ -60,8 +62,14 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
             precision=self._encoder.precision,
             details=details,
             warnings=[warning] if warning else [],
-            degraded=self._tested.failure if self._tested else None,
+            degraded=self._degraded(),
         )
+
+    def _degraded(self) -> str | None:
+        failure = self._tested.failure if self._tested else None
+        unhonoured = "; ".join(self._profile.unhonoured)
+        asked = f"The model asks for what is not done: {unhonoured}. Its scores may differ." if unhonoured else None
+        return " ".join(filter(None, (failure, asked))) or None
 
     def add(self, id: int, request: Any) -> None:
         super().add(id, Job(self._admitted(request)))
@@ -87,7 +95,11 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
         """The sequences of a few documents: one each, or the chunks of one that does not fit."""
         request = job.request
         cutter = Cutter(
-            self._layout, request.fit, request.max_tokens, request.max_chunks, overlap=self._options.chunk_overlap
+            self._layout,
+            self._fit(request),
+            request.max_tokens,
+            request.max_chunks,
+            overlap=self._options.chunk_overlap,
         )
         if len(places) == 1 and len(places[0].document) > PORTION_CHARACTERS:
             yield from self._cut(job, cutter, question, places[0])
@@ -105,9 +117,14 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
             job.record(place, sequence)
             yield sequence
 
+    def _fit(self, request: Score) -> Fit:
+        return request.fit or _FITS[self._options.cut_side]
+
     def _question(self, query: str, request: Score, path: str) -> Question:
         limit = min(self._profile.max_length, request.max_pair_tokens or self._profile.max_length)
         question = Question(query, request.instruction, limit, self._layout.overhead(query, request.instruction))
+        if question.room <= 0 and self._fit(request) in ("keep_start", "keep_end"):
+            question = self._shortened(question)
         if question.room <= 0:
             raise RequestError(
                 f"'{path}' takes {question.overhead} tokens, and the model reads {limit} of query and document "
@@ -116,6 +133,17 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
                 code="context_length_exceeded",
             )
         return question
+
+    def _shortened(self, question: Question) -> Question:
+        """The question with half of the room for its query and half for documents, as the tokenizers of Hugging Face
+        cut pairs (``longest_first``)."""
+        query_tokens = len(self._layout.encode(question.query).ids)
+        share = (question.limit - question.overhead + query_tokens) // 2
+        if share < 1:
+            return question
+        query = shortened(question.query, share, self._layout)
+        overhead = self._layout.overhead(query, question.instruction)
+        return Question(query, question.instruction, question.limit, overhead)
 
     def _admitted(self, request: Score) -> Score:
         most = self._options.max_items

@@ -11,6 +11,8 @@ from ovms_rerank.messages import Score, Scored
 
 _PORTION = 32
 PORTION_CHARACTERS = 100_000
+_NOTHING = -1000.0
+"""The log-odds of a document without text: a number that JSON can have, and a probability of 0."""
 
 
 class Place(NamedTuple):
@@ -26,7 +28,8 @@ class Job:
     """A `Score` request in work.
 
     Equal pairs of texts are scored once. It saves work, and it keeps ties: the same document gets the same
-    score to the last bit, in whatever batches it would have run.
+    score to the last bit, in whatever batches it would have run. A document without text is not scored at all, and
+    is worth less than any other.
     """
 
     def __init__(self, request: Score) -> None:
@@ -35,10 +38,10 @@ class Job:
         self._lengths: dict[tuple[str, str], list[int]] = {}
 
     def places(self) -> Iterator[Place]:
-        """Every different pair of texts, in the order of the request."""
+        """Every different pair of texts that can be scored, in the order of the request."""
         first = {pair: index for index, pair in reversed(list(enumerate(self._pairs)))}
         for index, (query, document) in enumerate(self._pairs):
-            if first[query, document] == index:
+            if document.strip() and first[query, document] == index:
                 self._lengths[query, document] = []
                 request = self.request
                 yield Place(query, document, request.query_path.format(index), request.document_path.format(index))
@@ -51,8 +54,10 @@ class Job:
         """The answer: each document's best chunk. `results` are in the order of `record`."""
         remaining = iter(results)
         best = {pair: max(islice(remaining, len(lengths))) for pair, lengths in self._lengths.items()}
-        lengths = [length for pair in self._pairs for length in self._lengths[pair]]
-        return Scored([best[pair] for pair in self._pairs], chunks=len(lengths), prompt_tokens=sum(lengths))
+        lowest = min([_NOTHING, *(score - 1 for score in best.values())])
+        lengths = [length for pair in self._pairs for length in self._lengths.get(pair, [])]
+        log_odds = [best.get(pair, lowest) for pair in self._pairs]
+        return Scored(log_odds, chunks=len(lengths), prompt_tokens=sum(lengths))
 
 
 def portions(places: Sequence[Place]) -> Iterator[list[Place]]:

@@ -24,15 +24,16 @@ Fit = Literal["chunk", "keep_start", "keep_end", "refuse"]
 class Score(Request, tag="score", kw_only=True):
     """Score pairs of a query and a document: one query for all documents, or as many as there are.
 
-    `max_chunks` and `max_tokens` bound what is read of each document; `max_pair_tokens` bounds a pair,
-    below the model's own limit. `query_path` and `document_path` say where the texts stand in the client's
+    `fit` is by default what the model's options say. `max_chunks` and `max_tokens` bound what is read of each
+    document; `max_pair_tokens` bounds a pair, below the model's own limit. A document without text is not read and gets
+    the lowest score. `query_path` and `document_path` say where the texts stand in the client's
     request, for errors; ``{}`` in them is the index.
     """
 
     queries: list[str]
     documents: list[str]
     instruction: str | None = None
-    fit: Fit = "chunk"
+    fit: Fit | None = None
     max_chunks: int | None = None
     max_tokens: int | None = None
     max_pair_tokens: int | None = None

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ovms_core.engine import LoadError
+from ovms_core.openvino.documents import checked, read_document
 from ovms_core.openvino.files import model_folder
-from ovms_core.openvino.positions import positions_of
+from ovms_core.openvino.positions import pad_id_of, positions_of
+from ovms_core.openvino.sentences import SentenceConfig, bounded, read_sentence_config
 from ovms_core.plugin import ModelFiles
 from ovms_rerank.task import RerankOptions, answers_file, is_yes_no, labels
 
@@ -19,12 +23,19 @@ _PROMPTED = frozenset({"qwen3"})
 """Models that rerank with Qwen3-Reranker's prompt."""
 
 
+class _Config(msgspec.Struct):
+    architectures: list[str] | None = None
+    model_type: str | None = None
+    id2label: dict[str, Any] | None = None
+    num_labels: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A reranker as its files and options describe it.
 
     `prompted` ones read Qwen3-Reranker's prompt instead of a plain pair. `answers` are the ids of the tokens for
-    no and yes, where the files name them.
+    no and yes, where the files name them. `unhonoured` names what the files ask for and do not get.
     """
 
     folder: Path
@@ -34,30 +45,35 @@ class Profile:
     pad_id: int
     labels: int
     answers: tuple[int, int] | None = None
+    lower_case: bool = False
+    unhonoured: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path, options: RerankOptions) -> Profile:
         """The profile of the model at `path`.
 
-        Raises `LoadError` for a causal reranker whose prompt, or whose answer, is not known.
+        Raises `LoadError` for a causal reranker whose prompt, or whose answer, is not known, and for malformed files.
         """
         folder = model_folder(path)
         files = ModelFiles.at(folder)
-        config = files.json("config.json")
+        config = read_document(folder, "config.json", dict[str, Any])
+        checked(config, _Config, "config.json")
+        sentences = read_sentence_config(folder)
         yes_no = options.head == "yes_no" or (options.head == "auto" and is_yes_no(files))
         prompted = yes_no or config.get("model_type") in _PROMPTED
         if yes_no and options.head == "auto":
             _require_known_prompt(config)
-        pad_id = config.get("pad_token_id")
         wanted = options.max_length or (_PROMPTED_LENGTH if prompted else None)
         return cls(
             folder=folder,
             yes_no=yes_no,
             prompted=prompted,
-            max_length=_max_length(config, files.json("tokenizer_config.json"), wanted),
-            pad_id=pad_id if isinstance(pad_id, int) else 0,
+            max_length=_max_length(folder, config, sentences, wanted),
+            pad_id=pad_id_of(config),
             labels=labels(config),
-            answers=_answers(files) if yes_no else None,
+            answers=_answers(folder, files) if yes_no else None,
+            lower_case=sentences.lower_case,
+            unhonoured=sentences.unhonoured,
         )
 
 
@@ -70,12 +86,12 @@ def _require_known_prompt(config: dict[str, Any]) -> None:
         )
 
 
-def _answers(files: ModelFiles) -> tuple[int, int] | None:
+def _answers(folder: Path, files: ModelFiles) -> tuple[int, int] | None:
     """The ids for no and yes. Raises `LoadError` for a model that is to be judged by one token alone."""
     name = answers_file(files)
     if name is None:
         return None
-    config = files.json(name)
+    config = read_document(folder, name, dict[str, Any])
     no, yes = config.get("false_token_id"), config.get("true_token_id")
     if not isinstance(no, int) or not isinstance(yes, int):
         raise LoadError(
@@ -85,8 +101,8 @@ def _answers(files: ModelFiles) -> tuple[int, int] | None:
     return no, yes
 
 
-def _max_length(config: dict[str, Any], tokenizer: dict[str, Any], wanted: int | None) -> int:
+def _max_length(folder: Path, config: dict[str, Any], sentences: SentenceConfig, wanted: int | None) -> int:
     """The least of what model, tokenizer and operator allow; 512 when none says."""
-    limits = [positions_of(config), tokenizer.get("model_max_length"), wanted]
-    known = [int(limit) for limit in limits if isinstance(limit, int | float) and limit > 0]
-    return min(known, default=512)
+    tokenizer = read_document(folder, "tokenizer_config.json", dict[str, Any])
+    said = sentences.max_length or bounded(tokenizer.get("model_max_length"))
+    return min([limit for limit in (positions_of(config), said, wanted) if limit], default=512)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from ovms_core.plugin import APIError
 from ovms_rerank.body import RerankBody
 from ovms_rerank.dialects import TEI, recognise
-from ovms_rerank.documents import Document, require_text, texts_of
+from ovms_rerank.documents import Document, require_query, require_some, texts_of, warnings_of
 from ovms_rerank.messages import Fit, Score, Scored
 
 T = TypeVar("T")
@@ -27,14 +27,24 @@ def score_request(body: RerankBody) -> Score:
     recognise(body)
     _most(body)
     return Score(
-        queries=[require_text(body.query, "query")],
-        documents=document_texts(body),
+        queries=[require_query(body.query, "query")],
+        documents=require_some(document_texts(body), documents_name(body)),
         instruction=body.instruction,
         fit=_fit(body),
         max_chunks=body.max_chunks_per_doc,
         max_tokens=body.max_tokens_per_doc,
-        document_path="documents[{}]" if body.texts is None else "texts[{}]",
+        document_path=f"{documents_name(body)}[{{}}]",
     )
+
+
+def documents_name(body: RerankBody) -> str:
+    """The field that has the documents."""
+    return "documents" if body.texts is None else "texts"
+
+
+def rerank_warnings(body: RerankBody) -> list[str]:
+    """What the client is told besides the ranking."""
+    return warnings_of(document_texts(body), documents_name(body))
 
 
 def documents_of(body: RerankBody) -> Sequence[Document]:
@@ -49,10 +59,7 @@ def documents_of(body: RerankBody) -> Sequence[Document]:
 
 def document_texts(body: RerankBody) -> list[str]:
     """What is ranked of each document."""
-    documents = documents_of(body)
-    if body.texts is not None:
-        return [require_text(text, f"texts[{index}]") for index, text in enumerate(body.texts)]
-    return texts_of(documents, body.rank_fields)
+    return texts_of(documents_of(body), body.rank_fields)
 
 
 def rank(log_odds: Sequence[float], body: RerankBody) -> list[Ranked]:
@@ -80,13 +87,15 @@ def sigmoid(log_odds: float) -> float:
 
 
 def _most(body: RerankBody) -> int | None:
-    return _one_of("top_n", body.top_n, "top_k", body.top_k)
+    """How many results are wanted; `None` for all, which a client may also write as 0 or -1."""
+    most = _one_of("top_n", body.top_n, "top_k", body.top_k)
+    return None if most is None or most <= 0 else most
 
 
-def _fit(body: RerankBody) -> Fit:
+def _fit(body: RerankBody) -> Fit | None:
     truncate = _one_of("truncate", body.truncate, "truncation", body.truncation)
     if truncate is None:
-        return "chunk"
+        return None
     if not truncate:
         return "refuse"
     return "keep_end" if (body.truncation_direction or "").lower() == "left" else "keep_start"

@@ -11,7 +11,7 @@ from ovms_core.plugin import Call, Endpoint
 from ovms_rerank.answers import Answer, document
 from ovms_rerank.body import RerankBody
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import document_texts, require_numbers, score_request
+from ovms_rerank.ranking import document_texts, require_numbers, rerank_warnings, score_request
 
 _ONLY_V2 = frozenset({"max_tokens_per_doc", "priority", "relevant_spans"})
 
@@ -29,6 +29,7 @@ class Rerank(Endpoint[RerankBody]):
         score_request(body)  # what is wrong with a request is said before any model is asked for
         call = super().call(request, body, ignored)
         call.context["api_version"] = _api_version(request.url.path, body)
+        call.warnings += rerank_warnings(body)
         return call
 
     async def execute(self, call: Call[RerankBody]) -> AsyncIterator[Any]:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from ovms_core.plugin import APIError, Call, Endpoint
 from ovms_rerank.body import ScoreBody
-from ovms_rerank.documents import require_text
+from ovms_rerank.documents import require_query, require_some, warnings_of
 from ovms_rerank.messages import Score, Scored
 from ovms_rerank.ranking import require_numbers, sigmoid
 
@@ -23,8 +23,10 @@ class Scores(Endpoint[ScoreBody]):
     task = "rerank"
 
     def call(self, request: Request, body: ScoreBody, ignored: Sequence[str] = ()) -> Call[ScoreBody]:
-        score_request(body)  # what is wrong with a request is said before any model is asked for
-        return super().call(request, body, ignored)
+        asked = score_request(body)  # what is wrong with a request is said before any model is asked for
+        call = super().call(request, body, ignored)
+        call.warnings += warnings_of(asked.documents, "text_2")
+        return call
 
     async def execute(self, call: Call[ScoreBody]) -> AsyncIterator[Any]:
         async for event in call.require_model().submit(score_request(call.body)):
@@ -52,8 +54,9 @@ class Scores(Endpoint[ScoreBody]):
 
 def score_request(body: ScoreBody) -> Score:
     """What the engine is asked. Raises `APIError` 400 with the path of the field at fault."""
-    queries = _texts(body.text_1, "text_1")
-    documents = _texts(body.text_2, "text_2")
+    query_path, document_path = _path(body.text_1, "text_1"), _path(body.text_2, "text_2")
+    queries = [require_query(text, query_path.format(index)) for index, text in enumerate(_texts(body.text_1))]
+    documents = require_some(_texts(body.text_2), "text_2")
     if len(queries) not in (1, len(documents)):
         message = (
             f"'text_1' has {len(queries)} texts and 'text_2' has {len(documents)}: "
@@ -65,16 +68,15 @@ def score_request(body: ScoreBody) -> Score:
         queries=queries,
         documents=documents,
         instruction=body.instruction,
-        fit="chunk" if cut is None else "keep_start",
+        fit=None if cut is None else "keep_start",
         max_pair_tokens=cut if cut is not None and cut > 0 else None,
-        query_path=_path(body.text_1, "text_1"),
-        document_path=_path(body.text_2, "text_2"),
+        query_path=query_path,
+        document_path=document_path,
     )
 
 
-def _texts(value: str | list[str], name: str) -> list[str]:
-    texts = [value] if isinstance(value, str) else value
-    return [require_text(text, _path(value, name).format(index)) for index, text in enumerate(texts)]
+def _texts(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _path(value: str | list[str], name: str) -> str:

@@ -66,6 +66,7 @@ def test_what_sentence_transformers_says_of_a_model_is_fetched_beside_its_conver
         "modules.json": b"[]",
         "1_Pooling/config.json": b'{"pooling_mode": "cls"}',
         "sentence_bert_config.json": b'{"max_seq_length": 256}',
+        "0_Transformer/sentence_xlm-roberta_config.json": b"{}",
         "config_sentence_transformers.json": b'{"prompts": {}}',
     }
     weights = {"2_Dense/model.safetensors": b"weights", "onnx/config.json": b"{}"}

@@ -15,7 +15,7 @@ _COMPANIONS = (".json", ".txt", ".model", ".jinja", ".tiktoken")
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "README.MD")
 _MODULES = re.compile(r"\d+_\w+/(?:config\.json|model\.safetensors)")  # the modules of sentence-transformers
 _SETTINGS = re.compile(
-    r"modules\.json|config_sentence_transformers\.json|(?:\d+_\w+/)?sentence_bert_config\.json|\d+_\w+/config\.json"
+    r"modules\.json|config_sentence_transformers\.json|(?:\d+_\w+/)?sentence_[\w-]+_config\.json|\d+_\w+/config\.json"
 )
 _PREFERRED = ("Q4_K_M", "Q4_0", "Q8_0")
 _TOKENIZERS = {"openvino_tokenizer", "openvino_detokenizer"}

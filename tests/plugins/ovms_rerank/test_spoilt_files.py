@@ -1,0 +1,49 @@
+"""Small files that somebody has spoilt: the model works, or an error names the file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.mutations import mutations
+from tests.plugins.ovms_rerank.asking import scored
+from tests.plugins.ovms_rerank.conftest import Load
+
+from ovms_core.engine import LoadError
+from ovms_core.models.files import ModelFiles
+from ovms_core.openvino.tokens import TextTokenizer
+from ovms_rerank.profile import Profile
+from ovms_rerank.task import RerankOptions, detect
+
+FILES = ["config.json", "sentence_bert_config.json", "tokenizer.json", "tokenizer_config.json"]
+LOADED = (0, 8, 32, 61)
+"""A few mutations of different files that get as far as the engine."""
+
+
+@pytest.fixture
+def folder(tiny_reranker: Path, tmp_path: Path) -> Path:
+    """The starter model, whose files can be replaced."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_reranker, folder, copy_function=lambda source, target: Path(target).symlink_to(source))
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 512, "do_lower_case": false}')
+    return folder
+
+
+def test_every_spoilt_file_is_read_or_named(load: Load, folder: Path) -> None:
+    whole = {name: (folder / name).read_bytes() for name in FILES}
+    unnamed: list[str] = []
+    for mutation in mutations(folder, FILES):
+        mutation.apply(folder)
+        detect(ModelFiles.at(folder))
+        try:
+            Profile.read(folder, RerankOptions.model_validate({}))
+            if mutation.file.startswith("tokenizer"):
+                TextTokenizer.load(folder)
+            if mutation.number in LOADED:
+                assert len(scored(load(folder), "query", ["a", "b"]).log_odds) == 2
+        except LoadError as error:
+            if mutation.file not in str(error):
+                unnamed.append(f"{mutation}: {error}")
+        (folder / mutation.file).write_bytes(whole[mutation.file])
+    assert unnamed == []
