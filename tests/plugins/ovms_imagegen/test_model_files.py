@@ -53,7 +53,7 @@ def with_vocabulary_and_merges(folder: Path) -> None:
     """The tokenizer as Stable Diffusion 1.5 has it, instead of a ``tokenizer.json``."""
     file = folder / "tokenizer" / "tokenizer.json"
     model = json.loads(file.read_text())["model"]
-    file.with_name("vocab.json").write_text(json.dumps(model["vocab"]))
+    file.with_name("vocab.json").write_bytes(codecs.BOM_UTF8 + json.dumps(model["vocab"]).encode())
     file.with_name("merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, model["merges"])]))
     file.unlink()
 
