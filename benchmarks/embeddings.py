@@ -66,7 +66,7 @@ def serve_bare_loop(path: Path, streams: int | None) -> None:
     threads = ThreadPoolExecutor(limits.streams)
 
     def embed(batch: list[TokenSequence]) -> bytes:
-        return normalized(pool(*encoder.run(batch), "mean")).astype("<f4").tobytes()
+        return normalized(pool(*encoder.run(batch), ["mean"])).astype("<f4").tobytes()
 
     for texts in answer_lines("ready"):
         start = time.perf_counter()

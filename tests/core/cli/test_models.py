@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.core.cli.impostor import answering, document
 
 Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.usefixtures("share_plugin")
@@ -53,3 +54,11 @@ def test_offers_and_an_absent_server_are_shown(ovms: Ovms) -> None:
     assert finished.returncode == 0
     assert "a small one" in finished.stdout
     assert f"No server answers at {NOWHERE}" in finished.stdout
+
+
+def test_what_engines_say_of_their_models_is_shown(ovms: Ovms) -> None:
+    details = {"block_size": 32, "end_tokens": {"<|im_end|>": 2, "</s>": 0}, "sizes": [64, 128]}
+    model = {"id": "tiny", "task": "text_generation", "device": "CPU", "state": "ready", "details": details}
+    with answering(lambda path, body: document({"data": [model, {"id": "other", "state": "queued"}]})) as url:
+        shown = ovms("models", "--url", url).stdout
+    assert "tiny  block_size 32, end_tokens <|im_end|> 2, </s> 0, sizes 64, 128" in shown

@@ -107,12 +107,12 @@ def test_what_is_not_installed_is_told(ovms: Ovms) -> None:
 
 def test_an_endpoint_that_does_not_conform_fails(ovms: Ovms, install: Install, tests: Path) -> None:
     install()
-    write_tests(tests, '{"unknown": 1}')
+    write_tests(tests, '{"model": 1}')
     status, found = check(ovms, "--tests", str(tests))
     assert status == 1
     verdict, failed = found["conformance"]
     assert verdict == "fail"
-    assert re.search("test_a_valid_request_is_answered - .*unknown", failed), "the reason is told"
+    assert re.search("test_a_valid_request_is_answered - .*model", failed), "the reason is told"
     assert "test_of_another_kind" not in failed
 
 

@@ -50,7 +50,11 @@ def test_a_tokenizer_that_is_there_stays_and_its_detokenizer_is_made(hugging_fac
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "no Hugging Face files of a tokenizer"), ("{", "cannot be converted"), ("{}", "cannot be converted")],
+    [
+        (None, "no Hugging Face files of a tokenizer"),
+        ("{", "'tokenizer.json' they cannot be made"),
+        ("{}", "Model missing"),
+    ],
 )
 def test_what_cannot_be_converted_says_which_command_does_it(
     content: str | None, reason: str, hugging_face: Path
@@ -79,5 +83,5 @@ def test_no_code_of_the_model_runs(hugging_face: Path) -> None:
     (hugging_face / "own.py").write_text("raise SystemExit('it ran')")
     config = '{"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", null]}}'
     (hugging_face / "tokenizer_config.json").write_text(config)
-    with pytest.raises(LoadError, match="cannot be converted"):
+    with pytest.raises(LoadError, match=r"'tokenizer_config\.json' they cannot be made"):
         convert_tokenizers(hugging_face, hugging_face)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -31,6 +31,7 @@ OPTIONS: dict[str, Any] = {
     "default_steps": 20,
     "default_guidance_scale": 3.5,
     "max_size": "256x256",
+    "unsupported_size": "refuse",
     "max_upload_pixels": MAX_PIXELS,
     "max_upload_bytes": 4 << 20,
 }
@@ -132,10 +133,11 @@ class Served:
 
 
 @contextmanager
-def served_model(model: Path, folder: Path, **options: Any) -> Iterator[Served]:
+def served_model(model: Path, folder: Path, aliases: Sequence[str] = (), **options: Any) -> Iterator[Served]:
     """`model` behind a real socket, in a thread of this process; its engine is a process of its own."""
     options = {**OPTIONS, "cache_dir": str(folder / "cache"), "url_folder": str(folder / "kept"), **options}
-    app = app_with(hooks, models=[ModelSettings(name="shapes", source=str(model), device="CPU", options=options)])
+    named: dict[str, Any] = {"name": "shapes", "aliases": list(aliases)}
+    app = app_with(hooks, models=[ModelSettings(**named, source=str(model), device="CPU", options=options)])
     started: list[str] = []
     ready, leave = threading.Event(), threading.Event()
 
@@ -155,8 +157,8 @@ def served_model(model: Path, folder: Path, **options: Any) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def served(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`shapes` behind a server. All tests share it."""
-    with served_model(shapes, tmp_path_factory.mktemp("served")) as served:
+    """`shapes` behind a server, which draws sizes that it cannot at the nearest. All tests share it."""
+    with served_model(shapes, tmp_path_factory.mktemp("served"), unsupported_size="nearest") as served:
         yield served
 
 

@@ -119,10 +119,73 @@ def test_progress_travels_in_comments_and_only_pictures_are_events(http: httpx.C
     assert [line for line in lines if line.startswith("event:")] == ["event: image_generation.completed"]
 
 
-def test_fields_without_effect_are_named(http: httpx.Client) -> None:
-    body = {"prompt": PROMPT, "quality": "hd", "style": "vivid", "user": "me", "num_inference_steps": 2}
-    ignored = http.post("/generations", json=body).headers["x-ignored-params"]
-    assert set(ignored.split(", ")) == {"quality", "style", "user"}
+WITHOUT_EFFECT = {
+    "quality": "hd",
+    "style": "vivid",
+    "background": "transparent",
+    "moderation": "low",
+    "input_fidelity": "high",
+    "complexity": "medium",
+    "user": "me",
+}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"url": "/generations", "json": {"prompt": PROMPT, **WITHOUT_EFFECT, "num_inference_steps": 2}},
+        {"url": "/edits", "data": {"prompt": PROMPT, "strength": "0.1", **WITHOUT_EFFECT}, "files": {"image": WHITE}},
+    ],
+    ids=["json", "form"],
+)
+def test_known_values_of_fields_without_effect_are_accepted_and_named(
+    http: httpx.Client, asked: dict[str, Any]
+) -> None:
+    ignored = http.post(**asked).headers["x-ignored-params"]
+    assert set(ignored.split(", ")) == set(WITHOUT_EFFECT)
+
+
+def test_unknown_fields_of_a_form_are_named_too_even_files(http: httpx.Client) -> None:
+    files = {"image": ("image.png", WHITE), "markup": ("markup.png", WHITE)}
+    answer = http.post("/edits", data={"prompt": PROMPT, "strength": "0.1", "chat_id": "7"}, files=files)
+    assert answer.status_code == 200
+    assert set(answer.headers["x-ignored-params"].split(", ")) == {"chat_id", "markup"}
+
+
+def test_an_unknown_value_of_a_field_without_effect_is_a_400_that_lists_the_known_ones(http: httpx.Client) -> None:
+    answer = http.post("/edits", data={"prompt": PROMPT, "quality": "best"}, files={"image": WHITE})
+    message = "must be 'auto', 'low', 'medium', 'high', 'xhigh', 'max', 'standard' or 'hd' (got \"best\")"
+    assert answer.status_code == 400
+    assert message in answer.json()["error"]["message"]
+
+
+def test_a_size_that_the_model_cannot_draw_is_drawn_at_the_nearest_and_the_answer_says_so(http: httpx.Client) -> None:
+    answer = http.post("/generations", json={"prompt": PROMPT, "size": "1024x1792", "num_inference_steps": 2})
+    document = answer.json()
+    assert document["size"] == "144x256"
+    assert opened(base64.b64decode(document["data"][0]["b64_json"])).size == (144, 256)
+    told = "The model cannot draw 1024x1792: the picture is 144x256, the nearest size that it can."
+    assert answer.headers["x-warnings"] == told
+
+
+def test_a_stream_says_the_nearest_size_too(http: httpx.Client) -> None:
+    body = {"prompt": PROMPT, "size": "1024x1024", "num_inference_steps": 5, "stream": True, "partial_images": 1}
+    answer = http.post("/generations", json=body)
+    events = [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line[:6] == "data: "]
+    assert [event["size"] for event in events] == ["256x256", "256x256"]
+    assert "1024x1024" in answer.headers["x-warnings"]
+
+
+def test_picture_and_mask_of_an_edit_are_fitted_to_the_nearest_size(http: httpx.Client) -> None:
+    mask = Image.new("L", (300, 200), 0)
+    mask.paste(255, (0, 0, 150, 200))
+    files = {"image": as_file(Image.new("RGB", (300, 200), "white")), "mask": as_file(mask)}
+    fields = {"prompt": PROMPT, "size": "1024x512", "num_inference_steps": "2"}
+    document = http.post("/edits", data=fields, files=files).json()
+    picture = opened(base64.b64decode(document["data"][0]["b64_json"]))
+    assert document["size"] == "256x128"
+    assert picture.size == (256, 128)
+    assert picture.crop((136, 0, 256, 128)).getextrema() == ((255, 255),) * 3
 
 
 def test_an_edit_may_be_json_with_data_urls(http: httpx.Client) -> None:
@@ -153,9 +216,9 @@ def test_the_file_is_of_the_kind_that_is_asked_for(http: httpx.Client, kind: str
         ({"prompt": "a", "n": 0}, "n"),
         ({"prompt": "a", "n": 11}, "n"),
         ({"prompt": "a", "n": 1.5}, "n"),
-        ({"prompt": "a", "size": "1024x1024"}, "size"),
         ({"prompt": "a", "size": "huge"}, "size"),
         ({"prompt": "a", "size": "0x0"}, "size"),
+        ({"prompt": "a", "size": "64x00"}, "size"),
         ({"prompt": "a", "size": "9" * 40 + "x1"}, "size"),
         ({"prompt": "a", "response_format": "file"}, "response_format"),
         ({"prompt": "a", "response_format": "url", "stream": True}, "response_format"),
@@ -175,7 +238,12 @@ def test_the_file_is_of_the_kind_that_is_asked_for(http: httpx.Client, kind: str
         ({"prompt": "a", "max_sequence_length": 77}, "max_sequence_length"),
         ({"prompt": "zebra " * 60}, "prompt"),
         ({"prompt": "a", "lora_alphas": {"ink": 1}}, "lora_alphas"),
-        ({"prompt": "a", "colour": "red"}, "colour"),
+        ({"prompt": "a", "quality": "best"}, "quality"),
+        ({"prompt": "a", "style": "cubist"}, "style"),
+        ({"prompt": "a", "background": "green"}, "background"),
+        ({"prompt": "a", "moderation": "high"}, "moderation"),
+        ({"prompt": "a", "input_fidelity": "medium"}, "input_fidelity"),
+        ({"prompt": "a", "complexity": 5}, "complexity"),
     ],
 )
 def test_a_bad_value_is_a_400_that_names_its_field(http: httpx.Client, body: dict[str, Any], param: str) -> None:

@@ -20,6 +20,7 @@ from ovms_imagegen.engine import ImageGeneration
 from ovms_imagegen.family import Encoder, family_of
 from ovms_imagegen.limits import Limits
 from ovms_imagegen.messages import Draw, Preview, Stepped, Upload
+from ovms_imagegen.parts import read_parts
 from ovms_imagegen.task import PIPELINES, detect
 
 pytestmark = pytest.mark.real
@@ -320,11 +321,18 @@ def test_every_pipeline_that_genai_loads_is_detected(tmp_path: Path, name: str) 
 
 @pytest.mark.parametrize("distilled", [True, False])
 def test_flux_2_reads_one_long_prompt_and_has_no_strength(tmp_path: Path, distilled: bool) -> None:
-    write_json(tmp_path / "model_index.json", {"_class_name": "Flux2KleinPipeline", "is_distilled": distilled})
+    classes = {
+        "text_encoder": "Qwen3ForCausalLM",
+        "transformer": "Flux2Transformer2DModel",
+        "vae": "AutoencoderKLFlux2",
+    }
+    index = {"_class_name": "Flux2KleinPipeline", "is_distilled": distilled}
+    write_json(tmp_path / "model_index.json", index | {part: ["diffusers", name] for part, name in classes.items()})
+    write_json(tmp_path / "scheduler" / "scheduler_config.json", {"_class_name": "FlowMatchEulerDiscreteScheduler"})
     write_json(tmp_path / "text_encoder" / "config.json", {"model_type": "qwen3", "max_position_embeddings": 40960})
     write_json(tmp_path / "transformer" / "config.json", {"in_channels": 128})
     write_json(tmp_path / "vae_decoder" / "config.json", {"block_out_channels": [1, 1, 1, 1]})
-    family = family_of(tmp_path)
+    family = family_of(read_parts(tmp_path))
     assert family.encoders == (Encoder("tokenizer", "prompt", 496),)
     assert family.multiple == 16
     unguided = {"guidance_scale"} if distilled else set()

@@ -29,6 +29,8 @@ from ovms_imagegen.task import detect
         ({"lora": [{"alias": "ink", "path": "a", "parts": {"b": 1}}]}, "needs either 'path' or 'parts'"),
         ({"lora": [{"alias": "ink", "path": "a"}, {"alias": "ink", "path": "b"}]}, "used twice"),
         ({"lora": [{"alias": "both", "parts": {"ink": 1}}]}, "'ink' is not the alias of an adapter"),
+        ({"default_response_format": "url"}, "needs url_folder"),
+        ({"unsupported_size": "largest"}, "unsupported_size"),
         ({"step": 3}, "step"),
     ],
 )
@@ -43,11 +45,13 @@ def test_the_starter_model_is_detected(shapes: Path) -> None:
 
 def test_the_starter_model_draws_as_its_card_says(shapes: Path) -> None:
     own = options_of(shapes, {})
-    assert (own.default_steps, own.default_guidance_scale, own.max_size) == (20, 3.5, "512x512")
+    assert (own.default_steps, own.default_guidance_scale, own.max_size) == (20, 3.5, "256x256")
+    assert own.unsupported_size == "nearest"  # every client's first call asks for 1024x1024
 
 
-def test_weights_in_another_format_are_not_detected(tmp_path: Path) -> None:
-    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+@pytest.mark.parametrize("name", ["StableDiffusionPipeline", ["StableDiffusionPipeline"], None, 1e400])
+def test_weights_in_another_format_are_not_detected(tmp_path: Path, name: Any) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
     assert detect(ModelFiles.at(tmp_path)) == 0
 
 

@@ -75,6 +75,8 @@ def _print(document: dict[str, Any]) -> None:
         for model in document["served"]
     ]
     print_table(console, f"Served at {document['url']}", ("name", "task", "device", "state", "reason"), served)
+    details = [(model.get("id"), _shown(model["details"])) for model in document["served"] if model.get("details")]
+    print_table(console, "What their engines say", ("name", "details"), details)
     stored = [(model["source"], shown_size(model["size"]), model["path"]) for model in document["stored"]]
     print_table(console, f"In the repository {document['repository']}", ("source", "size", "path"), stored)
     offers = [(offer["source"], offer["task"], offer["description"]) for offer in document["offers"]]
@@ -83,3 +85,10 @@ def _print(document: dict[str, Any]) -> None:
         console.print(f"The repository {document['repository']} is empty.", soft_wrap=True)
     if document["problem"]:
         console.print(document["problem"], soft_wrap=True)
+
+
+def _shown(value: Any) -> str:
+    """`value` as people write it: ``block_size 32, end_tokens <|im_end|> 2``."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(item)}" for name, item in value.items())
+    return ", ".join(map(_shown, value)) if isinstance(value, list) else str(value)

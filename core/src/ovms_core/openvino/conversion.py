@@ -33,11 +33,22 @@ def convert_tokenizers(source: Path, into: Path, part: str = "") -> None:
     wanted = missing_tokenizers(into)
     if not any((source / name).is_file() for name in _SOURCES):
         raise _impossible(part, wanted, f"there are no Hugging Face files of a tokenizer ({_SOURCES[0]}) either")
+    file = "tokenizer.json"
     try:
+        _check(source / file)
+        file = "tokenizer_config.json"
         models = _converted(source)
-    except Exception as error:  # transformers and openvino_tokenizers raise whatever their readers do
-        raise _impossible(part, wanted, f"its Hugging Face files cannot be converted ({_reason(error)})") from error
+    except Exception as error:  # tokenizers, transformers and openvino_tokenizers raise whatever their readers do
+        raise _impossible(part, wanted, f"with its '{file}' they cannot be made ({_reason(error)})") from error
     _save({name: models[name] for name in wanted}, into)
+
+
+def _check(file: Path) -> None:
+    """Read what transformers reads last, so that an error can name the file."""
+    from tokenizers import Tokenizer
+
+    if file.is_file():
+        Tokenizer.from_file(str(file))
 
 
 def _converted(source: Path) -> dict[str, Any]:

@@ -12,13 +12,13 @@ _SOURCE: Final = re.compile(r"\s*(?:\b(?:at|from|in) )?(?:/|[A-Za-z]:\\)\S+\.(?:
 def reason(error: Exception) -> str:
     """Why it failed: `error` without the places in OpenVINO's sources, which are paths of the machine it was built on.
 
-    One line, without a full stop. Where nothing but a place was given, it is the check that failed.
+    One line, without a mark at its end. Where nothing but a place was given, it is the check that failed.
     """
     checks: list[str] = []
     lines = [_plain(line.strip(), checks) for line in str(error).splitlines()]
     said = [line for line in lines if line]
     if said:
-        return said[-1].rstrip(".")
+        return said[-1].rstrip(".!")
     return f"a check of OpenVINO's failed ({checks[-1]})" if checks else type(error).__name__
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError
+from ovms_core.openvino.failure import reason
 from ovms_imagegen.options import Lora
 
 
@@ -55,4 +56,4 @@ def _read(lora: Lora, file: Path) -> genai.Adapter:
     try:
         return genai.Adapter(file)
     except RuntimeError as error:
-        raise LoadError(f"LoRA '{lora.alias}' cannot be read: {error}") from error
+        raise LoadError(f"LoRA '{lora.alias}' cannot be read: {reason(error)}.") from error

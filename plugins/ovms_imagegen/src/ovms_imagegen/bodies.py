@@ -49,27 +49,27 @@ class ImageBody(Body):
 
     ignored: ClassVar[frozenset[str]] = frozenset(
         {
-            "background",
-            "input_fidelity",
             "metadata",
-            "moderation",
             "prediction",
             "prompt_cache_key",
-            "quality",
             "safety_identifier",
             "service_tier",
             "store",
-            "style",
             "user",
             "verbosity",
             "web_search_options",
         }
     )
 
+    without_effect: ClassVar[frozenset[str]] = frozenset(
+        {"background", "complexity", "input_fidelity", "moderation", "quality", "style"}
+    )
+    """Fields with a meaning for OpenAI's models only: their values are checked, and then nothing is done with them."""
+
     prompt: Prompt
     n: Annotated[Int, Field(ge=1)] = 1
     size: str = "auto"
-    response_format: Literal["b64_json", "url"] = "b64_json"
+    response_format: Literal["b64_json", "url"] | None = None
     output_format: OutputFormat = "png"
     output_compression: Annotated[Int, Field(ge=0, le=100)] = 100
     seed: Seed | None = None
@@ -85,12 +85,18 @@ class ImageBody(Body):
     embed_prompt: bool = True
     stream: bool = False
     partial_images: Annotated[Int, Field(ge=0, le=3)] = 0
+    background: Literal["auto", "opaque", "transparent"] | None = None
+    complexity: Literal["low", "medium", "high"] | None = None
+    input_fidelity: Literal["low", "high"] | None = None
+    moderation: Literal["auto", "low"] | None = None
+    quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = None
+    style: Literal["vivid", "natural"] | None = None
 
     @field_validator("size")
     @classmethod
     def _is_size(cls, value: str) -> str:
         width, x, height = value.partition("x")
-        if value != "auto" and not (x and width.isdecimal() and height.isdecimal() and value.isascii()):
+        if value != "auto" and not (_is_side(width) and x and _is_side(height)):
             raise fault(f"A size is WIDTHxHEIGHT in pixels, such as 512x512, or auto; not '{value[:40]}'.")
         if len(value) > len("99999x99999"):
             raise fault("No model can draw a picture that large.", code="invalid_size")
@@ -108,6 +114,14 @@ class ImageBody(Body):
         if self.stream and self.response_format == "url":
             raise fault("A stream carries its pictures: 'url' is for answers in one piece.", field="response_format")
         return self
+
+    def idle(self) -> list[str]:
+        """The given fields that are `without_effect`."""
+        return sorted(self.without_effect & self.model_fields_set)
+
+
+def _is_side(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and text.strip("0") != ""
 
 
 class GenerationBody(ImageBody):
@@ -145,14 +159,16 @@ class VariationBody(OverBody):
     prompt: Prompt = ""
 
 
-TEXT_FIELDS = frozenset(
-    {"model", "prompt", "prompt_2", "prompt_3", "negative_prompt", "size", "response_format", "output_format", "user"}
+TEXT_FIELDS = (
+    {"model", "prompt", "prompt_2", "prompt_3", "negative_prompt", "size", "response_format", "output_format"}
+    | ImageBody.ignored
+    | ImageBody.without_effect
 )
 
 
 def from_form(name: str, value: str) -> Any:
     """A form's text as the value that it stands for: ``4`` is a number where a number is meant."""
-    if name in TEXT_FIELDS or name in ImageBody.ignored:
+    if name in TEXT_FIELDS:
         return value
     try:
         return json.loads(value.lower() if value in ("True", "False") else value)

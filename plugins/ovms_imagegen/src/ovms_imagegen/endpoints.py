@@ -15,8 +15,9 @@ from ovms_imagegen import responses
 from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody
 from ovms_imagegen.files import KeptFiles
 from ovms_imagegen.forms import is_form, read_form, require_form_or_json
-from ovms_imagegen.limits import MAX_SEED, Limits, parse_size
+from ovms_imagegen.limits import MAX_SEED, Limits
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
+from ovms_imagegen.sizes import parse_size, size_text
 
 I = TypeVar("I", bound=ImageBody)  # noqa: E741 - as the core's B
 O = TypeVar("O", bound=OverBody)  # noqa: E741
@@ -35,7 +36,8 @@ class ImageEndpoint(Endpoint[I]):
     event: ClassVar[str] = "image_generation"
 
     async def parse(self, request: Request) -> Call[I]:
-        call = self.call(request, *await self.read(request))
+        body, ignored = await self.read(request)
+        call = self.call(request, body, [*ignored, *body.idle()])
         call.context[_FILES_URL] = self._files_url(request)
         return call
 
@@ -50,6 +52,7 @@ class ImageEndpoint(Endpoint[I]):
         limits = Limits.of(model.info)
         request = self.draw(call, limits)
         _check(request, limits)
+        call.warnings.extend(_changes(request, limits))
         async with aclosing(model.submit(request)) as events:
             async for event in events:
                 yield event
@@ -65,7 +68,7 @@ class ImageEndpoint(Endpoint[I]):
             n=body.n,
             size=None if body.size == "auto" else parse_size(body.size),
             steps=body.num_inference_steps,
-            keep=body.response_format == "url",
+            keep=_wants_urls(body, limits),
             report_steps=body.stream,
         )
         for name in _SAME_NAME:
@@ -167,3 +170,15 @@ def _check(request: Draw, limits: Limits) -> None:
         limits.check(request)
     except RequestError as error:
         raise APIError(error.status, error.message, param=error.param, code=error.code) from None
+
+
+def _wants_urls(body: ImageBody, limits: Limits) -> bool:
+    """Whether the answer has URLs; a stream carries its pictures, whatever the operator has set."""
+    return body.response_format == "url" or (body.response_format is None and limits.prefers_urls and not body.stream)
+
+
+def _changes(request: Draw, limits: Limits) -> Iterator[str]:
+    """Sentences about what will be drawn otherwise than it was asked for."""
+    if request.size is not None and (drawn := limits.drawn(request.size)) != request.size:
+        asked = size_text(request.size)
+        yield f"The model cannot draw {asked}: the picture is {size_text(drawn)}, the nearest size that it can."

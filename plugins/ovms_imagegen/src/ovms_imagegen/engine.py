@@ -9,16 +9,19 @@ from typing import Any
 
 from PIL import Image
 
-from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress, RequestError
+from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress
 from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
+from ovms_core.openvino.failure import reason
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
-from ovms_imagegen.family import family_of, read_json
+from ovms_imagegen.family import family_of
 from ovms_imagegen.messages import Draw, Drawn, Preview, Size, Stepped
-from ovms_imagegen.model_folder import limits_of, options_of, scheduler_name
+from ovms_imagegen.model_folder import limits_of, options_of
+from ovms_imagegen.parts import SCHEDULER, read_parts
 from ovms_imagegen.pictures import Pixels
-from ovms_imagegen.pipelines import Decode, Drawing, Watch, last_line, load_pipelines, scheduler_of
+from ovms_imagegen.pipelines import Decode, Drawing, Watch, load_pipelines, scheduler_of
+from ovms_imagegen.prepared import prepared_folder
 from ovms_imagegen.prompts import PromptGauge
 from ovms_imagegen.recipe import Recipe
 from ovms_imagegen.store import PictureStore
@@ -29,21 +32,23 @@ class ImageGeneration(JobEngine):
 
     def __init__(self, model: ModelSpec) -> None:
         self._name = model.name
-        self._folder = Path(model.path)
-        self._options = options_of(self._folder, model.options)
+        source = Path(model.path)
+        self._options = options_of(source, model.options)
+        self._parts = read_parts(source, self._options.scheduler)
+        self._folder = prepared_folder(source, self._parts, Path(model.work_dir), self._options.scheduler)
         self._device = choose_device(model.device)
-        self._adapters = Adapters(self._options.lora, self._folder)
+        self._adapters = Adapters(self._options.lora, source)
         self._pipelines = load_pipelines(self._folder, self._device, self._properties(Path(model.work_dir)))
-        family = family_of(self._folder)
+        family = family_of(self._parts)
         self._gauge = PromptGauge(self._folder, family.encoders)
         self._store = self._open_store()
         self._limits = limits_of(self._options, self._pipelines, family, self._adapters.names)
         self._scheduler = self._choose_scheduler()
+        self._require_drawing()
         super().__init__(model)
 
     def info(self) -> EngineInfo:
-        kind = read_json(self._folder / "model_index.json").get("_class_name")
-        details = {"pipeline": kind, "scheduler": self._scheduler, **self._limits.details()}
+        details = {"pipeline": self._parts.index.pipeline, "scheduler": self._scheduler, **self._limits.details()}
         # Two: the next job is here when one ends. More would only wait here instead of in the server's queue.
         return EngineInfo(slots=2, device=self._device, details=details)
 
@@ -74,7 +79,8 @@ class ImageGeneration(JobEngine):
         """Decode what was uploaded and settle what the request left open."""
         limits = self._limits
         image, mask = pictures.open_pair(request.image, request.mask, limits.max_upload_pixels)
-        size = request.size or (limits.nearest(image.size) if image else limits.default_size)
+        own = limits.shaped_like(image.size) if image else limits.default_size
+        size = limits.drawn(request.size) if request.size else own
         return Recipe(
             request=request,
             model=self._name,
@@ -95,8 +101,7 @@ class ImageGeneration(JobEngine):
 
     def _mixture(self, alphas: Mapping[str, float]) -> Any:
         if self._adapters.only_strengths_change(alphas):
-            side = 8 * self._limits.multiple
-            self._try_out((side, side), adapters=self._adapters.mixture({}))
+            self._try_out(self._smallest())
         return self._adapters.mixture(alphas)
 
     def _file(self, recipe: Recipe, index: int, drawing: Drawing) -> bytes:
@@ -122,16 +127,39 @@ class ImageGeneration(JobEngine):
         """Give every pipeline the scheduler of the options, if one is set; returns the name of the one in use."""
         name = self._options.scheduler
         if name is None:
-            return scheduler_name(self._folder)
+            return self._parts.scheduler.name
         try:
-            self._pipelines.use_scheduler(scheduler_of(self._folder / "scheduler" / "scheduler_config.json", name))
-            self._try_out(self._limits.default_size)
-        except (RuntimeError, RequestError) as error:
-            raise LoadError(f"options.scheduler: the model cannot use {name}: {last_line(error)}") from error
+            self._pipelines.use_scheduler(scheduler_of(self._folder / SCHEDULER, name))
+        except RuntimeError as error:
+            raise LoadError(f"options.scheduler: the model cannot use {name}: {reason(error)}.") from error
         return name
 
-    def _try_out(self, size: Size, **settings: Any) -> None:
-        self._pipelines.try_out(size, self._limits.default_guidance_scale, **settings)
+    def _require_drawing(self) -> None:
+        """Begin a picture, so that a model that cannot draw is told of now and not by its first request."""
+        try:
+            self._try_out(self._smallest() if self._device == "CPU" else self._limits.default_size)
+        except RuntimeError as error:
+            try:
+                self._try_out(self._limits.default_size)  # it may be made for this size only
+            except RuntimeError:
+                raise self._unable(error) from error
+
+    def _unable(self, error: RuntimeError) -> LoadError:
+        if self._options.scheduler is not None:
+            return LoadError(f"options.scheduler: the model cannot use {self._scheduler}: {reason(error)}.")
+        where = f"{', '.join(self._parts.names)}: mend them, or export the model anew."
+        if "/schedulers/" in str(error):
+            where = f"{SCHEDULER}: mend it, or set options.scheduler to another."
+        return LoadError(f"the model is loaded, but cannot draw: {reason(error)}. This follows from {where}")
+
+    def _smallest(self) -> Size:
+        side = 8 * self._limits.multiple
+        return side, side
+
+    def _try_out(self, size: Size) -> None:
+        settings: dict[str, Any] = {"adapters": self._adapters.mixture({})} if self._adapters.names else {}
+        settings["guidance_scale"] = self._limits.default_guidance_scale
+        self._pipelines.try_out(size, num_inference_steps=self._limits.default_steps, **settings)
 
     def _open_store(self) -> PictureStore | None:
         if self._options.url_folder is None:

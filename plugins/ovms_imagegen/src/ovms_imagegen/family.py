@@ -5,11 +5,11 @@ https://github.com/openvinotoolkit/openvino.genai/tree/master/src/cpp/src/image_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from ovms_imagegen.parts import Parts, TextEncoder
 
 _T5_TOKENS: Final = {"Flux": 512, "StableDiffusion3": 256}
 _QWEN_TOKENS: Final = 496
@@ -45,58 +45,48 @@ class Family:
     steps: int | None
 
 
-def family_of(folder: Path) -> Family:
-    """The family of the model in `folder`, from its ``model_index.json`` and the configurations of its parts."""
-    index = read_json(folder / "model_index.json")
-    name = str(index.get("_class_name", ""))
-    denoiser = read_json(folder / "transformer" / "config.json")
-    encoders = tuple(_encoders(folder, name))
-    unguided = _is_unguided(name, index, denoiser)
+def family_of(parts: Parts) -> Family:
+    """The family of the model whose small files are `parts`."""
+    encoders = tuple(_encoders(parts))
+    unguided = _is_unguided(parts)
     return Family(
         encoders=encoders,
-        unused=frozenset(_unused(folder, name, encoders)) | ({"guidance_scale"} if unguided else set()),
-        multiple=_multiple(folder, name, denoiser),
+        unused=frozenset(_unused(parts, encoders)) | ({"guidance_scale"} if unguided else set()),
+        multiple=_multiple(parts),
         keeps_guidance=any(encoder.tokenizer == "tokenizer_3" for encoder in encoders),
-        rounds_up=bool(denoiser),
+        rounds_up=parts.denoiser == "transformer",
         steps=_FEW_STEPS if unguided else None,
     )
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The JSON object in `file`; empty when there is no file."""
-    if not file.is_file():
-        return {}
-    document = json.loads(file.read_text("utf-8"))
-    return document if isinstance(document, dict) else {}
-
-
-def _encoders(folder: Path, name: str) -> Iterator[Encoder]:
+def _encoders(parts: Parts) -> Iterator[Encoder]:
     fields = ["prompt", "prompt_2", "prompt_3"]
-    if name.startswith("StableDiffusionXL"):
+    if parts.index.pipeline.startswith("StableDiffusionXL"):
         fields = ["prompt_2", "prompt"]
     for suffix, field in zip(("", "_2", "_3"), fields, strict=False):
-        config = read_json(folder / f"text_encoder{suffix}" / "config.json")
-        if config:
-            yield Encoder(f"tokenizer{suffix}", field, _tokens(name, config))
+        config = parts.encoders.get(f"text_encoder{suffix}")
+        if config is not None:
+            yield Encoder(f"tokenizer{suffix}", field, _tokens(parts.index.pipeline, config))
 
 
-def _tokens(name: str, config: dict[str, Any]) -> int:
-    if config.get("model_type") == "t5":
+def _tokens(name: str, config: TextEncoder) -> int:
+    if config.model_type == "t5":
         return next(tokens for start, tokens in _T5_TOKENS.items() if name.startswith(start))
     if name.startswith("Flux2"):
         return _QWEN_TOKENS
-    return int(config.get("max_position_embeddings", 77))
+    return config.max_position_embeddings or 77
 
 
-def _is_unguided(name: str, index: dict[str, Any], denoiser: dict[str, Any]) -> bool:
-    if name.startswith("Flux2"):
-        return bool(index.get("is_distilled"))
-    return name.startswith("Flux") and not denoiser.get("guidance_embeds")
+def _is_unguided(parts: Parts) -> bool:
+    if parts.index.pipeline.startswith("Flux2"):
+        return bool(parts.index.is_distilled)
+    return parts.index.pipeline.startswith("Flux") and not parts.denoising.guidance_embeds
 
 
-def _unused(folder: Path, name: str, encoders: tuple[Encoder, ...]) -> Iterator[str]:
+def _unused(parts: Parts, encoders: tuple[Encoder, ...]) -> Iterator[str]:
+    name = parts.index.pipeline
     yield from {"prompt_2", "prompt_3"} - {encoder.field for encoder in encoders}
-    if name.startswith("Flux") or _is_consistency_model(folder):
+    if name.startswith("Flux") or parts.denoising.time_cond_proj_dim:  # the latter is a consistency model
         yield "negative_prompt"
     if not name.startswith("Flux2"):
         yield "max_sequence_length"  # T5's is settled by the first request that it reads, and any other fails
@@ -104,12 +94,7 @@ def _unused(folder: Path, name: str, encoders: tuple[Encoder, ...]) -> Iterator[
         yield "strength"
 
 
-def _is_consistency_model(folder: Path) -> bool:
-    return (read_json(folder / "unet" / "config.json").get("time_cond_proj_dim") or 0) > 0
-
-
-def _multiple(folder: Path, name: str, denoiser: dict[str, Any]) -> int:
+def _multiple(parts: Parts) -> int:
     """A latent's width in pixels, times the latents that a transformer takes in as one."""
-    levels = len(read_json(folder / "vae_decoder" / "config.json").get("block_out_channels", [0] * 4))
-    patch = 2 if name.startswith("Flux") else int(denoiser.get("patch_size", 1))
-    return int(2 ** (levels - 1)) * patch
+    patch = 2 if parts.index.pipeline.startswith("Flux") else parts.denoising.patch_size or 1
+    return int(2 ** (len(parts.vae.block_out_channels) - 1)) * patch

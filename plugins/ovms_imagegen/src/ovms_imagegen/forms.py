@@ -10,7 +10,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from ovms_core.plugin import APIError
-from ovms_imagegen.bodies import from_form
+from ovms_imagegen.bodies import ImageBody, from_form
 
 PICTURES = {"image": "image", "image[]": "image", "image[0]": "image", "mask": "mask"}
 """The fields that hold pictures, by the names that clients give them."""
@@ -49,9 +49,11 @@ async def read_form(request: Request) -> dict[str, Any]:
 async def _value(name: str, value: str | UploadFile) -> Any:
     if isinstance(value, str):
         return from_form(name, value)
-    if name not in PICTURES:
+    if name in PICTURES:
+        return await value.read()
+    if name in ImageBody.model_fields:
         raise APIError(400, f"Field '{name}' must be text, not a file.", param=name, code="invalid_value")
-    return await value.read()
+    return value.filename or "a file"  # of an unknown field, which is only named
 
 
 def _put(document: dict[str, Any], name: str, value: Any) -> None:

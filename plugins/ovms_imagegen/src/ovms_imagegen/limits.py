@@ -9,6 +9,7 @@ import msgspec
 from ovms_core.engine import EngineInfo, RequestError
 from ovms_imagegen.messages import Draw, Size, Upload
 from ovms_imagegen.probe import NotAPictureError, probe
+from ovms_imagegen.sizes import distance, size_text
 
 MAX_SEED = 2**32 - 1
 """GenAI's generator takes the seed modulo 2**32."""
@@ -25,6 +26,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes are in pixels and multiples of `multiple`; `sizes`, when given, are the only ones allowed.
 
+    With `any_size` a request for another gets the nearest of them.
     `defaults` has a key for each of ``generations``, ``edits`` and ``masks`` that the model can do;
     `default_steps` and `default_guidance_scale` are those of the first. For the rest see `Family`.
     """
@@ -33,6 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     multiple: int
     max_size: Size
     sizes: list[Size] | None
+    any_size: bool
     max_images: int
     default_steps: int
     max_steps: int
@@ -44,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     edits: bool
     masks: bool
     urls: bool
+    prefers_urls: bool
     loras: list[str]
     unused: list[str]
     prompt_tokens: int
@@ -97,13 +101,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         sides = zip(size, self.max_size, strict=True)
         return all(side % self.multiple == 0 and 0 < side <= largest for side, largest in sides)
 
-    def nearest(self, size: Size) -> Size:
-        """The allowed size of about the shape of `size`, with about as many pixels as the default size."""
-        width, height = size
-        if self.sizes is not None:
-            return min(self.sizes, key=lambda allowed: abs(allowed[0] * height - allowed[1] * width) / allowed[1])
+    def drawn(self, size: Size) -> Size:
+        """The size that a picture has when `size` is asked for: `size` itself where it can be drawn."""
+        return size if self.allows(size) else self._nearest(*size)
+
+    def shaped_like(self, picture: Size) -> Size:
+        """The allowed size of about the shape of `picture`, with about as many pixels as the default size."""
+        width, height = picture
         scale = (self.default_size[0] * self.default_size[1] / (width * height)) ** 0.5
-        return (self._rounded(width * scale, self.max_size[0]), self._rounded(height * scale, self.max_size[1]))
+        return self._nearest(width * scale, height * scale)
+
+    def _nearest(self, width: float, height: float) -> Size:
+        """Among `sizes` the nearest; else it is scaled down until it fits, and its sides are rounded."""
+        if self.sizes is not None:
+            return min(self.sizes, key=lambda allowed: distance(allowed, width, height))
+        scale = min(1.0, self.max_size[0] / width, self.max_size[1] / height)
+        return self._rounded(width * scale, self.max_size[0]), self._rounded(height * scale, self.max_size[1])
 
     def _rounded(self, side: float, largest: int) -> int:
         whole = max(1, round(side / self.multiple))
@@ -119,14 +132,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             raise RequestError(f"This model {wanted}.", param="mask" if self.masks else "model")
 
     def _check_size(self, size: Size | None) -> None:
-        if size is None or self.allows(size):
+        if size is None or self.allows(size) or (self.any_size and min(size) > 0):
             return
         if self.sizes is not None:
             allowed = ", ".join(map(size_text, self.sizes))
         else:
             allowed = f"sides that are multiples of {self.multiple}, up to {size_text(self.max_size)}"
         message = (
-            f"The model cannot draw {size_text(size)}. Allowed: {allowed}; its own: {size_text(self.default_size)}."
+            f"The model cannot draw {size_text(size)}. Allowed: {allowed}; its own: {size_text(self.default_size)}. "
+            "With the model's option 'unsupported_size: nearest' it draws the nearest of them."
         )
         raise RequestError(message, param="size", code="invalid_size")
 
@@ -185,17 +199,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         if header.width * header.height > self.max_upload_pixels:
             message = f"has {header.width}x{header.height} pixels; at most {self.max_upload_pixels} are allowed"
             raise _bad_upload(upload, message, code="image_too_large")
-
-
-def size_text(size: Size) -> str:
-    """``(128, 64)`` as ``128x64``."""
-    return f"{size[0]}x{size[1]}"
-
-
-def parse_size(text: str) -> Size:
-    """``128x64`` as ``(128, 64)``."""
-    width, _, height = text.partition("x")
-    return int(width), int(height)
 
 
 def _kind(request: Draw) -> str:

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
-from ovms_imagegen.family import Family, read_json
-from ovms_imagegen.limits import Defaults, Limits, parse_size, size_text
+from ovms_core.openvino.documents import read_document
+from ovms_imagegen.family import Family
+from ovms_imagegen.limits import Defaults, Limits
 from ovms_imagegen.messages import Size
 from ovms_imagegen.options import ImageOptions
 from ovms_imagegen.pipelines import Pipelines
+from ovms_imagegen.sizes import parse_size, size_text
 
 OPTIONS_FILE: Final = "ovms_options.json"
 """A model's own defaults for `ImageOptions`, shipped beside its weights; the operator's options are stronger."""
@@ -21,19 +24,20 @@ OPTIONS_FILE: Final = "ovms_options.json"
 
 def options_of(folder: Path, given: Mapping[str, Any]) -> ImageOptions:
     """The operator's options, and the model's own where they are silent. Raises `LoadError`."""
-    own = read_json(folder / OPTIONS_FILE)
+    own = read_document(folder, OPTIONS_FILE, dict[str, Any])
     chosen = {name: value for name, value in given.items() if value not in (None, [], {})}
     if "sizes" in chosen or "max_size" in chosen:
         own = {name: value for name, value in own.items() if name not in ("sizes", "max_size", "default_size")}
     try:
         return ImageOptions.model_validate(own | chosen)
     except ValidationError as error:
-        raise LoadError(f"The model's {OPTIONS_FILE} does not go with its options: {error}") from None
+        raise LoadError(f"'{OPTIONS_FILE}' of the model does not go with its options: {_faults(error)}.") from None
 
 
-def scheduler_name(folder: Path) -> str:
-    """The name of the model's own scheduler."""
-    return str(read_json(folder / "scheduler" / "scheduler_config.json").get("_class_name", "default"))
+def _faults(error: ValidationError) -> str:
+    """Each field at fault, with what is wrong with it."""
+    faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_url=False))
+    return "; ".join(f"{place}: {message}" if place else message for place, message in faults)
 
 
 def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras: list[str]) -> Limits:
@@ -51,6 +55,7 @@ def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras
         multiple=family.multiple,
         max_size=parse_size(options.max_size) if options.max_size else (2 * native[0], 2 * native[1]),
         sizes=sizes,
+        any_size=options.unsupported_size == "nearest",
         max_images=options.max_images or 10,
         default_steps=first.steps,
         max_steps=options.max_steps or 100,
@@ -62,12 +67,15 @@ def limits_of(options: ImageOptions, pipelines: Pipelines, family: Family, loras
         edits=pipelines.image_to_image is not None,
         masks=pipelines.inpainting is not None,
         urls=options.url_folder is not None,
+        prefers_urls=options.default_response_format == "url",
         loras=loras,
         unused=sorted(family.unused),
         prompt_tokens=max(encoder.tokens for encoder in family.encoders),
         keeps_guidance=family.keeps_guidance,
         rounds_up=family.rounds_up,
     )
+    if options.default_size is None:  # the model's own may be larger than the largest that is allowed
+        limits = msgspec.structs.replace(limits, default_size=limits.drawn(limits.default_size))
     _require_possible(limits)
     return limits
 

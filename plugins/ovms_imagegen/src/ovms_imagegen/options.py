@@ -40,6 +40,9 @@ class ImageOptions(TaskOptions):
     default_size: SizeText | None = Field(None, description="Size when none is asked for; the model's native one.")
     sizes: list[SizeText] | None = Field(None, min_length=1, description="The only sizes allowed.")
     max_size: SizeText | None = Field(None, description="Largest width and height; by default twice the native ones.")
+    unsupported_size: Literal["refuse", "nearest"] | None = Field(
+        None, description="What a request for another size gets: an error, or the nearest that can be drawn; refuse."
+    )
     max_images: int | None = Field(None, ge=1, le=1000, description="Pictures that a request may ask for; 10.")
     default_steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps; by default the model's own.")
     max_steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps that a request may ask for; 100.")
@@ -52,6 +55,9 @@ class ImageOptions(TaskOptions):
     max_upload_pixels: int | None = Field(None, ge=1, description="Pixels that it may have; 25 million.")
     url_folder: str | None = Field(None, description="Folder for pictures that clients want by URL; else refused.")
     url_ttl: float | None = Field(None, gt=0, description="Seconds for which such a URL works; an hour.")
+    default_response_format: Literal["b64_json", "url"] | None = Field(
+        None, description="For requests that do not say it; b64_json. Some clients only read URLs: set url_folder, too."
+    )
     plugin_config: dict[str, Any] = Field({}, description="OpenVINO properties, passed on as they are.")
     cache_dir: str | None = Field(None, description="Folder for compiled models; by default one of the model's own.")
 
@@ -61,6 +67,8 @@ class ImageOptions(TaskOptions):
             raise ValueError("set 'sizes' or 'max_size', not both")
         if self.sizes and self.default_size and self.default_size not in self.sizes:
             raise ValueError(f"default_size {self.default_size} is not among sizes: {', '.join(self.sizes)}")
+        if self.default_response_format == "url" and self.url_folder is None:
+            raise ValueError("default_response_format 'url' needs url_folder: a folder for the pictures")
         _check_parts(self.lora)
         return self
 

@@ -12,7 +12,9 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
+from ovms_core.openvino.failure import reason
 from ovms_imagegen.messages import Size
+from ovms_imagegen.parts import SCHEDULER
 from ovms_imagegen.pictures import Pixels
 
 Decode = Callable[[], Pixels]
@@ -57,28 +59,31 @@ class Pipelines:
         for pipe in filter(None, (self.generation, self.image_to_image, self.inpainting)):
             pipe.set_scheduler(scheduler())
 
-    def try_out(self, size: Size, guidance_scale: float, **settings: Any) -> None:
-        """Begin a picture of `size`. Raises `RuntimeError` or `RequestError`.
+    def try_out(self, size: Size, **settings: Any) -> None:
+        """Begin a picture of `size`. Raises GenAI's `RuntimeError`.
 
         The guidance must be as it will be: Stable Diffusion 3 stays on the side of 1 on which it begins.
         """
         width, height = size
         black = np.zeros((1, height, width, 3), dtype=np.uint8)
         inputs = [] if self.generation is not None else [black, black]
-        own = {"strength": 1.0, "num_inference_steps": 2, "width": width, "height": height}
-        self.draw("", inputs, own | {"guidance_scale": guidance_scale} | settings, lambda step, total, decode: True)
+        own = {"strength": 1.0, "width": width, "height": height}
+        self._run("", inputs, own | settings, lambda step, total, decode: True)
 
     def draw(self, prompt: str, inputs: Sequence[Pixels], settings: Mapping[str, Any], watch: Watch) -> Drawing | None:
         """The picture; `None` when `watch` stopped it. Raises `RequestError` for what GenAI refuses.
 
         `inputs` is empty, or a picture to start from, or such a picture and a mask.
         """
+        try:
+            return self._run(prompt, inputs, settings, watch)
+        except RuntimeError as error:
+            raise _refusal(error) or RuntimeError(f"GenAI cannot draw: {reason(error)}.") from error
+
+    def _run(self, prompt: str, inputs: Sequence[Pixels], settings: Mapping[str, Any], watch: Watch) -> Drawing | None:
         pipe = (self.generation, self.image_to_image, self.inpainting)[len(inputs)]
         watcher = _Watcher(pipe, watch)
-        try:
-            result = pipe.generate(prompt, *map(ov.Tensor, inputs), callback=watcher, **settings)
-        except RuntimeError as error:
-            raise _refusal(error) or error from None
+        result = pipe.generate(prompt, *map(ov.Tensor, inputs), callback=watcher, **settings)
         # GenAI calls back on a thread of its own, and forgets the steps which that has not got to at the end.
         watcher.catch_up(len(pipe.get_performance_metrics().raw_metrics.iteration_durations))
         if watcher.error is not None:
@@ -125,12 +130,12 @@ def load_pipelines(folder: Path, device: str, properties: Mapping[str, Any]) -> 
             loaded = kind(folder, device, **properties)
             break
         except RuntimeError as error:
-            refused = last_line(error)
+            refused = reason(error)
             if "nsupported" not in refused:
                 break
     if loaded is None:
-        raise LoadError(f"GenAI cannot load the model for {device}: {refused} Check it, 'device' and plugin_config.")
-    return _derive(loaded, folder / "scheduler" / "scheduler_config.json")
+        raise LoadError(f"GenAI cannot load the model for {device}: {refused}. Check it, 'device' and plugin_config.")
+    return _derive(loaded, folder / SCHEDULER)
 
 
 def _derive(loaded: Any, scheduler: Path) -> Pipelines:
@@ -159,16 +164,10 @@ def scheduler_of(file: Path, name: str) -> Callable[[], Any]:
     return lambda: genai.Scheduler.from_config(file, getattr(genai.Scheduler.Type, name))
 
 
-def last_line(error: Exception) -> str:
-    """What an OpenVINO message says; the lines before tell where in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__).rstrip(".") + "."
-
-
 def _refusal(error: RuntimeError) -> RequestError | None:
     """The request's fault, if `error` comes from GenAI's own checks of its arguments."""
     text = str(error)
     if "Check '" not in text or "image_generation/" not in text:
         return None
-    message = last_line(error)
+    message = f"{reason(error)}."
     return RequestError(message, param=next((name for hint, name in _PARAMS.items() if hint in message), None))

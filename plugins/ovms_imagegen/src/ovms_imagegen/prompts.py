@@ -8,7 +8,8 @@ from pathlib import Path
 
 import openvino_genai as genai
 
-from ovms_core.engine import RequestError
+from ovms_core.engine import LoadError, RequestError
+from ovms_core.openvino.failure import reason
 from ovms_imagegen.family import Encoder
 from ovms_imagegen.messages import Draw
 
@@ -51,7 +52,11 @@ class PromptGauge:
                 yield encoder
 
     def _load(self, tokenizer: str) -> genai.Tokenizer:
-        return genai.Tokenizer(self._folder / tokenizer)
+        try:
+            return genai.Tokenizer(self._folder / tokenizer)
+        except RuntimeError as error:
+            message = f"The tokenizer in '{tokenizer}' of the model cannot be loaded: {reason(error)}. Export it anew."
+            raise LoadError(message) from error
 
     def _tokens(self, tokenizer: str, text: str) -> int:
         return int(self._tokenizer(tokenizer).encode(text).attention_mask.data.sum())

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from PIL import Image
 
-from ovms_imagegen.limits import size_text
 from ovms_imagegen.messages import Draw, Size
+from ovms_imagegen.sizes import size_text
 
 _AS_GIVEN: Final = (
     "negative_prompt",

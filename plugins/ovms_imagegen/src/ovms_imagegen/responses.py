@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ovms_imagegen.limits import size_text
 from ovms_imagegen.messages import Drawn, OutputFormat, Preview, Stepped
+from ovms_imagegen.sizes import size_text
 
 
 def usage(pictures: Sequence[Drawn]) -> dict[str, Any]:

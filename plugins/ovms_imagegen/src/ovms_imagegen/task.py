@@ -29,7 +29,8 @@ PIPELINES: Final = frozenset(
 
 def detect(files: ModelFiles) -> int:
     """How sure it is that `files` are a diffusion model in OpenVINO's format."""
-    known = files.json("model_index.json").get("_class_name") in PIPELINES
+    named = files.json("model_index.json").get("_class_name")
+    known = isinstance(named, str) and named in PIPELINES
     return 90 if known and files.has("unet/openvino_model.xml", "transformer/openvino_model.xml") else 0
 
 

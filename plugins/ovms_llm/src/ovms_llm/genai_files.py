@@ -57,7 +57,7 @@ def _takes_generation(file: Path) -> bool:
         return True
     try:
         genai.GenerationConfig(file)
-    except RuntimeError:
+    except (RuntimeError, UnicodeDecodeError):  # the latter where its message quotes what is not UTF-8
         return False
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from ovms_core.openvino.gguf import SUFFIX
 Convert = Callable[[Path], None]
 
 METADATA: Final = "gguf.json"
+STRETCHED: Final = "ovms.has_rope_freqs"
+"""The metadata that says whether a file has factors for its positions, as Llama 3.1 and its followers have."""
 _FOLDER: Final = "openvino"
-_FORM: Final = 3
+_FORM: Final = 4
 """Counts up when what a conversion writes changes, so that older ones are made again."""
 _TOKENIZER: Final = "openvino_tokenizer"
 
@@ -24,7 +26,9 @@ _TOKENIZER: Final = "openvino_tokenizer"
 def _fields(source: Path) -> Iterator[tuple[str, Any]]:
     from gguf import GGUFReader, GGUFValueType
 
-    for name, field in GGUFReader(source).fields.items():
+    reader = GGUFReader(source)
+    yield STRETCHED, any(tensor.name == "rope_freqs.weight" for tensor in reader.tensors)
+    for name, field in reader.fields.items():
         if field.types and field.types[0] is not GGUFValueType.ARRAY and name != "tokenizer.chat_template":
             yield name, field.contents()
 
@@ -35,6 +39,17 @@ def read_metadata(source: Path) -> dict[str, Any]:
         return dict(_fields(source))
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise LoadError(f"{source.name} is not a complete GGUF file ({error}): fetch it again") from error
+
+
+def warnings_of(metadata: Mapping[str, Any]) -> list[str]:
+    """What OpenVINO GenAI gets wrong of a file, without a word of its own."""
+    kind = metadata.get(f"{metadata.get('general.architecture')}.rope.scaling.type")
+    if kind in (None, "none") and not metadata.get(STRETCHED):
+        return []
+    return [
+        f"the GGUF file stretches the model's positions ({kind or 'rope_freqs'}), and OpenVINO GenAI does not: long "
+        "texts get worse answers. Use the model's OpenVINO IR"
+    ]
 
 
 def convert_with_genai(source: Path) -> None:

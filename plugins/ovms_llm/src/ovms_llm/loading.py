@@ -12,6 +12,7 @@ import openvino_genai as genai
 
 from ovms_core.engine import LoadError, ModelSpec
 from ovms_core.openvino.compile import read_model
+from ovms_core.openvino.conversion import TOKENIZERS
 from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.failure import reason
@@ -181,7 +182,8 @@ def _pipeline(
     properties = thread_limit(device) | _properties(options)
     try:
         return genai.ContinuousBatchingPipeline(str(folder.path), scheduler, device, properties)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
+        _require_tokenizer(folder)
         chosen = options.kv_cache_precision or options.plugin_config
         advice = (
             "try without options.kv_cache_precision and options.plugin_config"
@@ -189,6 +191,18 @@ def _pipeline(
             else "export it anew with 'optimum-cli export openvino', or try another device"
         )
         raise LoadError(f"OpenVINO GenAI cannot load the model on {device}: {reason(error)}; {advice}") from error
+
+
+def _require_tokenizer(folder: ModelFolder) -> None:
+    """Raise `LoadError` when it is the tokenizer that cannot be loaded: GenAI does not say which part it was."""
+    try:
+        genai.Tokenizer(str(folder.path))
+    except (RuntimeError, ValueError) as error:
+        raise LoadError(
+            f"OpenVINO GenAI cannot load the model's {' or '.join(TOKENIZERS)}: {reason(error)}. Make them with "
+            "'convert_tokenizer ORIGINAL_MODEL --with-detokenizer -o FOLDER'; or delete them, to have them made from "
+            "the model's tokenizer.json"
+        ) from error
 
 
 def _probe(pipeline: Any, blocks: int) -> Cache:

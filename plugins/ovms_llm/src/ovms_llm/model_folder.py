@@ -114,7 +114,7 @@ def _described(path: Path, source: Path, files: ModelFiles, metadata: Mapping[st
         templates=files.templates,
         special_tokens=files.special_tokens,
         answer_tokens=answer if answer and answer > 0 else None,
-        warnings=(*([] if length else [unknown]), *left_out),
+        warnings=(*([] if length else [unknown]), *left_out, *gguf.warnings_of(metadata)),
     )
 
 

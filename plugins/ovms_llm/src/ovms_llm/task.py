@@ -8,8 +8,8 @@ from ovms_llm.messages import AnyEvent, AnyRequest
 from ovms_llm.options import TextGenerationOptions
 
 _CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
+_SEVERAL_PARTS = "ForConditionalGeneration"
 _OTHER_KINDS = ("modules.json", "config_sentence_transformers.json", "model_index.json")
-_TOKENIZERS = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
 
 
 def _architecture(files: ModelFiles) -> str | None:
@@ -20,10 +20,15 @@ def _architecture(files: ModelFiles) -> str | None:
 def _detect_ir(files: ModelFiles) -> int:
     architecture = _architecture(files)
     if architecture is not None:
-        return 100 if architecture.endswith(_CAUSAL_SUFFIXES) else 0
-    if not all(files.has(name) for name in _TOKENIZERS):
-        return 0
-    return 50 if not files.has("config.json") else 0
+        return 100 if architecture.endswith(_CAUSAL_SUFFIXES) or _is_language_part(architecture, files) else 0
+    if files.has("generation_config.json"):
+        return 50
+    return 50 if files.has("openvino_detokenizer.xml") and not files.has("config.json") else 0
+
+
+def _is_language_part(architecture: str, files: ModelFiles) -> bool:
+    """Whether the one model of the folder is the language model of several parts: exported alone, for text."""
+    return architecture.endswith(_SEVERAL_PARTS) and "text_config" in files.json("config.json")
 
 
 def detect(files: ModelFiles) -> int:

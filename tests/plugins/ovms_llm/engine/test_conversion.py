@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gguf import GGUFWriter
 
 from ovms_core.engine import LoadError
-from ovms_llm.gguf import converted, read_metadata
+from ovms_llm.gguf import STRETCHED, converted, read_metadata, warnings_of
 
 # A conversion that has written a part of the model, says so, and never ends.
 _NEVER_ENDING = """
@@ -82,6 +83,21 @@ def test_metadata_is_read(source: Path) -> None:
     assert metadata["llama.context_length"] == 2048
 
 
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({}, []),
+        ({"llama.rope.scaling.type": "none", STRETCHED: False}, []),
+        ({"llama.rope.scaling.type": "yarn"}, ["yarn"]),
+        ({STRETCHED: True}, ["rope_freqs"]),
+    ],
+)
+def test_positions_that_genai_does_not_stretch_are_warned_of(metadata: dict[str, Any], words: list[str]) -> None:
+    warnings = warnings_of({"general.architecture": "llama"} | metadata)
+    assert len(warnings) == len(words)
+    assert all(word in warning for word, warning in zip(words, warnings, strict=True))
+
+
 def test_a_model_is_converted_once(source: Path, tmp_path: Path) -> None:
     folder = converted([source], tmp_path / "work", _write)
     assert converted([source], tmp_path / "work", _never) == folder
@@ -91,7 +107,7 @@ def test_a_model_is_converted_once(source: Path, tmp_path: Path) -> None:
 def test_a_conversion_of_an_older_form_is_made_again(source: Path, tmp_path: Path) -> None:
     folder = converted([source], tmp_path / "work", _write)
     stamp = folder / "derived.json"
-    stamp.write_text(stamp.read_text().replace("[3,", "[2,", 1))
+    stamp.write_text(stamp.read_text().replace("[4,", "[2,", 1))
     (folder / "openvino_model.xml").write_text("the old one")
     assert (converted([source], tmp_path / "work", _write) / "openvino_model.xml").read_text() == "a whole model"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,23 @@ def test_a_chat_is_as_long_as_the_model_says_unless_the_request_does(
     assert length(chat, None) == 3
     assert length(chat, 5) == 5
     assert length(Text("Once upon a time"), None) > 100
+
+
+def test_an_answer_ends_where_any_file_of_the_model_says(
+    make_engine: MakeEngine, engine: TextGeneration, converted_dir: Path, tmp_path: Path
+) -> None:
+    assert engine.info().details["end_tokens"] == {"<|im_end|>": 2}
+    for file in (converted_dir / "openvino").glob("openvino_*"):
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id": 0}')
+    end = {"__type": "AddedToken", "content": "<|im_end|>", "lstrip": False}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": end}))
+    both = make_engine(path=tmp_path, cache_size=0.01)
+    assert both.info().details["end_tokens"] == {"<|endoftext|>": 0, "<|im_end|>": 2}
+    chat = Chat([{"role": "user", "content": "Say hello."}])
+    [outcome] = run(both, Generate(prompt=chat, sampling=Sampling(max_tokens=100, temperature=0)))
+    assert outcome.last().finish_reason == "stop"
+    assert "user\n" not in outcome.text()
 
 
 def test_the_quota_of_a_container_reaches_the_pipeline(

@@ -74,6 +74,11 @@ def test_half_a_character_is_held_back() -> None:
     ("names", "architecture", "mine"),
     [
         (["model.gguf"], None, True),
+        (["model-00001-of-00002.GGUF", "mmproj.gguf"], None, True),
+        (["mmproj.gguf"], None, False),
+        (["openvino_model.xml", "generation_config.json"], None, True),
+        (["openvino_model.xml", "openvino_tokenizer.xml", "openvino_detokenizer.xml"], None, True),
+        (["openvino_model.xml", "openvino_tokenizer.xml"], None, False),
         (["openvino_model.xml"], "Qwen3ForCausalLM", True),
         (["openvino_model.xml", "modules.json"], "Qwen3ForCausalLM", False),
         (["openvino_model.xml"], "BertForSequenceClassification", False),
@@ -88,3 +93,12 @@ def test_only_causal_language_models_are_claimed(
     if architecture:
         (tmp_path / "config.json").write_text(json.dumps({"architectures": [architecture]}))
     assert (detect(ModelFiles.at(tmp_path)) > 0) is mine
+
+
+def test_the_language_model_of_several_parts_is_claimed_where_it_stands_alone(tmp_path: Path) -> None:
+    (tmp_path / "openvino_model.xml").touch()
+    config = {"architectures": ["Gemma3ForConditionalGeneration"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert detect(ModelFiles.at(tmp_path)) == 0
+    (tmp_path / "config.json").write_text(json.dumps(config | {"text_config": {}}))
+    assert detect(ModelFiles.at(tmp_path)) == 100

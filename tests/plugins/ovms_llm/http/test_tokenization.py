@@ -37,9 +37,9 @@ async def test_special_tokens_are_added_unless_the_client_objects(server: Server
 
 
 async def test_a_conversation_is_tokenised_as_chat_would_render_it(server: Server, user: dict[str, Any]) -> None:
-    fields = {"add_generation_prompt": False, "chat_template_kwargs": {"a": 1}}
+    fields = {"add_generation_prompt": False, "chat_template_kwargs": {"a": 1}, "chat_template": "rag"}
     assert (await server.post("/tokenize", {"messages": [user], **fields})).status_code == 200
-    assert server.asked.prompt == Chat([user], add_generation_prompt=False, template_kwargs={"a": 1})
+    assert server.asked.prompt == Chat([user], add_generation_prompt=False, template_kwargs={"a": 1}, template="rag")
 
 
 async def test_tokens_become_text_under_both_names(server: Server) -> None:
