@@ -29,6 +29,7 @@ from ovms_core.settings import Settings
 TASKS = {
     "qwen3": "text_generation",
     "Qwen3-8B-int4-ov": "text_generation",
+    "base-model": "text_generation",
     "draft": "text_generation",
     "bge-m3": "embeddings",
     "embed": "embeddings",
