@@ -18,5 +18,5 @@ def is_there(path: Path) -> bool:
     """Whether something is at `path`, as far as this user may know."""
     try:
         return path.exists()
-    except PermissionError:
+    except OSError:  # another's folder, or more than a path can be
         return False

@@ -54,6 +54,7 @@ def test_what_exists_on_disk_wins_over_a_hub_name(tmp_path: Path, monkeypatch: p
         ("hf:", "write hf:NAME"),
         ("", "nothing is at that path"),
         ("a/b/c", "nothing is at that path"),
+        ("a" * 5000, "nothing is at that path"),
     ],
 )
 def test_what_cannot_be_a_model_is_refused_with_a_suggestion(text: str, hint: str) -> None:
