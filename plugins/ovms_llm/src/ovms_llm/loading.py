@@ -219,8 +219,8 @@ def _probe(pipeline: Any, blocks: int) -> Cache:
 
 
 def chat_template(loaded: Loaded, tokenizer: Any) -> ChatTemplate:
-    """The operator's chat templates, else those of the model's files, else the one in its tokenizer."""
-    templates = loaded.templates or loaded.folder.templates or {"default": tokenizer.chat_template}
+    """The operator's chat templates, else those of the model's files; the one in its tokenizer is the usual one."""
+    templates = loaded.templates or {"default": tokenizer.chat_template} | loaded.folder.templates
     tokens = {"bos_token": tokenizer.get_bos_token(), "eos_token": tokenizer.get_eos_token()}
     return ChatTemplate(templates, tokens | loaded.folder.special_tokens, tokenizer.apply_chat_template)
 
