@@ -47,10 +47,10 @@ def test_several_pictures_are_numbered(cli: typer.Typer, served: Served, tmp_pat
 
 @pytest.mark.real
 def test_the_servers_reason_is_told(cli: typer.Typer, served: Served, tmp_path: Path) -> None:
-    arguments = ["image", PROMPT, "-o", str(tmp_path / "out.png"), "--url", served.url, "--size", "100x100"]
+    arguments = ["image", PROMPT, "-o", str(tmp_path / "out.png"), "--url", served.url, "--steps", "101"]
     done = CliRunner().invoke(cli, arguments)
     assert isinstance(done.exception, ServerError)
-    assert "multiples of 16" in str(done.exception)
+    assert "at most 100" in str(done.exception)
 
 
 def test_without_a_server_the_command_says_how_to_start_one(cli: typer.Typer, tmp_path: Path) -> None:
