@@ -17,6 +17,7 @@ Convert = Callable[[Path], None]
 METADATA: Final = "gguf.json"
 STRETCHED: Final = "ovms.has_rope_freqs"
 """The metadata that says whether a file has factors for its positions, as Llama 3.1 and its followers have."""
+_NAMED_TEMPLATE: Final = "tokenizer.chat_template."
 _FOLDER: Final = "openvino"
 _FORM: Final = 4
 """Counts up when what a conversion writes changes, so that older ones are made again."""
@@ -39,6 +40,14 @@ def read_metadata(source: Path) -> dict[str, Any]:
         return dict(_fields(source))
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise LoadError(f"{source.name} is not a complete GGUF file ({error}): fetch it again") from error
+
+
+def templates_of(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The chat templates of a file that have a name; the usual one becomes the tokenizer's."""
+    named = {
+        key.removeprefix(_NAMED_TEMPLATE): text for key, text in metadata.items() if key.startswith(_NAMED_TEMPLATE)
+    }
+    return {name: text for name, text in named.items() if isinstance(text, str)}
 
 
 def warnings_of(metadata: Mapping[str, Any]) -> list[str]:

@@ -154,7 +154,7 @@ def _scheduler(options: TextGenerationOptions, max_model_len: int, blocks: int) 
     scheduler.num_kv_blocks = blocks
     scheduler.dynamic_split_fuse = options.dynamic_split_fuse
     scheduler.enable_prefix_caching = options.enable_prefix_caching
-    scheduler.max_num_seqs = options.max_num_seqs
+    scheduler.max_num_seqs = options.max_num_seqs + options.deterministic  # one more runs beside them
     tokens = options.max_num_batched_tokens
     # Without split fuse a prompt is processed whole, and one over the limit would wait for ever.
     scheduler.max_num_batched_tokens = tokens if options.dynamic_split_fuse else max(tokens, max_model_len)
@@ -219,8 +219,8 @@ def _probe(pipeline: Any, blocks: int) -> Cache:
 
 
 def chat_template(loaded: Loaded, tokenizer: Any) -> ChatTemplate:
-    """The operator's chat templates, else those of the model's files, else the one in its tokenizer."""
-    templates = loaded.templates or loaded.folder.templates or {"default": tokenizer.chat_template}
+    """The operator's chat templates, else those of the model's files; the one in its tokenizer is the usual one."""
+    templates = loaded.templates or {"default": tokenizer.chat_template} | loaded.folder.templates
     tokens = {"bos_token": tokenizer.get_bos_token(), "eos_token": tokenizer.get_eos_token()}
     return ChatTemplate(templates, tokens | loaded.folder.special_tokens, tokenizer.apply_chat_template)
 

@@ -111,7 +111,7 @@ def _described(path: Path, source: Path, files: ModelFiles, metadata: Mapping[st
         max_model_len=length or _FALLBACK_CONTEXT,
         ends=named_ends(files, metadata),
         sampling_defaults=defaults,
-        templates=files.templates,
+        templates=gguf.templates_of(metadata) | files.templates,
         special_tokens=files.special_tokens,
         answer_tokens=answer if answer and answer > 0 else None,
         warnings=(*([] if length else [unknown]), *left_out, *gguf.warnings_of(metadata)),

@@ -13,7 +13,7 @@ from ovms_core.engine import LoadError, ModelSpec
 from ovms_core.models.files import ModelFiles
 from ovms_llm.engine import TextGeneration
 from ovms_llm.gguf import converted
-from ovms_llm.messages import Chat
+from ovms_llm.messages import Chat, Tokenize, Tokenized
 from ovms_llm.model_folder import ModelFolder, open_model
 from ovms_llm.task import detect
 
@@ -134,6 +134,10 @@ def test_a_model_in_shards_is_one_model(suffix: str, tmp_path: Path) -> None:
     engines.append(TextGeneration(spec(tmp_path / "one", tmp_path / "work")))
     first, *others = [run(engine, generate(CHAT, max_tokens=8))[0].tokens() for engine in engines]
     assert others == [first, first]
+    asked = [Tokenize(prompt=chat, with_texts=True) for chat in (CHAT, Chat(CHAT.messages, template="loud"))]
+    answers = [outcome.gains[0] for outcome in run(engines[0], *asked)]
+    texts = ["".join(answer.texts or []) for answer in answers if isinstance(answer, Tokenized)]
+    assert texts == ["<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "LOUD"]
 
 
 def test_every_shard_counts_whether_a_conversion_is_current(tmp_path: Path) -> None:

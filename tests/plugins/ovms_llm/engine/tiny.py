@@ -60,7 +60,7 @@ def _describe(writer: GGUFWriter, ids: dict[str, int]) -> None:
     writer.add_token_list(TOKENS)
     writer.add_token_types([_CONTROL if token in SPECIAL else _NORMAL for token in TOKENS])
     writer.add_token_merges(["a b"])
-    writer.add_chat_template(CHATML)
+    writer.add_chat_template([{"name": "default", "template": CHATML}, {"name": "loud", "template": "LOUD"}])
     for name, id in ({"bos": 1, "eos": 2, "padding": 0} | ids).items():
         writer.add_uint32(f"tokenizer.ggml.{name}_token_id", id)
 
