@@ -84,7 +84,7 @@ def test_what_cannot_be_converted_says_why_and_which_command_does_it(
 def test_a_package_that_is_not_installed_is_named_with_its_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast_tokenizer, "_LIBRARIES", ("there_is_no_such_package",))
+    monkeypatch.setitem(fast_tokenizer._READERS, ".txt", ("there_is_no_such_package",))
     folder = model(tmp_path / "model", {"model_type": "bert"}, vocab__txt="a")
     with pytest.raises(LoadError, match=r"there_is_no_such_package.*pip install 'ovms-core\[conversion\]'"):
         TextTokenizer.load(folder, tmp_path / "work")

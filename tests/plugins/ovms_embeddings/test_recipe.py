@@ -102,6 +102,11 @@ def test_a_model_that_does_not_say_pools_as_its_family_or_its_architecture_does_
     assert read(folder, pooling="max").assumed is None
 
 
+def test_a_pooling_module_whose_folder_is_not_there_does_not_say(folder: Path) -> None:
+    write(folder, "modules.json", [TRANSFORMER, POOLING])
+    assert "'mean' was taken" in (read(folder).assumed or "")
+
+
 def test_a_family_may_be_told_by_the_models_folder_and_a_card_may_be_no_text(folder: Path) -> None:
     named = folder / "BAAI--bge-m3"
     named.mkdir()

@@ -24,7 +24,8 @@ _VOCABULARIES: Final = (
     "sentencepiece.model",
     "spm.model",
 )
-_LIBRARIES: Final = ("transformers", "sentencepiece")
+_READERS: Final = {".txt": ("transformers",), ".json": ("transformers",), ".model": ("transformers", "sentencepiece")}
+"""The packages that read vocabularies, by their suffixes."""
 _BESIDE: Final = ("config.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
@@ -36,17 +37,18 @@ def fast_tokenizer(folder: Path, work_dir: Path | None) -> Path:
     if (folder / FAST_TOKENIZER).exists():
         return folder
     sources = [folder / name for name in (*_VOCABULARIES, *_BESIDE) if (folder / name).is_file()]
-    if work_dir is None or not any(source.name in _VOCABULARIES for source in sources):
+    vocabularies = [source for source in sources if source.name in _VOCABULARIES]
+    if work_dir is None or not vocabularies:
         raise _impossible(folder, f"it has none of the files that one could be made of either ({_VOCABULARIES[0]}, …)")
+    for package in _READERS[vocabularies[0].suffix]:
+        if find_spec(package) is None:
+            reason = f"one is made with {package}, which is not installed: run pip install 'ovms-core[conversion]'"
+            raise _impossible(folder, reason)
     return derived(work_dir / "tokenizer", sources, 1, partial(_convert, folder))
 
 
 def _convert(folder: Path, into: Path) -> None:
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would miss PyTorch, which nothing here needs
-    missing = [name for name in _LIBRARIES if find_spec(name) is None]
-    if missing:
-        what = f"one is made with {' and '.join(missing)}, not installed here: pip install 'ovms-core[conversion]'"
-        raise _impossible(folder, what)
     from transformers import AutoTokenizer
 
     try:
