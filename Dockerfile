@@ -26,9 +26,10 @@ RUN if [ "$GPU" = 1 ]; then \
         && rm -rf /var/lib/apt/lists/*; \
     fi
 
-# A fixed number, so that the rights of mounted folders can be set for it; no password, no shell.
+# A fixed number, so that the rights of mounted folders can be set for it; no password, no shell. Any other user that a
+# container is given, by --user or by OpenShift, is in the group of root.
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin ovms \
-    && install --directory --owner=ovms --group=ovms /models /config
+    && install --directory --owner=ovms --group=root --mode=2775 /models /config
 
 COPY --from=build /opt/ovms /opt/ovms
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from ovms_core.app import Application
 from ovms_core.plugin import Body, Call, Endpoint, hookimpl
@@ -127,6 +130,18 @@ async def probe(app: Application, model: str = "scripted") -> Probed:
     events = [event async for event in app.state.models.find(model).submit(Probe())]
     assert isinstance(events[0], Probed)
     return events[0]
+
+
+@contextlib.contextmanager
+def another_user() -> Iterator[None]:
+    """Be a user without rights for a while: files of ours that not all may read are out of reach."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    os.seteuid(12345)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:

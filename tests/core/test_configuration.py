@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError, field_validator
+from tests.core.support import another_user
 
 from ovms_core.configuration import ConfigurationError, default_name, read_settings, validate_options
 from ovms_core.settings import ModelSettings, Settings
@@ -75,6 +76,26 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
 
 def test_json_is_yaml_too(tmp_path: Path) -> None:
     assert read(tmp_path, '{"port": 9}').port == 9
+
+
+def test_a_file_that_may_be_there_but_cannot_be_looked_for_is_no_missing_file(tmp_path: Path) -> None:
+    """There may be API keys in it."""
+    tmp_path.chmod(0o700)
+    with (
+        another_user(),
+        pytest.raises(ConfigurationError, match=r"cannot look for ovms\.yaml in .*: Permission denied"),
+    ):
+        read(tmp_path)
+
+
+def test_a_home_folder_that_is_not_known_is_an_error_of_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    assert problem(tmp_path, "models: [~/mine]\n") == (
+        "'~/mine': this user has no home folder (HOME): write the path in full."
+    )
 
 
 # -- YAML

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ovms_core.redaction import without_paths
@@ -30,5 +28,26 @@ def test_an_absolute_path_is_cut_down_to_its_last_part_and_nothing_else_changes(
     assert without_paths(text) == (shown or text)
 
 
-def test_the_home_directory_is_not_named() -> None:
-    assert str(Path.home()) not in without_paths(f"nothing in {Path.home()} nor in {Path.home() / 'models' / 'a.xml'}")
+@pytest.mark.parametrize(
+    ("home", "text", "shown"),
+    [
+        ("/srv/app", "nothing in /srv/app nor in '/srv/app/models/a.xml'.", "nothing in ~ nor in '…/a.xml'."),
+        ("/srv/app/", "HOME=/srv/app.", "HOME=~."),
+        ("/srv", "/srv/x of /srv2, /mnt/srv/y and hf:org/srv", "~/x of /srv2, …/y and hf:org/srv"),
+        ("/name", "hf:org/name and https://host/name/x", "hf:org/name and https://host/name/x"),
+        ("/", "hf:org/name is not in /models/a b/c nor in '/x/y'", "hf:org/name is not in …/a b/c nor in '…/y'"),
+        ("relative", "a relative path of hf:org/name", "a relative path of hf:org/name"),
+        ("", "hf:org/name is not in /models/a", "hf:org/name is not in …/a"),
+    ],
+)
+def test_the_home_folder_is_not_named_and_nothing_else_changes(
+    monkeypatch: pytest.MonkeyPatch, home: str, text: str, shown: str
+) -> None:
+    monkeypatch.setenv("HOME", home)
+    assert without_paths(text) == shown
+
+
+def test_a_user_without_a_home_folder_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    assert without_paths("hf:org/name is not in /models/a") == "hf:org/name is not in …/a"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
+import pytest
 from tests.packaging.projects import PACKAGES, ROOT, folder
 
 from ovms_core.configuration.environment import variables
@@ -42,6 +46,15 @@ def test_it_does_not_run_as_root() -> None:
     [user] = given("USER")
     assert user == "ovms"
     assert [name for name, _ in INSTRUCTIONS].index("USER") > [name for name, _ in INSTRUCTIONS].index("RUN")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_any_user_in_the_group_of_root_may_write_where_it_must(tmp_path: Path) -> None:
+    [made] = [rest.partition("&& install ")[2] for rest in given("RUN") if "install --directory" in rest]
+    options = [word.replace("ovms", "12345") for word in shlex.split(made) if word.startswith("--")]
+    subprocess.run(["install", *options, tmp_path / "models"], check=True)
+    status = (tmp_path / "models").stat()
+    assert (status.st_gid, oct(status.st_mode & 0o7777)) == (0, "0o2775")
 
 
 def test_its_port_is_the_one_that_the_server_listens_on() -> None:

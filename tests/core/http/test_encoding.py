@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 import pytest_asyncio
+from starlette.requests import Request
 from starlette.types import Message
 from tests.core.support import Client, chunked, connect, echo, error_of, plugin, post, raw, talking, until
 
@@ -72,19 +73,33 @@ class Curious(Endpoint[Body]):
     path = "/curious"
     body = Body
 
-    async def parse(self, request: httpx.Request) -> Call[Body]:  # type: ignore[override]
-        call = Call[Body](self, Body(), None, id="curious")
-        call.context["seen"] = sorted({*request.headers, *(name.decode() for name in request.scope["ovms.headers"])})  # type: ignore[attr-defined]
-        return call
+    async def parse(self, request: Request) -> Call[Body]:
+        seen = sorted({*request.headers, *(name.decode() for name in request.scope["ovms.headers"])})
+        return Call(self, Body(), None, context={"seen": seen})
 
     async def execute(self, call: Call[Body]) -> AsyncIterator[str]:
         for name in call.context["seen"]:
             yield name
 
 
+class Forms(Endpoint[Body]):
+    """Says what is in a form."""
+
+    path = "/forms"
+    body = Body
+
+    async def parse(self, request: Request) -> Call[Body]:
+        async with request.form() as form:
+            return Call(self, Body(), None, context={"fields": [f"{name}={value}" for name, value in form.items()]})
+
+    async def execute(self, call: Call[Body]) -> AsyncIterator[str]:
+        for field in call.context["fields"]:
+            yield field
+
+
 @pytest.fixture(scope="module")
 def app() -> Application:
-    curious = plugin("curious", ovms_register_endpoints=lambda: [Curious()])
+    curious = plugin("curious", ovms_register_endpoints=lambda: [Curious(), Forms()])
     return app_with(talking(echo), curious, max_body_size=LIMIT)
 
 
@@ -127,6 +142,16 @@ async def test_who_reads_a_body_sees_no_trace_of_its_compression(url: str) -> No
         answer = await client.post("/v1/curious", content=gzip.compress(TEXT), headers={"content-encoding": "gzip"})
         assert {"content-encoding", "content-length"}.isdisjoint(answer.json()["events"])
         assert "user-agent" in answer.json()["events"]
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+async def test_a_compressed_form_is_read_too(url: str, name: str) -> None:
+    coding, compress = CODINGS[name]
+    form = httpx.Request("POST", url, data={"prompt": "a rose"}, files={"x": ("", b"")})
+    headers = {"content-type": form.headers["content-type"], "content-encoding": coding}
+    async with Client(url) as client:
+        answer = await client.post("/v1/forms", content=compress(form.read()), headers=headers)
+    assert "prompt=a rose" in answer.json()["events"]
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip, br", "gzip, " * 5 + "gzip", "gzip," * 10_000])

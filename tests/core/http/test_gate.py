@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.core.support import Client, error_of, talking, until
+from tests.core.support import Client, echo, error_of, post, raw, talking, until
 
 from ovms_core.plugin import Call
 from ovms_core.testing import app_with, serving
@@ -33,6 +33,23 @@ async def test_over_max_requests_the_next_is_turned_away_at_once_and_the_admitte
         assert [answer.status_code for answer in await asyncio.gather(*admitted)] == [200, 200]
         assert (await client.say()).status_code == 200
         assert app.state.gate.in_flight == 0
+
+
+async def test_middleware_sees_the_path_of_the_route_however_many_slashes_a_client_sends() -> None:
+    seen: list[str] = []
+
+    def watching(app: Any) -> Any:
+        async def watch(scope: Any, receive: Any, send: Any) -> None:
+            seen.append(scope["path"])
+            await app(scope, receive, send)
+
+        return watch
+
+    async with serving(app_with(talking(echo, ovms_wrap_app=lambda: watching))) as url:
+        for path in ("/v1/talk", "//v1//talk/"):
+            await raw(url, post(path, b"{}", "connection: close"))
+        await raw(url, b"GET //v1/models//http://x//y HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    assert seen == ["/v1/talk", "/v1/talk", "/v1/models/http://x//y"]
 
 
 async def test_a_draining_server_refuses_new_work_and_says_so_in_readiness() -> None:

@@ -52,7 +52,9 @@ def test_several_slashes_count_as_one(path: str) -> None:
 )
 def test_slashes_in_a_parameter_stay_what_they_are(path: str, id: str) -> None:
     routes = table(("GET", "/v1/models"), ("GET", "/v1/models/{id:path}"))
-    assert routes.find("GET", path)[1] == {"id": id}
+    route, parameters = routes.find("GET", path)
+    assert parameters == {"id": id}
+    assert route.at(parameters) == f"/v1/models/{id}"
     assert routes.find("GET", "/v1//models//")[1] == {}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.support import another_user
 
 from ovms_core.models.repository import Repository, _decode, _encode, default_root
 from ovms_core.models.source import Offer, Progress, SourceError
@@ -47,6 +49,61 @@ def ignore(done: int, total: int | None) -> None: ...
 
 def fetch(repository: Repository, source: Share, progress: Progress = ignore) -> Path:
     return repository.fetch(source, REFERENCE, offline=False, progress=progress)
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder for temporary files of a user who has no other."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_user_without_a_home_folder_has_models_among_the_temporary_files_and_is_told(
+    homeless: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = homeless / f"ovms-{os.getuid()}" / "models"
+    assert Repository().root == root
+    assert f"models are kept in {root}" in caplog.text
+
+
+def open_to_all(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o777)
+
+
+@pytest.mark.parametrize("prepare", [open_to_all, lambda path: path.symlink_to("/srv")])
+def test_a_folder_that_another_user_may_have_prepared_is_not_used(
+    homeless: Path, prepare: Callable[[Path], None]
+) -> None:
+    prepare(homeless / f"ovms-{os.getuid()}")
+    assert homeless not in default_root().parents
+
+
+def test_a_home_folder_is_found_for_those_who_cannot_do_without_one(
+    homeless: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.equip()
+    assert Path.home() == repository.root / ".work" / "home"
+    monkeypatch.setenv("HOME", "/elsewhere")
+    repository.equip()
+    assert Path.home() == Path("/elsewhere")
+
+
+def test_a_repository_of_another_user_says_whose_fault_it_is(repository: Repository) -> None:
+    fetch(repository, Share(deliver))
+    repository.root.chmod(0o700)
+    with another_user():
+        for act in (repository.has, repository.remove):
+            with pytest.raises(SourceError, match=r"cannot be used by this user \(Permission denied\)"):
+                act(REFERENCE)
+        with pytest.raises(SourceError, match="cannot be used by this user"):
+            repository.list()
+        work = repository.work_dir("m", Path("/m"))
+        assert repository.root not in work.parents
+        (work / "derived").touch()
 
 
 def test_a_model_is_fetched_once(repository: Repository) -> None:

@@ -189,9 +189,11 @@ def test_picture_and_mask_of_an_edit_are_fitted_to_the_nearest_size(http: httpx.
 
 
 def test_an_edit_may_be_json_with_data_urls(http: httpx.Client) -> None:
-    picture = {"image_url": "data:image/png;base64," + base64.b64encode(WHITE).decode()}
+    picture = {"image_url": "data:image/png;base64," + base64.b64encode(WHITE).decode(), "detail": "high"}
     body = {"prompt": PROMPT, "images": [picture], "mask": picture, "num_inference_steps": 3}
-    assert http.post("/edits", json=body).status_code == 200
+    answer = http.post("/edits", json=body)
+    assert answer.status_code == 200
+    assert answer.headers["x-ignored-params"] == "images[0].detail, mask.detail"
 
 
 def test_numbers_and_truths_in_a_form_are_understood(http: httpx.Client) -> None:
@@ -265,11 +267,11 @@ def test_a_bad_value_is_a_400_that_names_its_field(http: httpx.Client, body: dic
         ({"data": {"prompt": "a", "n": "many"}, "files": {"image": WHITE}}, 400, "n"),
         ({"data": {"prompt": "a", "strength": "2"}, "files": {"image": WHITE}}, 400, "strength"),
         ({"json": {"prompt": "a", "images": []}}, 400, "image"),
-        ({"json": {"prompt": "a", "images": [{"file_id": "file-1"}]}}, 400, "images[0]"),
-        ({"json": {"prompt": "a", "images": [{"image_url": "https://example.org/a.png"}]}}, 400, "images[0]"),
-        ({"json": {"prompt": "a", "images": [{"image_url": "data:image/png;base64,%%"}]}}, 400, "images[0]"),
-        ({"json": {"prompt": "a", "images": [{"image_url": "data:,hello"}]}}, 400, "images[0]"),
-        ({"json": {"prompt": "a", "images": [{"image_url": {"url": "data:,hello"}}]}}, 400, "images[0]"),
+        ({"json": {"prompt": "a", "images": [{"file_id": "file-1"}]}}, 400, "images[0].file_id"),
+        ({"json": {"prompt": "a", "images": [{"image_url": "https://example.org/a.png"}]}}, 400, "images[0].image_url"),
+        ({"json": {"prompt": "a", "images": [{"image_url": "data:image/png;base64,%%"}]}}, 400, "images[0].image_url"),
+        ({"json": {"prompt": "a", "images": [{"image_url": "data:,hello"}]}}, 400, "images[0].image_url"),
+        ({"json": {"prompt": "a", "images": [{"image_url": {"url": "data:,hello"}}]}}, 400, "images[0].image_url"),
         ({"json": {"prompt": "a", "image": 5}}, 400, "image"),
         ({"content": b"prompt=a", "headers": {"content-type": "application/x-www-form-urlencoded"}}, 415, None),
         ({"content": b"--x", "headers": {"content-type": "multipart/form-data"}}, 400, None),
@@ -281,7 +283,7 @@ def test_a_bad_edit_is_refused_and_names_its_field(
     answer = http.post("/edits", **request_fields)
     error = answer.json()["error"]
     assert (answer.status_code, error["param"]) == (status, param)
-    if param == "images[0]":
+    if param == "images[0].image_url":
         assert "base64" in error["message"]
 
 

@@ -49,6 +49,15 @@ def without_openvino_tokenizer(folder: Path) -> None:
         file.unlink()
 
 
+def with_vocabulary_and_merges(folder: Path) -> None:
+    """The tokenizer as Stable Diffusion 1.5 has it, instead of a ``tokenizer.json``."""
+    file = folder / "tokenizer" / "tokenizer.json"
+    model = json.loads(file.read_text())["model"]
+    file.with_name("vocab.json").write_bytes(codecs.BOM_UTF8 + json.dumps(model["vocab"]).encode())
+    file.with_name("merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, model["merges"])]))
+    file.unlink()
+
+
 def drawn(folder: Path, work_dir: Path, **options: Any) -> bytes:
     """The pixels of a picture by the model in `folder`."""
     engine = load(folder, work_dir, **options)
@@ -74,6 +83,7 @@ def test_a_folder_in_every_odd_form_at_once_draws_the_same_picture(folder: Path,
         text = json.dumps(json.loads((folder / name).read_text()), indent=2)
         (folder / name).write_bytes(codecs.BOM_UTF8 + text.replace("\n", "\r\n").encode())
     without_openvino_tokenizer(folder)
+    with_vocabulary_and_merges(folder)
     assert drawn(folder, tmp_path / "work", scheduler="DDIM") == opened(last_file(draw())).tobytes()
 
 

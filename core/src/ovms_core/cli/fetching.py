@@ -23,6 +23,7 @@ def fetch_all(sources: Sequence[str], settings: Settings) -> None:
     _, offerings = gather_quietly(settings)
     references = [parse_reference(source, offerings.sources) for source in sources]
     repository, console = open_repository(settings), open_console()
+    repository.equip()
     with Downloads(open_console(stderr=True)) as downloads:
         for reference in references:
             source = offerings.sources[reference.scheme]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ovms_core.paths import is_there
+
 if TYPE_CHECKING:
     from ovms_core.loader import PluginChoice
 
@@ -48,7 +50,7 @@ def _plugin_settings() -> PluginChoice | None:
 
 
 def _is_configured() -> bool:
-    return Path("ovms.yaml").is_file() or any(name.startswith(("OVMS_PLUGINS", "OVMS_CONFIG")) for name in os.environ)
+    return is_there(Path("ovms.yaml")) or any(name.startswith(("OVMS_PLUGINS", "OVMS_CONFIG")) for name in os.environ)
 
 
 def _warn(message: str) -> None:

@@ -62,10 +62,19 @@ def read_settings(
 def _file_layer(file: Path | None, environ: Mapping[str, str], directory: Path) -> Layer:
     named = file or (Path(environ["OVMS_CONFIG"]) if environ.get("OVMS_CONFIG") else None)
     path = directory / (named or CONFIG_FILE)
-    if named is None and not path.is_file():
+    if named is None and not _is_there(path):
         return Layer({}, {})
     document = read_document(path, shown=str(named or CONFIG_FILE))
     return normalized(substituted(document, environ), path.parent)
+
+
+def _is_there(path: Path) -> bool:
+    """Never "no" where the file only cannot be seen: there may be API keys in it."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        reason = f"this user cannot look for {path.name} in {path.parent}: {error.strerror}"
+        raise ConfigurationError(f"{reason}. Start from another folder, or allow it.") from None
 
 
 def _command_line(overrides: Mapping[str, Any]) -> Layer:

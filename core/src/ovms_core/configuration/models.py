@@ -12,6 +12,7 @@ from typing import Any
 from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.configuration.keys import normalized_keys
 from ovms_core.configuration.layer import Layer
+from ovms_core.paths import is_there
 from ovms_core.settings import Settings
 
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<source>[^=].*)", re.DOTALL)
@@ -51,7 +52,7 @@ def located(source: str, directory: Path) -> str:
     """`source`, absolute if it is a path: one that looks like it (``./a``, ``~/a``, ``a.gguf``) or that exists."""
     if source.startswith("file:"):
         return _absolute(source.removeprefix("file:"), directory)
-    if _is_path(source) or (source and not _SCHEME.match(source) and (directory / source).exists()):
+    if _is_path(source) or (source and not _SCHEME.match(source) and is_there(directory / source)):
         return _absolute(source, directory)
     return source
 
@@ -62,7 +63,10 @@ def _is_path(source: str) -> bool:
 
 def _absolute(path: str, directory: Path) -> str:
     # Not resolve(): a link to the current version of a model keeps its own name.
-    return os.path.normpath(directory / Path(path).expanduser())
+    try:
+        return os.path.normpath(directory / Path(path).expanduser())
+    except RuntimeError:
+        raise ConfigurationError(f"'{path}': this user has no home folder (HOME): write the path in full.") from None
 
 
 def default_name(source: str) -> str:

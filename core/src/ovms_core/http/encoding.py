@@ -195,7 +195,6 @@ class Undone:
     async def _take(self) -> Message | None:
         """Take more of the body from the client; or the message that says something else."""
         message = await self._receive()
-        self._turn_began = time.perf_counter()
         if message["type"] != "http.request":
             return message
         body = message.get("body", b"")

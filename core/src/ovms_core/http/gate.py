@@ -52,6 +52,8 @@ class Gate:
         if not route.public:
             scope["state"]["user"] = self._keys.user(scope)
             self._check_load(route)
+        if scope["path"] != route.path:  # middleware that looks at paths must see what it knows
+            scope["path"] = route.at(parameters)
         scope["ovms.route"] = route
         scope["path_params"] = parameters
 

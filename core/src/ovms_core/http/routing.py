@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -26,6 +26,10 @@ class Route:
     app: ASGIApp
     public: bool = False
     owner: str = "core"
+
+    def at(self, parameters: Mapping[str, Any]) -> str:
+        """The path with `parameters` in it, without the superfluous slashes that a client may have sent."""
+        return _PARAMETER.sub(lambda found: str(parameters[found[0][1:-1].partition(":")[0]]), self.path)
 
 
 @dataclass(slots=True)

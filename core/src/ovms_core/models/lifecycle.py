@@ -67,6 +67,7 @@ class Lifecycle:
 
     def start(self) -> None:
         """Begin with all models; returns at once."""
+        self._repository.equip()
         turn = asyncio.Lock()
         self._under_way = [asyncio.create_task(self._bring_up(model, turn)) for model in self._models]
 

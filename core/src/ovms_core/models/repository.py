@@ -13,9 +13,10 @@ import logging
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -25,6 +26,7 @@ from platformdirs import user_cache_path
 
 from ovms_core.models.source import Progress, Source, SourceError
 from ovms_core.models.sources.reference import Reference
+from ovms_core.paths import home, is_there
 
 log = logging.getLogger("ovms.models")
 
@@ -42,15 +44,49 @@ class StoredModel:
 
 
 def default_root() -> Path:
-    """Where models are kept unless told otherwise: ``~/.cache/ovms/models`` on Linux."""
-    return user_cache_path("ovms", appauthor=False) / "models"
+    """Where models are kept unless told otherwise: ``~/.cache/ovms/models`` on Linux.
+
+    For a user who has no such place, as in many containers, a folder of their own among the temporary ones.
+    """
+    usual = _usual_root()
+    if usual is not None and (is_there(usual) or _can_be_made(usual)):
+        return usual
+    return _temporary_root() or usual or Path("/.cache/ovms/models")
+
+
+def _usual_root() -> Path | None:
+    try:
+        cache = user_cache_path("ovms", appauthor=False)
+    except RuntimeError:  # no home folder; older versions of platformdirs then say "~"
+        return None
+    return cache / "models" if cache.is_absolute() else None
+
+
+def _can_be_made(folder: Path) -> bool:
+    existing = next(parent for parent in folder.parents if is_there(parent))
+    return os.access(existing, os.W_OK | os.X_OK)
+
+
+def _temporary_root() -> Path | None:
+    """A folder that nobody else can have prepared; `None` where there is none."""
+    try:
+        folder = Path(tempfile.gettempdir(), f"ovms-{os.getuid()}")
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        status = folder.lstat()
+    except OSError:
+        return None
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
+    return folder / "models" if ours else None
 
 
 class Repository:
     """Models on disk, at ``root/SCHEME/NAME``; beside them ``.partial``, ``.locks`` and ``.work``."""
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or default_root()).expanduser().absolute()
+        self.root = (root or default_root()).absolute()
+        if root is None and self.root != _usual_root():
+            log.warning("This user has no cache folder that can be written: %s", _kept_in(self.root))
         self._borrowed: list[tempfile.TemporaryDirectory[str]] = []
 
     def path_of(self, reference: Reference) -> Path:
@@ -59,7 +95,8 @@ class Repository:
 
     def has(self, reference: Reference) -> bool:
         """Whether the model is in the repository."""
-        return self.path_of(reference).is_dir()
+        with self._using():
+            return self.path_of(reference).is_dir()
 
     def fetch(self, source: Source, reference: Reference, *, offline: bool, progress: Progress) -> Path:
         """The model's folder or file, fetched first if it is not here. Raises `SourceError`.
@@ -70,17 +107,20 @@ class Repository:
         if located := source.locate(reference.name):
             return located
         path = self.path_of(reference)
-        if path.is_dir():  # a repository may be read-only, so no lock
+        if self.has(reference):  # a repository may be read-only, so no lock
             return path
-        with self._writing(), self._locked(reference, progress):
+        with self._using(), self._locked(reference, progress):
             if not path.is_dir():
                 self._fetch(source, reference, offline, progress)
         return path
 
     def list(self) -> list[StoredModel]:
         """The models in the repository, sorted by reference."""
-        folders = [path for scheme in _visible(self.root) for path in _visible(scheme)]
-        models = [StoredModel(Reference(path.parent.name, _decode(path.name)), path, _size(path)) for path in folders]
+        with self._using():
+            folders = [path for scheme in _visible(self.root) for path in _visible(scheme)]
+            models = [
+                StoredModel(Reference(each.parent.name, _decode(each.name)), each, _size(each)) for each in folders
+            ]
         return sorted(models, key=lambda model: str(model.reference))
 
     def remove(self, reference: Reference) -> bool:
@@ -88,7 +128,7 @@ class Repository:
 
         Raises `SourceError` when the folder cannot be written.
         """
-        with self._writing(), self._locked(reference):
+        with self._using(), self._locked(reference):
             path, partial = self.path_of(reference), self._partial(reference)
             found = path.is_dir() or partial.is_dir()
             for derived in (self.root / ".work").glob(f"*-{_digest(path)}"):
@@ -108,16 +148,38 @@ class Repository:
         long as this object. Raises `SourceError` when there is none of those either.
         """
         folder = self.root / ".work" / f"{_encode(model)}-{_digest(path)}"
-        try:
+        with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            log.info("%s cannot be written (%s): what model %s derives is not kept", self.root, error.strerror, model)
-            return self._temporary()
-        return folder
+        if os.access(folder, os.W_OK | os.X_OK):  # it may be there, but another user's
+            return folder
+        log.info("%s cannot be written: what model %s derives is not kept", folder, model)
+        return self._temporary()
+
+    def equip(self) -> None:
+        """Give this process, and those that it starts, a home folder and one for temporary files, if there are none.
+
+        Without the first, OpenVINO, pip and huggingface_hub end with a traceback; it need not be writable. The second
+        is missing in a container with a read-only root, which may have a volume for models.
+        """
+        if home() is None:
+            os.environ["HOME"] = str(self.root / ".work" / "home")
+        try:
+            tempfile.gettempdir()
+        except FileNotFoundError:
+            folder = self.root / ".work" / "tmp"
+            with suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+                os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
 
     def _temporary(self) -> Path:
-        with self._writing():
+        try:
             self._borrowed.append(tempfile.TemporaryDirectory(prefix="ovms-"))
+        except OSError:
+            raise SourceError(
+                f"There is no folder to work in: neither the model repository {self.root} nor a folder for temporary "
+                "files can be written. Set TMPDIR or --model-repository to one that can; a container with a "
+                "read-only root needs '--tmpfs /tmp' or a volume."
+            ) from None
         return Path(self._borrowed[-1].name)
 
     def _fetch(self, source: Source, reference: Reference, offline: bool, progress: Progress) -> None:
@@ -148,11 +210,15 @@ class Repository:
             lock.release()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _using(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise SourceError(_disk_failure(error, self.root)) from error
+
+
+def _kept_in(root: Path) -> str:
+    return f"models are kept in {root}, perhaps only until the next start. Set model_repository to keep them."
 
 
 def _acquired(lock: FileLock) -> bool:
@@ -168,7 +234,7 @@ def _disk_failure(error: OSError, root: Path) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"The disk of the model repository {root} is full: free space, {elsewhere}. What has arrived is kept."
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return f"The model repository {root} cannot be written ({error.strerror}): allow it, {elsewhere}."
+        return f"The model repository {root} cannot be used by this user ({error.strerror}): allow it, {elsewhere}."
     return f"The model could not be stored in {root}: {error}. Try again, {elsewhere}."
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ovms_core.plugin import Body, Int, fault
+from ovms_core.plugin import Body, Int, Part, fault
 from ovms_imagegen.limits import MAX_SEED
 from ovms_imagegen.messages import OutputFormat
 
@@ -18,17 +18,6 @@ MAX_PROMPT: int = 32_000
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
-
-
-def _picture(value: object) -> object:
-    """The bytes of ``{"image_url": "data:image/png;base64,..."}``, or of the data URL alone."""
-    if isinstance(value, dict):
-        if set(value) - {"image_url", "type"} or "image_url" not in value:
-            raise fault('A picture must be {"image_url": "data:image/...;base64,..."}; file ids are not known here.')
-        value = value["image_url"]
-    if isinstance(value, bytes):
-        return value
-    return _data_url(value if isinstance(value, str) else "")
 
 
 def _data_url(url: str) -> bytes:
@@ -41,7 +30,38 @@ def _data_url(url: str) -> bytes:
         raise fault("The data URL is not valid base64.") from None
 
 
-Picture = Annotated[bytes, BeforeValidator(_picture)]
+def _decoded(value: object) -> bytes:
+    """A form's file as it is; in JSON what a data URL holds."""
+    return value if isinstance(value, bytes) else _data_url(value if isinstance(value, str) else "")
+
+
+class PictureUrl(Part):
+    """A picture of a JSON body, ``{"image_url": "data:image/png;base64,..."}``, decoded."""
+
+    image_url: Annotated[bytes, BeforeValidator(_decoded)]
+    type: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_file(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("file_id") and not value.get("image_url"):
+            raise fault(
+                "No files are kept here: send the picture itself, as a data URL in 'image_url'.", field="file_id"
+            )
+        return value
+
+
+def _picture(value: object) -> object:
+    return value if isinstance(value, dict) else _decoded(value)
+
+
+Picture = Annotated[bytes | PictureUrl, BeforeValidator(_picture)]
+"""A form's file, or in JSON a data URL, alone or in an object."""
+
+
+def file_of(picture: bytes | PictureUrl) -> bytes:
+    """The bytes of the picture's file."""
+    return picture.image_url if isinstance(picture, PictureUrl) else picture
 
 
 class ImageBody(Body):
@@ -144,7 +164,9 @@ class OverBody(ImageBody):
 
     def picture(self) -> tuple[bytes, str]:
         """The picture and the field that it came in."""
-        return (self.images[0], "images[0].image_url") if self.images else (self.image or b"", "image")
+        if self.images:
+            return file_of(self.images[0]), "images[0].image_url"
+        return file_of(self.image or b""), "image"
 
 
 class EditBody(OverBody):

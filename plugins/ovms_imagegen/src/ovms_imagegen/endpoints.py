@@ -12,7 +12,7 @@ from starlette.requests import Request
 from ovms_core.engine import RequestError
 from ovms_core.plugin import APIError, Call, Endpoint, decode_body, require_json, sse, validate_body
 from ovms_imagegen import responses
-from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody
+from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody, file_of
 from ovms_imagegen.files import KeptFiles
 from ovms_imagegen.forms import is_form, read_form, require_form_or_json
 from ovms_imagegen.limits import MAX_SEED, Limits
@@ -149,7 +149,7 @@ class Edits(OverPicture[EditBody]):
 
     def complete(self, request: Draw, body: EditBody, limits: Limits) -> None:
         super().complete(request, body, limits)
-        request.mask = None if body.mask is None else Upload(body.mask, "mask")
+        request.mask = None if body.mask is None else Upload(file_of(body.mask), "mask")
 
 
 class Variations(OverPicture[VariationBody]):

@@ -44,6 +44,9 @@ async def read_form(request: Request) -> dict[str, Any]:
     except (MultiPartException, HTTPException) as error:
         reason = getattr(error, "detail", None) or str(error)
         raise APIError(400, f"The multipart form cannot be read: {reason}", code="invalid_form") from None
+    except OSError as error:
+        message = f"The server cannot keep the upload while it reads it ({error.strerror}): its TMPDIR needs room."
+        raise APIError(500, message, code="storage_failed") from None
 
 
 async def _value(name: str, value: str | UploadFile) -> Any:

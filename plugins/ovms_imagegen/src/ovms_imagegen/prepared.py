@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,6 +17,11 @@ from ovms_imagegen.schedulers import scheduler_class
 
 _FOLDER: Final = "prepared"
 _LARGEST: Final = 2**63
+_BESIDE: Final = ("tokenizer_config.json", "special_tokens_map.json")
+_MADE_OF: Final = ("tokenizer.json", "vocab.json")
+
+Documents = dict[str, dict[str, Any]]
+"""JSON by the names of the files that it is in."""
 
 
 class Token(Struct):
@@ -41,8 +45,10 @@ def prepared_folder(source: Path, parts: Parts, work_dir: Path, scheduler: str |
     `scheduler` is the one to be drawn with, if that is not the model's own. Raises `LoadError`.
     """
     tokenizers = [name.replace("text_encoder", "tokenizer") for name in parts.encoders]
-    contents = dict(_rewritten(source, parts, tokenizers, scheduler))
     missing = [name for name in tokenizers if "openvino_tokenizer.xml" in missing_tokenizers(source / name)]
+    documents = {name: read_document(source, name, dict[str, Any]) for name in parts.names}
+    documents |= _of_denoising(documents, parts, scheduler) | _of_tokenizers(source, tokenizers, missing)
+    contents = {name: text for name, document in documents.items() if (text := _rewritten(source / name, document))}
 
     def convert(folder: Path) -> None:
         for name in missing:
@@ -51,21 +57,32 @@ def prepared_folder(source: Path, parts: Parts, work_dir: Path, scheduler: str |
     return prepared(source, work_dir / _FOLDER, contents, convert if missing else None)
 
 
-def _rewritten(source: Path, parts: Parts, tokenizers: list[str], scheduler: str | None) -> Iterator[tuple[str, str]]:
-    """The files that GenAI cannot take as they are, with the texts that it can."""
-    documents = {name: read_document(source, name, dict[str, Any]) for name in parts.names}
-    documents[SCHEDULER]["_class_name"] = scheduler_class(documents[SCHEDULER], scheduler)
-    if isinstance(parts.denoising.sample_size, list):  # height and width, which GenAI passes over
-        documents[f"{parts.denoiser}/config.json"]["sample_size"] = parts.denoising.sample_size[0]
-    for tokenizer in tokenizers:
-        for file in ("tokenizer_config.json", "special_tokens_map.json"):
-            name = f"{tokenizer}/{file}"
-            if (source / name).exists():
-                documents[name] = _with_plain_tokens(read_document(source, name, dict[str, Any]), name)
-    for name, document in documents.items():
-        clean = plain(document)
-        if not _is(source / name, clean):
-            yield name, json.dumps(clean)
+def _of_denoising(documents: Documents, parts: Parts, scheduler: str | None) -> Documents:
+    """The files among `documents` that say something which GenAI passes over or does not have."""
+    changed = {SCHEDULER: documents[SCHEDULER] | {"_class_name": scheduler_class(documents[SCHEDULER], scheduler)}}
+    if isinstance(parts.denoising.sample_size, list):  # height and width
+        name = f"{parts.denoiser}/config.json"
+        changed[name] = documents[name] | {"sample_size": parts.denoising.sample_size[0]}
+    return changed
+
+
+def _of_tokenizers(source: Path, tokenizers: list[str], missing: list[str]) -> Documents:
+    """The files that GenAI reads beside its tokenizers, and those that the `missing` ones are made of."""
+    read = [f"{tokenizer}/{file}" for tokenizer in tokenizers for file in _BESIDE]
+    made_of = [f"{tokenizer}/{file}" for tokenizer in missing for file in _MADE_OF]
+    there = [name for name in (*read, *made_of) if (source / name).exists()]
+    documents = {name: read_document(source, name, dict[str, Any]) for name in there}
+    return {name: _with_plain_tokens(found, name) if name in read else found for name, found in documents.items()}
+
+
+def _rewritten(file: Path, document: dict[str, Any]) -> str | None:
+    """The text that says `document` plainly, unless `file` is one already: without a byte order mark, in UTF-8."""
+    clean = plain(document)
+    try:
+        same = bool(json.loads(file.read_bytes().decode("utf-8")) == clean)
+    except ValueError:
+        same = False
+    return None if same else json.dumps(clean)
 
 
 def _with_plain_tokens(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -85,11 +102,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, int) and abs(value) >= _LARGEST:
         return float(value) if abs(value) < 10**300 else None
     return value
-
-
-def _is(file: Path, document: dict[str, Any]) -> bool:
-    """Whether `file` already says `document`, without a byte order mark and in UTF-8."""
-    try:
-        return bool(json.loads(file.read_bytes().decode("utf-8")) == document)
-    except ValueError:
-        return False

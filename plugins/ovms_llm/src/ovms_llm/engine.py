@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import count
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import DONE, Engine, EngineInfo, Gain, ModelSpec, RequestError
+from ovms_llm.companion import Companion
 from ovms_llm.intake import Intake
 from ovms_llm.loading import load
 from ovms_llm.messages import AnyRequest, Delta, Generate, Started, Tokenize, TokenLogprob
@@ -37,15 +39,20 @@ class TextGeneration(Engine):
         tokenizer = loaded.pipeline.get_tokenizer()
         self._vocabulary = Vocabulary(tokenizer, loaded.vocabulary_size)
         options = loaded.options
-        self._schedule = Schedule(loaded.cache, options.max_num_seqs, shares_prompts=options.enable_prefix_caching)
+        self._ids = count(1)
+        self._companion: Companion | None = None
+        self._cache = loaded.cache
+        if options.deterministic:
+            self._companion = Companion(self._pipeline, loaded.cache.block_size, self._ids)
+            self._cache = Companion.leaves(loaded.cache)
+        self._schedule = Schedule(self._cache, options.max_num_seqs, shares_prompts=options.enable_prefix_caching)
         self._intake = Intake(loaded, tokenizer, self._vocabulary, self._schedule)
         self._jobs: dict[int, Job] = {}
         self._answers: list[tuple[int, Gain]] = []
-        self._handles = 0
 
     def info(self) -> EngineInfo:
         loaded = self._loaded
-        cache = loaded.cache
+        cache = self._cache
         return EngineInfo(
             slots=loaded.options.max_num_seqs + _QUEUED,
             device=loaded.device,
@@ -142,6 +149,9 @@ class TextGeneration(Engine):
         for sequence in self._schedule.preempt():
             sequence.handle.cancel()
             sequence.handle = None
+        running = self._schedule.running
+        if self._companion is not None and (running or self._schedule.waiting):
+            self._companion.join(prompts_wait=not all(sequence.tokens for sequence in running))
         if self._schedule.waiting:
             for sequence in self._schedule.admit():
                 self._submit(sequence)
@@ -151,8 +161,7 @@ class TextGeneration(Engine):
         clock.admitted = clock.admitted or clock.now()
         ids = np.array([sequence.prompt + sequence.tokens], np.int64)
         config = sequence.job.plan.config(len(sequence.tokens), sequence.index)
-        self._handles += 1
-        sequence.handle = self._pipeline.add_request(self._handles, ov.Tensor(ids), config)
+        sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(ids), config)
 
     def _drop(self, job: Job) -> None:
         for sequence in self._schedule.forget(job):
@@ -160,7 +169,10 @@ class TextGeneration(Engine):
 
     def _drain(self) -> None:
         """Free the blocks of what was dropped when no further step would."""
-        if self._schedule.busy and not self._schedule.running:
+        if self._schedule.running:
+            return
+        left = self._companion is not None and self._companion.leave()
+        if left or self._schedule.busy:
             self._pipeline.step()
             self._schedule.stepped()
 

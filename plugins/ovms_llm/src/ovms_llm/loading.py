@@ -154,7 +154,7 @@ def _scheduler(options: TextGenerationOptions, max_model_len: int, blocks: int) 
     scheduler.num_kv_blocks = blocks
     scheduler.dynamic_split_fuse = options.dynamic_split_fuse
     scheduler.enable_prefix_caching = options.enable_prefix_caching
-    scheduler.max_num_seqs = options.max_num_seqs
+    scheduler.max_num_seqs = options.max_num_seqs + options.deterministic  # one more runs beside them
     tokens = options.max_num_batched_tokens
     # Without split fuse a prompt is processed whole, and one over the limit would wait for ever.
     scheduler.max_num_batched_tokens = tokens if options.dynamic_split_fuse else max(tokens, max_model_len)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.core.support import another_user
 
 from ovms_core.models.source import SourceError
 from ovms_core.models.sources import FolderSource
@@ -36,6 +37,12 @@ def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "qwen/openvino_model.xml").touch()
     monkeypatch.chdir(tmp_path)
     assert FolderSource().locate("./qwen") == tmp_path / "qwen"
+
+
+def test_a_path_that_this_user_may_not_look_at_says_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with another_user(), pytest.raises(SourceError, match=r"'.*model' cannot be read by this user \(Permission denied"):
+        FolderSource().locate(str(tmp_path / "model"))
 
 
 def test_a_missing_path_names_its_nearest_neighbour(tmp_path: Path) -> None:

@@ -207,6 +207,18 @@ def test_the_token_is_sent_when_there_is_one(
     assert set(hub.tokens) == {"Bearer hf_secret"}
 
 
+def test_a_token_that_cannot_be_read_is_not_sent(
+    hub: FakeHub, repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path))  # a folder
+    hub.models["org/model"] = IR
+    fetch(repository)
+    assert set(hub.tokens) == {None}
+    hub.refusals["org/other"] = (401, {})
+    with pytest.raises(SourceError, match="there is no such model, or it is private"):
+        fetch(repository, "org/other")
+
+
 def test_a_revision_can_be_named_and_must_exist(hub: FakeHub, repository: Repository) -> None:
     hub.models["org/model"] = IR
     assert names(fetch(repository, f"org/model@{hub.sha('org/model')}")) == SERVED

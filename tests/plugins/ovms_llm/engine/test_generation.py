@@ -24,7 +24,7 @@ from ovms_llm.messages import (
     Tokens,
 )
 
-from .conftest import generate, run
+from .conftest import Outcome, generate, run
 
 pytestmark = pytest.mark.real
 
@@ -234,6 +234,23 @@ def test_the_same_seed_gives_the_same_text_and_another_one_does_not(engine: Text
     assert asked(7) == asked(7)
     assert asked(7) != asked(8)
     assert asked(None) != asked(None)
+
+
+def test_a_seed_gives_the_same_text_alone_and_in_any_company(engine: TextGeneration) -> None:
+    # To the last bit of their probabilities: the texts alone would be the same by luck.
+    asked = [
+        generate(f"Tell me story {seed} of the sea.", temperature=1.0, seed=seed, max_tokens=40, logprobs=True)
+        for seed in range(3)
+    ]
+    others = [generate("A long letter about rain. " * (1 + 30 * (number % 3)), max_tokens=30) for number in range(8)]
+    alone = [_bits(run(engine, request)[0]) for request in asked]
+    assert [_bits(outcome) for outcome in run(engine, *asked, *others)[:3]] == alone
+    assert [_bits(outcome) for outcome in run(engine, *others, *asked)[8:]] == alone
+
+
+def _bits(outcome: Outcome) -> list[tuple[int, float]]:
+    parts = [part.logprob for delta in outcome.deltas for part in delta.logprobs or []]
+    return list(zip(outcome.tokens(), parts, strict=True))
 
 
 def test_every_choice_streams_by_itself(engine: TextGeneration) -> None:

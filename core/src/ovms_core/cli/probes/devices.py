@@ -49,12 +49,24 @@ def gpu_access(folder: Path, usable: Callable[[Path], bool] = _usable) -> Iterat
     nodes = sorted(folder.glob("renderD*"))
     refused = [node for node in nodes if not usable(node)]
     if refused:
-        found = f"{getpass.getuser()} may not use {', '.join(str(node) for node in refused)}"
-        yield warn(
-            "gpu access", found, f"Run: sudo usermod -aG {_group(refused[0])} {getpass.getuser()}; then log in anew."
-        )
+        user = _user()
+        found = f"{user or f'user {os.getuid()}'} may not use {', '.join(str(node) for node in refused)}"
+        yield warn("gpu access", found, _how_to_join(user, refused[0]))
     elif nodes:
         yield ok("gpu access", ", ".join(str(node) for node in nodes))
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container the user may be a mere number
+        return None
+
+
+def _how_to_join(user: str | None, node: Path) -> str:
+    if user is None:
+        return f"Run the container with --group-add {node.stat().st_gid}."
+    return f"Run: sudo usermod -aG {_group(node)} {user}; then log in anew."
 
 
 def _group(node: Path) -> str:

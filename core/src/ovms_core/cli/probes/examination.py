@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ovms_core.cli.fetching import open_repository
 from ovms_core.cli.probes import devices, machine, software
 from ovms_core.cli.probes.finding import Finding
-from ovms_core.models.repository import default_root
 from ovms_core.settings import Settings
 
 
@@ -17,7 +17,8 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    repository = Path(settings.model_repository) if settings.model_repository else default_root()
+    repository = open_repository(settings)
+    repository.equip()
     yield software.python()
     yield from software.packages()
     yield from software.plugins(settings)
@@ -25,7 +26,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield machine.processor()
     yield machine.cores()
     yield machine.memory()
-    yield machine.disk(repository)
+    yield machine.disk(repository.root)
     yield machine.port(settings.host, settings.port)
     yield from devices.openvino_devices()
     yield from devices.gpu_access(Path("/dev/dri"))

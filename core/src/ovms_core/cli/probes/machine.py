@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ovms_core.cli.output import shown_size
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+from ovms_core.paths import is_there
 
 _GIB = 1 << 30
 _LITTLE_MEMORY = 4 * _GIB
@@ -115,7 +116,7 @@ def _first_line(file: Path) -> str | None:
 
 def disk(repository: Path) -> Finding:
     """Whether models can be stored, and how much."""
-    existing = next(folder for folder in (repository, *repository.parents) if folder.exists())
+    existing = next(folder for folder in (repository, *repository.parents) if is_there(folder))
     elsewhere = "put the repository elsewhere with --model-repository"
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return fail("model repository", f"{repository} cannot be written", f"Allow it, or {elsewhere}.")

@@ -22,6 +22,12 @@ class FolderSource:
     def locate(self, name: str) -> Path:
         """The absolute path. Raises `SourceError` when no model can be there."""
         path = _absolute(name)
+        try:
+            return self._located(name, path)
+        except PermissionError as error:
+            raise SourceError(f"'{name}' cannot be read by this user ({error.strerror}): allow it.") from None
+
+    def _located(self, name: str, path: Path) -> Path:
         if not path.exists():
             raise SourceError(_missing(name, path))
         if path.is_dir() and not any(path.iterdir()):

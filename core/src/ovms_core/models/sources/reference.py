@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ovms_core.models.source import SourceError
+from ovms_core.paths import is_there
 
 MODEL_SUFFIXES = (".gguf", ".onnx", ".xml")
 """Suffixes of single files that are a model."""
@@ -65,7 +66,7 @@ def _is_path(text: str) -> bool:
         return False
     marked = text.startswith((".", "~", "/", "\\")) or _DRIVE.match(text)
     # A single file of a hub repository has two slashes and its scheme: "hf:org/name/file.gguf".
-    return bool(marked) or (text.lower().endswith(MODEL_SUFFIXES) and "://" not in text) or Path(text).exists()
+    return bool(marked) or (text.lower().endswith(MODEL_SUFFIXES) and "://" not in text) or is_there(Path(text))
 
 
 def _unknown_scheme(text: str, scheme: str, schemes: Collection[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from huggingface_hub import get_token
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -12,6 +11,7 @@ from huggingface_hub.errors import (
 )
 
 from ovms_core.models.source import SourceError
+from ovms_core.models.sources.hub.token import known_token
 
 _TOKEN = "set HF_TOKEN to a token of an account that may read it (https://huggingface.co/settings/tokens)"  # noqa: S105
 
@@ -57,7 +57,7 @@ def offline_reason(repository: str) -> str:
 
 
 def _status(status: int) -> str:
-    if status == 401 and not get_token():
+    if status == 401 and not known_token():
         return _MISSING
     if status == 401:
         return f"the hub does not accept the token: {_TOKEN}, or unset HF_TOKEN for a public model."

@@ -20,6 +20,7 @@ from ovms_core.models.sources.hub.conversion import convert
 from ovms_core.models.sources.hub.download import RemoteFile, Tally, download
 from ovms_core.models.sources.hub.failure import explain, offline_reason
 from ovms_core.models.sources.hub.source import HubName
+from ovms_core.models.sources.hub.token import sent_token
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def _endpoint() -> str | None:
 
 
 def _info(model: HubName) -> Any:
-    return HfApi(endpoint=_endpoint()).model_info(
+    return HfApi(endpoint=_endpoint(), token=sent_token()).model_info(
         model.repository, revision=model.revision, files_metadata=True, timeout=_API_TIMEOUT
     )
 
@@ -104,7 +105,8 @@ def _download_all(files: Sequence[RemoteFile], into: Path, progress: Progress) -
     sizes = [file.size for file in files if file.size is not None]
     tally = Tally(progress, sum(sizes) if len(sizes) == len(files) else None)
     _require_space(into, sum(sizes))
-    headers = build_hf_headers(library_name="ovms") | {"accept-encoding": "identity"}  # a range is of the plain bytes
+    # A range is of the plain bytes.
+    headers = build_hf_headers(library_name="ovms", token=sent_token()) | {"accept-encoding": "identity"}
     for file in files:
         download(file, into, into / _PARTS, headers, tally)
     shutil.rmtree(into / _PARTS, ignore_errors=True)
@@ -114,7 +116,7 @@ def _download_settings(model: HubName, info: Any, into: Path) -> None:
     """Put what a conversion leaves out, sentence-transformers' files, beside its result."""
     names = settings_of(each.rfilename for each in info.siblings)
     choice = Choice("openvino", {name: name for name in names if not (into / name).exists()})
-    headers = build_hf_headers(library_name="ovms")
+    headers = build_hf_headers(library_name="ovms", token=sent_token())
     tally = Tally(lambda *_: None, None)
     for file in _remote_files(model, info, choice):
         download(file, into, into / _PARTS, headers, tally)
