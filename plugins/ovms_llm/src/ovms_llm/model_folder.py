@@ -88,7 +88,7 @@ def _chosen(models: Sequence[GgufModel], path: Path) -> GgufModel:
         names = ", ".join(model.name for model in models)
         raise LoadError(f"the folder holds several GGUF files ({names}): name one of them as the source")
     if not models:
-        raise LoadError(f"there is neither {_MODEL} nor a .gguf file: fetch the model again, or convert it")
+        raise LoadError("there is neither openvino_model.xml nor a .gguf file: fetch the model again, or convert it")
     if models[0].missing:
         raise LoadError(f"'{models[0].missing[0]}', a shard of the model, is missing: fetch the model again")
     return models[0]

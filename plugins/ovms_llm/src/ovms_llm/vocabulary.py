@@ -38,12 +38,9 @@ class Vocabulary:
             id for id, whole, part in zip(every, texts[False], texts[True], strict=True) if whole and not part
         )
         self._shown = [b"" if id in self.special else data for id, data in enumerate(self._bytes)]
-        self._errors = self._how_to_join(every, texts)
-
-    @property
-    def joins_bytes(self) -> bool:
-        """Whether texts are joined here and not by the tokenizer."""
-        return self._errors is not None
+        how = self._how_to_join(every, texts)
+        self.joins_bytes = how is not None
+        self._errors = how or _ERRORS[0]
 
     def id_of(self, token: str) -> int | None:
         """The id of `token`, if it is one."""
@@ -81,7 +78,7 @@ class Vocabulary:
 
     def decode(self, lists: Sequence[list[int]], skip_special_tokens: bool) -> list[str]:
         """The text of each list of token ids."""
-        if self._errors is None:
+        if not self.joins_bytes:
             return self._decode(lists, skip_special_tokens)
         table = self._shown if skip_special_tokens else self._bytes
         return [_joined(table, ids, self._errors) for ids in lists]

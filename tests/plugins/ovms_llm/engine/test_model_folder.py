@@ -180,10 +180,11 @@ def test_small_files_beside_a_gguf_are_heeded_and_those_of_other_models_are_not(
     (file.parent / "chat_template.jinja").write_text("hello")
     (file.parent / "generation_config.json").write_text('{"max_new_tokens": 7}')
     read = opened(file, tmp_path)
-    assert (read.templates, read.answer_tokens, read.max_model_len) == ({"default": "hello"}, 7, 512)
+    own = {"loud": "LOUD"}
+    assert (read.templates, read.answer_tokens, read.max_model_len) == (own | {"default": "hello"}, 7, 512)
     shutil.copyfile(file, file.with_name("other.gguf"))
     read = opened(file, tmp_path)
-    assert (read.templates, read.answer_tokens) == ({}, None)
+    assert (read.templates, read.answer_tokens) == (own, None)
 
 
 def test_the_operators_template_replaces_the_models(whole: Path, tmp_path: Path) -> None:
