@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError
@@ -96,6 +96,10 @@ class Body(Part):
     model: str | None = None
 
     _unknown: list[tuple[str | int, ...]] = PrivateAttr(default_factory=list)
+
+    def without_effect(self) -> Iterator[str]:
+        """The paths of known fields whose values change nothing in this request; by default none are known to."""
+        return iter(())
 
     def refuse_unknown(self) -> None:
         """Raise `APIError` 400 for the first field that was sent and is not known."""

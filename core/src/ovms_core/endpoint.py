@@ -129,7 +129,7 @@ class Endpoint(ABC, Generic[B]):
             stream=body.__dict__.get("stream") is True,
             id=state.get("request_id") or uuid.uuid4().hex,
             user=state.get("user"),
-            ignored=list(ignored),
+            ignored=[*ignored, *body.without_effect()],
         )
 
     @abstractmethod

@@ -24,8 +24,6 @@ from ovms_llm.sampling import GenerationBody
 from ovms_llm.tally import Choice, Tally, collect
 
 if TYPE_CHECKING:
-    from starlette.requests import Request as HttpRequest
-
     from ovms_core.plugin import Model
 
 G = TypeVar("G", bound=GenerationBody)
@@ -53,10 +51,6 @@ class GenerationEndpoint(Endpoint[G]):
     @abstractmethod
     def document(self, head: Head, choices: list[Any], usage: Usage, timings: TimingsReport | UnsetType) -> Any:
         """The whole answer."""
-
-    def call(self, request: HttpRequest, body: G, ignored: Sequence[str] = ()) -> Call[G]:
-        """The call of a request; the fields whose values change nothing are named with the ignored ones."""
-        return super().call(request, body, [*ignored, *body.without_effect()])
 
     async def execute(self, call: Call[G]) -> AsyncIterator[Any]:
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
