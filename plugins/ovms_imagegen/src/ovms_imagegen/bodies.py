@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -81,7 +82,7 @@ class ImageBody(Body):
         }
     )
 
-    without_effect: ClassVar[frozenset[str]] = frozenset(
+    of_openai: ClassVar[frozenset[str]] = frozenset(
         {"background", "complexity", "input_fidelity", "moderation", "quality", "style"}
     )
     """Fields with a meaning for OpenAI's models only: their values are checked, and then nothing is done with them."""
@@ -135,9 +136,8 @@ class ImageBody(Body):
             raise fault("A stream carries its pictures: 'url' is for answers in one piece.", field="response_format")
         return self
 
-    def idle(self) -> list[str]:
-        """The given fields that are `without_effect`."""
-        return sorted(self.without_effect & self.model_fields_set)
+    def without_effect(self) -> Iterator[str]:
+        return iter(sorted(self.of_openai & self.model_fields_set))
 
 
 def _is_side(text: str) -> bool:
@@ -184,7 +184,7 @@ class VariationBody(OverBody):
 TEXT_FIELDS = (
     {"model", "prompt", "prompt_2", "prompt_3", "negative_prompt", "size", "response_format", "output_format"}
     | ImageBody.ignored
-    | ImageBody.without_effect
+    | ImageBody.of_openai
 )
 
 

@@ -36,8 +36,7 @@ class ImageEndpoint(Endpoint[I]):
     event: ClassVar[str] = "image_generation"
 
     async def parse(self, request: Request) -> Call[I]:
-        body, ignored = await self.read(request)
-        call = self.call(request, body, [*ignored, *body.idle()])
+        call = self.call(request, *await self.read(request))
         call.context[_FILES_URL] = self._files_url(request)
         return call
 
