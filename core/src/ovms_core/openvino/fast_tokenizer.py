@@ -71,6 +71,6 @@ def _require_vocabulary(tokenizer: Any, folder: Path) -> None:
 def _impossible(folder: Path, reason: str) -> LoadError:
     command = f"AutoTokenizer.from_pretrained('ORIGINAL_MODEL').save_pretrained('{folder.name}')"
     return LoadError(
-        f"'{folder.name}' has no {FAST_TOKENIZER}, and {reason}. Make it from the original model: "
+        f"'{folder.name}' has no tokenizer.json, and {reason}. Make it from the original model: "
         f'python -c "from transformers import AutoTokenizer; {command}"'
     )
