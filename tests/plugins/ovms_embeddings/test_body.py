@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ovms_core.plugin import ModelFiles
+from ovms_core.plugin import ModelFiles, decode_body
 from ovms_embeddings.body import EmbeddingsBody
 from ovms_embeddings.task import BY_NAME, EMBEDDINGS, detect
 from ovms_embeddings.vectors import as_base64, as_floats
@@ -37,6 +37,12 @@ def test_base64_is_the_little_endian_bytes() -> None:
 )
 def test_every_form_of_input_is_one_list(input_: object, inputs: list[object]) -> None:
     assert EmbeddingsBody.model_validate({"input": input_}).inputs() == inputs
+
+
+@pytest.mark.parametrize("name", ["normalize", "normalized"])
+def test_jinas_name_for_normalize_is_no_slip(name: str) -> None:
+    body, ignored = decode_body(json.dumps({"input": "a", name: False}).encode(), EmbeddingsBody)
+    assert (body.normalize, ignored) == (False, [])
 
 
 def model(folder: Path, *names: str, architecture: str | None = None) -> ModelFiles:

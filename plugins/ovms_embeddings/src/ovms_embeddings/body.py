@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AliasChoices, BeforeValidator, Discriminator, Field, Tag
 
 from ovms_core.plugin import Body, Int
 
@@ -65,7 +65,7 @@ class EmbeddingsBody(Body):
     truncation_side: Literal["left", "right"] | None = None
     prompt_name: str | None = None
     input_type: str | None = None
-    normalize: bool | None = None
+    normalize: Annotated[bool | None, Field(validation_alias=AliasChoices("normalize", "normalized"))] = None
 
     def inputs(self) -> list[str | list[int]]:
         """`input` in its most general form: what to turn into one vector each."""
