@@ -10,14 +10,15 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.core.support import Client, plugin, until
+from tests.core.support import Client, plugin, raising, until
 
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
 from ovms_core.models.lifecycle import Lifecycle
-from ovms_core.models.model import State
+from ovms_core.models.model import Model, State
 from ovms_core.plugin import Offer, Progress, SourceError
 from ovms_core.settings import ModelSettings
+from ovms_core.task import Task, TaskOptions
 from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
 
 
@@ -49,7 +50,7 @@ class Slow:
 class Broken(Slow):
     """A source that raises."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__()
         self._error = error
 
@@ -166,14 +167,55 @@ async def test_a_server_that_waits_to_try_a_fetch_again_can_be_stopped(tmp_path:
         assert next(iter(app.state.models)).state is State.FAILED
 
 
-@pytest.mark.parametrize("error", [SourceError("There is no model 'm'."), ZeroDivisionError("There is no model 'm'.")])
-async def test_a_fetch_that_fails_fails_its_model_with_the_reason(tmp_path: Path, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "kind", [SourceError, ZeroDivisionError, SystemExit, KeyboardInterrupt, asyncio.CancelledError]
+)
+async def test_a_fetch_that_fails_fails_its_model_with_the_reason(tmp_path: Path, kind: type[BaseException]) -> None:
     model = ModelSettings(name="m", source="slow:m")
-    app = app_with(scripted_plugin, from_source(Broken(error)), models=[model], model_repository=str(tmp_path))
-    async with serving(app) as url, Client(url) as client:
+    source = from_source(Broken(kind("There is no model 'm'.")))
+    app = app_with(scripted_plugin, source, models=[model], model_repository=str(tmp_path))
+    async with asyncio.timeout(5), serving(app) as url, Client(url) as client:
         shown = (await client.get("/v3/models/m")).json()
         assert shown["state"] == "failed"
         assert "There is no model 'm'." in shown["error"]
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
+async def test_a_task_that_fails_at_a_look_at_the_files_fails_neither_the_start_nor_the_other_tasks(
+    tmp_path: Path, kind: type[BaseException]
+) -> None:
+    broken = Task("broken", "no:Engine", TaskOptions, Any, Any, detect=raising(kind("cannot look")))
+    for name in ("known", "unknown"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "known" / "script.json").touch()
+    (tmp_path / "unknown" / "model.onnx").touch()
+    models = [ModelSettings(name=name, source=str(tmp_path / name)) for name in ("known", "unknown")]
+    app = app_with(scripted_plugin, plugin("broken", ovms_register_tasks=lambda: [broken]), models=models)
+    async with asyncio.timeout(5), serving(app):
+        known, unknown = app.state.models
+        assert known.state is State.READY
+        assert unknown.state is State.FAILED
+        assert f"Task 'broken' could not examine them: {kind.__name__}: cannot look." in unknown.problem
+
+
+async def test_only_the_event_loop_changes_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Local(Slow):
+        def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+            progress(25, 100)
+            (into / "script.json").touch()
+
+    writers = set()
+
+    def note_the_thread(model: Model, name: str, value: object) -> None:
+        writers.add(threading.current_thread())
+        object.__setattr__(model, name, value)
+
+    monkeypatch.setattr(Model, "__setattr__", note_the_thread)
+    model = ModelSettings(name="m", source="slow:m")
+    app = app_with(scripted_plugin, from_source(Local()), models=[model], model_repository=str(tmp_path))
+    async with serving(app):
+        assert next(iter(app.state.models)).state is State.READY
+    assert writers == {threading.current_thread()}
 
 
 async def test_a_model_whose_task_nobody_has_fails_with_the_reason() -> None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 
 from ovms_core.configuration import ConfigurationError
-from ovms_core.configuration.options import validate_options
 from ovms_core.errors import LoadError
-from ovms_core.messages import ModelSpec
-from ovms_core.models.background import Background
-from ovms_core.models.detection import choose_task
-from ovms_core.models.files import ModelFiles
+from ovms_core.models.background import Background, CallEndedError
+from ovms_core.models.fetch_report import FetchReport
 from ovms_core.models.model import Model
-from ovms_core.models.repository import Repository
+from ovms_core.models.preparation import Preparation, Prepared, Recognised
 from ovms_core.models.source import Source, SourceError
-from ovms_core.models.sources import Reference, parse_reference
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 from ovms_core.workers.supervisor import Supervisor
@@ -41,15 +37,12 @@ class Lifecycle:
     def __init__(
         self, settings: Settings, models: Sequence[Model], tasks: Mapping[str, Task], sources: Mapping[str, Source]
     ) -> None:
-        self._settings = settings
         self._models = list(models)
-        self._tasks = tasks
-        self._sources = sources
-        self._repository = Repository(Path(settings.model_repository) if settings.model_repository else None)
+        self._preparation = Preparation(settings, tasks, sources)
         self._background = Background()
         self._under_way: list[asyncio.Task[None]] = []
         self._retries: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._reports: dict[Model, FetchReport] = {}
 
     def check(self) -> None:
         """Check what can be checked before anything loads. Raises `ConfigurationError`.
@@ -59,15 +52,18 @@ class Lifecycle:
         """
         for model in self._models:
             try:
-                model.task = self._task_of(model)
-            except (SourceError, LoadError, FileNotFoundError) as error:
+                recognised = self._preparation.foresee(model.settings)
+            except ConfigurationError:
+                raise
+            except (Exception, SystemExit) as error:
                 log.debug("model %s: %s", model.name, error)  # told again, and to everybody, when it is brought up
-            if model.task is not None:
-                self._check_options(model, model.task)
+            else:
+                if recognised is not None:
+                    self._recognise(model, recognised)
 
     def start(self) -> None:
         """Begin with all models; returns at once."""
-        self._repository.equip()
+        self._preparation.equip()
         turn = asyncio.Lock()
         self._under_way = [asyncio.create_task(self._bring_up(model, turn)) for model in self._models]
 
@@ -78,7 +74,8 @@ class Lifecycle:
 
     async def stop(self) -> None:
         """End every engine, and every fetch at its next sign of progress."""
-        self._stopping = True
+        for report in self._reports.values():
+            report.stop()
         tasks = (*self._under_way, *self._retries)
         for task in tasks:
             task.cancel()
@@ -87,21 +84,24 @@ class Lifecycle:
 
     async def _bring_up(self, model: Model, turn: asyncio.Lock, patience: float = _FIRST_PATIENCE) -> None:
         try:
-            spec = await self._background.run(self._prepare, model)
+            prepared = await self._prepare(model)
+            self._recognise(model, prepared.recognised)
+            async with turn:
+                runner = self._load(model, prepared)
+                await self._take_turn(model, runner)
+            await runner.settled()
         except (SourceError, LoadError, ConfigurationError, FileNotFoundError) as error:
             self._fail(model, str(error))
             if isinstance(error, SourceError) and error.transient:
                 retry = asyncio.create_task(self._try_again(model, turn, patience))
                 self._retries.add(retry)
                 retry.add_done_callback(self._retries.discard)
+        except CallEndedError as error:
+            log.error("model %s", model.name, exc_info=error)
+            self._fail(model, str(error))
         except Exception as error:
             log.exception("model %s", model.name)
             self._fail(model, f"{type(error).__name__}: {error}")
-        else:
-            async with turn:
-                runner = self._load(model, spec)
-                await self._take_turn(model, runner)
-            await runner.settled()
 
     async def _try_again(self, model: Model, turn: asyncio.Lock, patience: float) -> None:
         log.info("model %s is tried again in %g s", model.name, patience)
@@ -115,49 +115,17 @@ class Lifecycle:
         model.failure = reason
         log.error("model %s failed: %s", model.name, reason)
 
-    def _prepare(self, model: Model) -> ModelSpec:
-        path = self._fetch(model)
-        model.task = choose_task(ModelFiles.at(path), self._tasks, model.settings.task)
-        options = self._check_options(model, model.task)
-        return ModelSpec(
-            name=model.name,
-            task=model.task.name,
-            path=str(path),
-            work_dir=str(self._repository.work_dir(model.name, path)),
-            device=model.settings.device,
-            options=options,
-        )
+    async def _prepare(self, model: Model) -> Prepared:
+        report = self._reports[model] = FetchReport(partial(setattr, model, "detail"))
+        try:
+            return await self._background.run(self._preparation.prepare, model.name, model.settings, report)
+        finally:
+            report.stop()
+            del self._reports[model]
 
-    def _fetch(self, model: Model) -> Path:
-        reference = self._reference(model)
-
-        def progress(done: int, total: int | None) -> None:
-            if self._stopping:
-                raise SourceError("the server is stopping.")
-            model.detail = f"fetching, {done / total:.0%}" if total else f"fetching, {done >> 20} MiB"
-
-        source = self._sources[reference.scheme]
-        return self._repository.fetch(source, reference, offline=self._settings.offline, progress=progress)
-
-    def _reference(self, model: Model) -> Reference:
-        return parse_reference(model.settings.source, self._sources)
-
-    def _task_of(self, model: Model) -> Task | None:
-        """The model's task, if it can be told without fetching anything."""
-        if model.settings.task is not None:
-            return choose_task(ModelFiles(Path(), frozenset()), self._tasks, model.settings.task)
-        reference = self._reference(model)
-        path = self._sources[reference.scheme].locate(reference.name)
-        if path is None and self._repository.has(reference):
-            path = self._repository.path_of(reference)
-        return None if path is None else choose_task(ModelFiles.at(path), self._tasks, None)
-
-    def _check_options(self, model: Model, task: Task) -> dict[str, object]:
-        index = self._models.index(model)
-        options = validate_options(index, task.options, model.settings.options, self._settings)
-        model.variants = list(task.variants(options))
-        dumped: dict[str, object] = options.model_dump(mode="json")
-        return dumped
+    def _recognise(self, model: Model, recognised: Recognised) -> None:
+        model.task = recognised.task
+        model.variants = list(recognised.variants)
 
     async def _take_turn(self, model: Model, runner: Supervisor) -> None:
         try:
@@ -165,12 +133,11 @@ class Lifecycle:
         except TimeoutError:
             log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
 
-    def _load(self, model: Model, spec: ModelSpec) -> Supervisor:
-        assert model.task is not None
+    def _load(self, model: Model, prepared: Prepared) -> Supervisor:
         settings = model.settings
         runner = Supervisor(
-            model.task,
-            spec,
+            prepared.recognised.task,
+            prepared.spec,
             max_queue=settings.max_queue,
             load_timeout=settings.load_timeout,
             step_timeout=settings.step_timeout,
