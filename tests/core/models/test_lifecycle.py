@@ -16,7 +16,7 @@ from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model, State
-from ovms_core.plugin import Offer, Progress, SourceError
+from ovms_core.plugin import FetchProgress, Offer, SourceError
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
 from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
@@ -34,7 +34,7 @@ class Slow:
     def locate(self, name: str) -> Path | None:
         return None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         try:
             while True:
                 progress(25, 100)
@@ -200,7 +200,7 @@ async def test_a_task_that_fails_at_a_look_at_the_files_fails_neither_the_start_
 
 async def test_only_the_event_loop_changes_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Local(Slow):
-        def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+        def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
             progress(25, 100)
             (into / "script.json").touch()
 

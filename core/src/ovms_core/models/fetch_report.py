@@ -10,7 +10,7 @@ from ovms_core.models.source import SourceError
 
 
 class FetchReport:
-    """The `Progress` of one fetch: calls `tell` on the event loop with what there is to say, the latest only.
+    """The `FetchProgress` of one fetch: calls `tell` on the event loop with what there is to say, the latest only.
 
     However often a source reports, at most one call is on its way to the loop, and none that says the same again.
     """

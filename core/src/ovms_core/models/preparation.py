@@ -11,7 +11,7 @@ from ovms_core.messages import ModelSpec
 from ovms_core.models.detection import choose_task
 from ovms_core.models.files import ModelFiles
 from ovms_core.models.repository import Repository
-from ovms_core.models.source import Progress, Source
+from ovms_core.models.source import FetchProgress, Source
 from ovms_core.models.sources import parse_reference
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
@@ -60,7 +60,7 @@ class Preparation:
             path = self._repository.path_of(reference)
         return None if path is None else self._recognise(model, ModelFiles.at(path))
 
-    def prepare(self, name: str, model: ModelSettings, progress: Progress) -> Prepared:
+    def prepare(self, name: str, model: ModelSettings, progress: FetchProgress) -> Prepared:
         """Fetch and recognise `model`, which is served under `name`.
 
         Raises `SourceError`, `LoadError`, `ConfigurationError` or `FileNotFoundError`, and what a plugin raises.
