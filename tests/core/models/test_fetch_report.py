@@ -13,7 +13,12 @@ from ovms_core.plugin import SourceError
 
 def on_a_thread(report: FetchReport, *done: int, total: int | None = 100) -> None:
     """Report from another thread, while the event loop waits."""
-    thread = threading.Thread(target=lambda: [report(each, total) for each in done])
+
+    def fetch() -> None:
+        for each in done:
+            report(each, total)
+
+    thread = threading.Thread(target=fetch)
     thread.start()
     thread.join()
 

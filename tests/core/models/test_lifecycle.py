@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
+import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +13,25 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.core.support import Client, plugin, raising, until
+from tests.core.support import Client, counted, plugin, raising, until, words
 
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
-from ovms_core.models.lifecycle import Lifecycle
+from ovms_core.models.events import Change, ModelEvent
 from ovms_core.models.model import Model, State
+from ovms_core.models.registry import NameTakenError
 from ovms_core.plugin import FetchProgress, Offer, SourceError
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
-from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
+from ovms_core.testing import (
+    FakeEngine,
+    Word,
+    app_with,
+    connected,
+    scripted_model,
+    scripted_plugin,
+    serving,
+)
 
 
 class Slow:
@@ -146,7 +158,7 @@ async def test_a_fetch_that_fails_by_the_network_is_tried_again(
                 raise SourceError("The network is away.", transient=True)
             (into / "script.json").touch()
 
-    monkeypatch.setattr(Lifecycle._bring_up, "__defaults__", (0.2,))
+    monkeypatch.setattr(lifecycle, "_FIRST_PATIENCE", 0.2)
     model = ModelSettings(name="m", source="slow:m", task="scripted")
     app = app_with(scripted_plugin, from_source(Flaky()), models=[model], model_repository=str(tmp_path))
     async with serving(app) as url, Client(url) as client:
@@ -222,6 +234,93 @@ async def test_a_model_whose_task_nobody_has_fails_with_the_reason() -> None:
     app = app_with(models=[scripted_model()])
     async with serving(app):
         assert "task 'scripted' is not known" in next(iter(app.state.models)).problem
+
+
+async def test_every_state_of_a_model_is_told_the_deaths_of_its_engine_included() -> None:
+    app = app_with(scripted_plugin, models=[scripted_model()])
+    told: list[ModelEvent] = []
+    app.state.models.subscribe(told.append)
+    async with serving(app):
+        (model,) = app.state.models
+        os.kill(model.runner.pid, signal.SIGKILL)
+        await until(lambda: [event.status.state for event in told].count(State.READY) == 2)
+    assert {event.change for event in told} == {Change.CHANGED}
+    states = [state for state, _ in itertools.groupby(event.status.state for event in told)]
+    assert states == [State.LOADING, State.READY, State.LOADING, State.READY, State.UNLOADED]
+    assert "the engine died (signal 9)" in {event.status.problem for event in told}
+
+
+async def test_a_model_that_is_added_later_is_brought_up() -> None:
+    app = app_with(scripted_plugin)
+    async with connected(app) as client:
+        model = app.state.lifecycle.add(scripted_model("later", aliases=["other"]))
+        assert model.state is State.QUEUED
+        with pytest.raises(NameTakenError, match=r"'later'.*'another'.*'other'"):
+            app.state.lifecycle.add(scripted_model("another", aliases=["other"]))
+        await app.state.lifecycle.settled()
+        assert (await client.post("/v3/script", json={"model": "other"})).status_code == 200
+        wrong = app.state.lifecycle.add(scripted_model("wrong", slotz=3))
+        await app.state.lifecycle.settled()
+        assert "'models.wrong.options.slotz' is not a setting. Did you mean 'slots'?" in wrong.problem
+
+
+async def test_a_model_that_is_removed_ends_when_its_last_request_has_ended() -> None:
+    app = app_with(scripted_plugin, models=[scripted_model()])
+    async with serving(app) as url, Client(url) as client:
+        (model,) = app.state.models
+        pid = model.runner.pid
+        under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
+        await until(lambda: model.runner.load().in_flight == 1)
+        removing = asyncio.create_task(app.state.lifecycle.remove("scripted"))
+        await until(lambda: not len(app.state.models))
+        assert (await client.say("/v1/script", model="scripted")).status_code == 404
+        assert not removing.done()
+        assert words(await under_way) == counted(40)
+        await removing
+        assert model.state is State.UNLOADED
+        assert not psutil.pid_exists(pid)
+
+
+async def test_requests_under_way_on_a_replaced_model_go_on_to_their_end() -> None:
+    app = app_with(scripted_plugin, models=[scripted_model()])
+    async with serving(app) as url, Client(url) as client:
+        (old,) = app.state.models
+        pid = old.runner.pid
+        under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
+        await until(lambda: old.runner.load().in_flight == 1)
+        app.state.models.replace("scripted", FakeEngine("scripted", [Word(0, "new")]).model())
+        assert (await client.say("/v1/script", model="scripted")).json() == {"text": "new"}
+        assert words(await under_way) == counted(40)
+        await until(lambda: old.state is State.UNLOADED)
+        await until(lambda: not psutil.pid_exists(pid))
+
+
+async def test_a_model_that_is_removed_while_it_loads_gives_the_next_its_turn() -> None:
+    app = app_with(scripted_plugin, models=[scripted_model("a", load_seconds=3600), scripted_model("b")])
+    async with serving(app, settled=False):
+        await until(lambda: app.state.models.find("a").state is State.LOADING)
+        async with asyncio.timeout(5):
+            await app.state.lifecycle.remove("a")
+            await app.state.lifecycle.settled()
+        assert [(model.name, model.state) for model in app.state.models] == [("b", State.READY)]
+
+
+async def test_a_model_that_is_removed_while_it_is_fetched_is_not_fetched_on(tmp_path: Path) -> None:
+    source = Slow()
+    model = ModelSettings(name="m", source="slow:m")
+    app = app_with(scripted_plugin, from_source(source), models=[model], model_repository=str(tmp_path))
+    async with serving(app, settled=False):
+        await asyncio.to_thread(source.started.wait)
+        await app.state.lifecycle.remove("m")
+        assert await asyncio.to_thread(source.stopped.wait, 5)
+
+
+async def test_an_application_that_has_run_can_run_again() -> None:
+    app = app_with(scripted_plugin, models=[scripted_model(), FakeEngine("fake")])
+    for _ in range(2):
+        async with connected(app) as client:
+            assert (await client.post("/v3/script", json={})).status_code == 200
+            assert [model.state for model in app.state.models] == [State.READY, State.READY]
 
 
 def test_options_are_checked_before_anything_loads() -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ovms_core.configuration import ConfigurationError
 from ovms_core.errors import LoadError
 from ovms_core.models.background import Background, CallEndedError
+from ovms_core.models.events import Change, ModelEvent
 from ovms_core.models.fetch_report import FetchReport
-from ovms_core.models.model import Model
-from ovms_core.models.preparation import Preparation, Prepared, Recognised
+from ovms_core.models.model import Model, Runner, State
+from ovms_core.models.preparation import Preparation, Prepared
+from ovms_core.models.registry import Models
 from ovms_core.models.source import Source, SourceError
-from ovms_core.settings import Settings
+from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
 from ovms_core.workers.supervisor import Supervisor
 
@@ -28,21 +30,27 @@ _STOP_GRACE = 1.0  # seconds in which a fetch sees that it must stop, unless the
 
 
 class Lifecycle:
-    """Brings up all models of a server and takes them down again.
+    """Brings up the models of a server, and takes them down again.
+
+    Once started it follows the registry: a model that is added without an engine gets one, and one that is removed or
+    replaced is ended when its last request has ended.
 
     Models are fetched side by side, but loaded one after the other: an engine that sizes itself by the
     free memory must see what the one before has left. One that takes very long does not hold the others.
     """
 
     def __init__(
-        self, settings: Settings, models: Sequence[Model], tasks: Mapping[str, Task], sources: Mapping[str, Source]
+        self, settings: Settings, models: Models, tasks: Mapping[str, Task], sources: Mapping[str, Source]
     ) -> None:
-        self._models = list(models)
+        self._models = models
         self._preparation = Preparation(settings, tasks, sources)
         self._background = Background()
-        self._under_way: list[asyncio.Task[None]] = []
-        self._retries: set[asyncio.Task[None]] = set()
-        self._reports: dict[Model, FetchReport] = {}
+        self._coming: dict[Model, _Coming] = {}
+        self._leaving: dict[Model, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+        self._unfollow: Callable[[], None] = lambda: None
+
+    # -- all models
 
     def check(self) -> None:
         """Check what can be checked before anything loads. Raises `ConfigurationError`.
@@ -52,88 +60,132 @@ class Lifecycle:
         """
         for model in self._models:
             try:
-                recognised = self._preparation.foresee(model.settings)
+                recognised = self._preparation.foresee(model.name, model.settings)
             except ConfigurationError:
                 raise
             except (Exception, SystemExit) as error:
                 log.debug("model %s: %s", model.name, error)  # told again, and to everybody, when it is brought up
             else:
                 if recognised is not None:
-                    self._recognise(model, recognised)
+                    self._models.recognise(model, recognised.task, recognised.variants)
 
     def start(self) -> None:
-        """Begin with all models; returns at once."""
+        """Begin with all models that have no engine yet; returns at once."""
         self._preparation.equip()
-        turn = asyncio.Lock()
-        self._under_way = [asyncio.create_task(self._bring_up(model, turn)) for model in self._models]
+        self._turn = asyncio.Lock()
+        self._unfollow = self._models.subscribe(self._follow)
+        for model in self._models:
+            self._begin(model)
 
     async def settled(self) -> None:
         """Wait until every model is ready or has failed; a fetch that is tried again has failed."""
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        for coming in list(self._coming.values()):
+            await coming.settled.wait()
 
     async def stop(self) -> None:
         """End every engine, and every fetch at its next sign of progress."""
-        for report in self._reports.values():
-            report.stop()
-        tasks = (*self._under_way, *self._retries)
+        self._unfollow()
+        models = {*self._models, *self._leaving}
+        tasks = [*(coming.task for coming in self._coming.values()), *self._leaving.values()]
+        self._coming.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, self._background.finish(_STOP_GRACE), return_exceptions=True)
-        await asyncio.gather(*(model.stop() for model in self._models))
+        await asyncio.gather(*(model.stop() for model in models))
 
-    async def _bring_up(self, model: Model, turn: asyncio.Lock, patience: float = _FIRST_PATIENCE) -> None:
+    # -- one model
+
+    def add(self, settings: ModelSettings) -> Model:
+        """Serve one more model; returns at once, with the model on its way. Raises `NameTakenError`."""
+        model = Model(settings)
+        self._models.add(model)
+        return model
+
+    async def remove(self, name: str) -> None:
+        """Serve a model no more; returns when its last request has ended, and its engine. Raises `APIError` 404.
+
+        Who is cancelled here waits no longer, but the model goes all the same.
+        """
+        model = self._models.remove(name)
+        if (leaving := self._leaving.get(model)) is not None:
+            await asyncio.wait({leaving})
+
+    def _follow(self, event: ModelEvent) -> None:
+        if event.change in {Change.ADDED, Change.REPLACED}:
+            self._begin(event.model)
+        if (gone := event.gone) is not None:
+            task = self._leaving[gone] = asyncio.create_task(self._take_down(gone), name=f"take down:{gone.name}")
+            task.add_done_callback(lambda _: self._leaving.pop(gone))
+
+    async def _take_down(self, model: Model) -> None:
+        if (coming := self._coming.pop(model, None)) is not None:
+            coming.task.cancel()
+            await asyncio.wait({coming.task})
+        await model.unused()
+        await model.stop()
+
+    # -- the way up
+
+    def _begin(self, model: Model) -> None:
+        if model.runner is not None or model in self._coming:
+            return
+        model.become(State.QUEUED)
+        settled = asyncio.Event()
+        task = asyncio.create_task(self._bring_up(model, settled), name=f"bring up:{model.name}")
+        self._coming[model] = _Coming(task, settled)
+
+    async def _bring_up(self, model: Model, settled: asyncio.Event) -> None:
+        patience = _FIRST_PATIENCE
+        try:
+            while not await self._try(model):
+                settled.set()
+                log.info("model %s is tried again in %g s", model.name, patience)
+                model.become(State.FAILED, detail=f"tried again after {patience:g} s", problem=model.problem)
+                await asyncio.sleep(patience)
+                model.become(State.QUEUED)
+                patience = min(2 * patience, _LAST_PATIENCE)
+        finally:
+            settled.set()
+
+    async def _try(self, model: Model) -> bool:
+        """Whether that was all that can be done: the model has loaded, or has failed for good."""
         try:
             prepared = await self._prepare(model)
-            self._recognise(model, prepared.recognised)
-            async with turn:
-                runner = self._load(model, prepared)
-                await self._take_turn(model, runner)
-            await runner.settled()
-        except (SourceError, LoadError, ConfigurationError, FileNotFoundError) as error:
+            self._models.recognise(model, prepared.recognised.task, prepared.recognised.variants)
+            await self._load(model, prepared)
+        except SourceError as error:
             self._fail(model, str(error))
-            if isinstance(error, SourceError) and error.transient:
-                retry = asyncio.create_task(self._try_again(model, turn, patience))
-                self._retries.add(retry)
-                retry.add_done_callback(self._retries.discard)
+            return not error.transient
+        except (LoadError, ConfigurationError, FileNotFoundError) as error:
+            self._fail(model, str(error))
         except CallEndedError as error:
-            log.error("model %s", model.name, exc_info=error)
-            self._fail(model, str(error))
-        except Exception as error:
-            log.exception("model %s", model.name)
-            self._fail(model, f"{type(error).__name__}: {error}")
+            self._fail(model, str(error), error)
+        except (Exception, SystemExit) as error:
+            self._fail(model, f"{type(error).__name__}: {error}", error)
+        return True
 
-    async def _try_again(self, model: Model, turn: asyncio.Lock, patience: float) -> None:
-        log.info("model %s is tried again in %g s", model.name, patience)
-        model.detail = f"tried again after {patience:g} s"
-        await asyncio.sleep(patience)
-        model.failure = model.detail = None
-        await self._bring_up(model, turn, min(2 * patience, _LAST_PATIENCE))
-
-    def _fail(self, model: Model, reason: str) -> None:
-        model.detail = None
-        model.failure = reason
-        log.error("model %s failed: %s", model.name, reason)
+    def _fail(self, model: Model, reason: str, error: BaseException | None = None) -> None:
+        log.error("model %s failed: %s", model.name, reason, exc_info=error)
+        model.become(State.FAILED, problem=reason)
 
     async def _prepare(self, model: Model) -> Prepared:
-        report = self._reports[model] = FetchReport(partial(setattr, model, "detail"))
+        report = FetchReport(lambda detail: model.become(State.QUEUED, detail=detail))
         try:
             return await self._background.run(self._preparation.prepare, model.name, model.settings, report)
         finally:
             report.stop()
-            del self._reports[model]
 
-    def _recognise(self, model: Model, recognised: Recognised) -> None:
-        model.task = recognised.task
-        model.variants = list(recognised.variants)
+    async def _load(self, model: Model, prepared: Prepared) -> None:
+        """Wait for the model's turn, and then until its engine is there or has failed."""
+        async with self._turn:
+            runner = self._start_engine(model, prepared)
+            try:
+                await asyncio.wait_for(runner.settled(), _TURN)
+            except TimeoutError:
+                log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
+        await runner.settled()
 
-    async def _take_turn(self, model: Model, runner: Supervisor) -> None:
-        try:
-            await asyncio.wait_for(runner.settled(), _TURN)
-        except TimeoutError:
-            log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
-
-    def _load(self, model: Model, prepared: Prepared) -> Supervisor:
+    def _start_engine(self, model: Model, prepared: Prepared) -> Runner:
         settings = model.settings
         runner = Supervisor(
             prepared.recognised.task,
@@ -141,8 +193,16 @@ class Lifecycle:
             max_queue=settings.max_queue,
             load_timeout=settings.load_timeout,
             step_timeout=settings.step_timeout,
+            on_change=model.follow_runner,
         )
-        model.detail = None
-        model.runner = runner
+        model.attach(runner)
         runner.start()
         return runner
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A model on its way: the task that brings it up, and whether the first try is over."""
+
+    task: asyncio.Task[None]
+    settled: asyncio.Event

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from ovms_core.configuration.options import validate_options
 from ovms_core.messages import ModelSpec
 from ovms_core.models.detection import choose_task
@@ -47,18 +49,18 @@ class Preparation:
         """Give this process and its workers the folders that they need (`Repository.equip`)."""
         self._repository.equip()
 
-    def foresee(self, model: ModelSettings) -> Recognised | None:
-        """What can be told of `model` without fetching anything; `None` when its files are needed for that.
+    def foresee(self, name: str, model: ModelSettings) -> Recognised | None:
+        """What can be told without fetching anything of `model`, which is served under `name`; `None` if nothing.
 
         Raises `ConfigurationError` for wrong options.
         """
         if model.task is not None:
-            return self._recognise(model, ModelFiles(Path(), frozenset()))
+            return self._recognise(name, model, ModelFiles(Path(), frozenset()))
         reference = parse_reference(model.source, self._sources)
         path = self._sources[reference.scheme].locate(reference.name)
         if path is None and self._repository.has(reference):
             path = self._repository.path_of(reference)
-        return None if path is None else self._recognise(model, ModelFiles.at(path))
+        return None if path is None else self._recognise(name, model, ModelFiles.at(path))
 
     def prepare(self, name: str, model: ModelSettings, progress: FetchProgress) -> Prepared:
         """Fetch and recognise `model`, which is served under `name`.
@@ -68,7 +70,7 @@ class Preparation:
         reference = parse_reference(model.source, self._sources)
         source = self._sources[reference.scheme]
         path = self._repository.fetch(source, reference, offline=self._settings.offline, progress=progress)
-        recognised = self._recognise(model, ModelFiles.at(path))
+        recognised = self._recognise(name, model, ModelFiles.at(path))
         spec = ModelSpec(
             name=name,
             task=recognised.task.name,
@@ -79,10 +81,14 @@ class Preparation:
         )
         return Prepared(recognised, spec)
 
-    def _recognise(self, model: ModelSettings, files: ModelFiles) -> Recognised:
+    def _recognise(self, name: str, model: ModelSettings, files: ModelFiles) -> Recognised:
         task = choose_task(files, self._tasks, model.task)
-        options = validate_options(self._position(model), task.options, model.options, self._settings)
+        options = self._check_options(name, model, task)
         return Recognised(task, options.model_dump(mode="json"), tuple(task.variants(options)))
 
-    def _position(self, model: ModelSettings) -> int:
-        return next(index for index, each in enumerate(self._settings.models) if each is model)
+    def _check_options(self, name: str, model: ModelSettings, task: Task) -> BaseModel:
+        """The options of `model` as its task knows them; those of the settings know where they were written."""
+        for index, each in enumerate(self._settings.models):
+            if each is model:
+                return validate_options(index, task.options, model.options, self._settings)
+        return validate_options(name, task.options, model.options)
