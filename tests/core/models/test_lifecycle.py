@@ -104,7 +104,7 @@ async def test_a_model_whose_load_hangs_does_not_hold_the_others(
 async def test_at_the_end_every_worker_process_is_gone() -> None:
     app = app_with(scripted_plugin, models=[scripted_model(name) for name in "ab"])
     async with serving(app):
-        pids = [model.runner.pid for model in app.state.models]
+        pids = [model.runner.connection.pid for model in app.state.models]
     assert not any(map(psutil.pid_exists, pids))
     assert {model.state for model in app.state.models} == {State.UNLOADED}
 
@@ -210,6 +210,17 @@ async def test_a_task_that_fails_at_a_look_at_the_files_fails_neither_the_start_
         assert f"Task 'broken' could not examine them: {kind.__name__}: cannot look." in unknown.problem
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
+async def test_an_engine_that_cannot_be_started_fails_its_model_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    monkeypatch.setattr("ovms_core.app.start_local_runner", raising(kind("no process")))
+    app = app_with(scripted_plugin, models=[scripted_model()])
+    async with asyncio.timeout(5), serving(app):
+        (model,) = app.state.models
+        assert (model.state, model.problem) == (State.FAILED, f"{kind.__name__}: no process")
+
+
 async def test_only_the_event_loop_changes_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Local(Slow):
         def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
@@ -242,7 +253,7 @@ async def test_every_state_of_a_model_is_told_the_deaths_of_its_engine_included(
     app.state.models.subscribe(told.append)
     async with serving(app):
         (model,) = app.state.models
-        os.kill(model.runner.pid, signal.SIGKILL)
+        os.kill(model.runner.connection.pid, signal.SIGKILL)
         await until(lambda: [event.status.state for event in told].count(State.READY) == 2)
     assert {event.change for event in told} == {Change.CHANGED}
     states = [state for state, _ in itertools.groupby(event.status.state for event in told)]
@@ -268,7 +279,7 @@ async def test_a_model_that_is_removed_ends_when_its_last_request_has_ended() ->
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with serving(app) as url, Client(url) as client:
         (model,) = app.state.models
-        pid = model.runner.pid
+        pid = model.runner.connection.pid
         under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
         await until(lambda: model.runner.load().in_flight == 1)
         removing = asyncio.create_task(app.state.lifecycle.remove("scripted"))
@@ -285,7 +296,7 @@ async def test_requests_under_way_on_a_replaced_model_go_on_to_their_end() -> No
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with serving(app) as url, Client(url) as client:
         (old,) = app.state.models
-        pid = old.runner.pid
+        pid = old.runner.connection.pid
         under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
         await until(lambda: old.runner.load().in_flight == 1)
         app.state.models.replace("scripted", FakeEngine("scripted", [Word(0, "new")]).model())

@@ -8,8 +8,9 @@ from tests.core.support import raising
 from ovms_core.errors import APIError
 from ovms_core.messages import EngineInfo
 from ovms_core.models.events import Change, ModelEvent
-from ovms_core.models.model import Model, RunnerLoad, State, Status
+from ovms_core.models.model import Model, State, Status
 from ovms_core.models.registry import Models, NameTakenError
+from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
 

@@ -12,13 +12,13 @@ from ovms_core.errors import LoadError
 from ovms_core.models.background import Background, CallEndedError
 from ovms_core.models.events import Change, ModelEvent
 from ovms_core.models.fetch_report import FetchReport
-from ovms_core.models.model import Model, Runner, State
+from ovms_core.models.model import Model, State
 from ovms_core.models.preparation import Preparation, Prepared
 from ovms_core.models.registry import Models
 from ovms_core.models.source import Source, SourceError
+from ovms_core.runner import RunnerFactory
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
-from ovms_core.workers.supervisor import Supervisor
 
 log = logging.getLogger("ovms.models")
 
@@ -40,9 +40,15 @@ class Lifecycle:
     """
 
     def __init__(
-        self, settings: Settings, models: Models, tasks: Mapping[str, Task], sources: Mapping[str, Source]
+        self,
+        settings: Settings,
+        models: Models,
+        tasks: Mapping[str, Task],
+        sources: Mapping[str, Source],
+        start_runner: RunnerFactory,
     ) -> None:
         self._models = models
+        self._start_runner = start_runner
         self._preparation = Preparation(settings, tasks, sources)
         self._background = Background()
         self._coming: dict[Model, _Coming] = {}
@@ -178,26 +184,13 @@ class Lifecycle:
     async def _load(self, model: Model, prepared: Prepared) -> None:
         """Wait for the model's turn, and then until its engine is there or has failed."""
         async with self._turn:
-            runner = self._start_engine(model, prepared)
+            runner = self._start_runner(prepared.recognised.task, prepared.spec, model.settings, model.follow_runner)
+            model.attach(runner)
             try:
                 await asyncio.wait_for(runner.settled(), _TURN)
             except TimeoutError:
                 log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
         await runner.settled()
-
-    def _start_engine(self, model: Model, prepared: Prepared) -> Runner:
-        settings = model.settings
-        runner = Supervisor(
-            prepared.recognised.task,
-            prepared.spec,
-            max_queue=settings.max_queue,
-            load_timeout=settings.load_timeout,
-            step_timeout=settings.step_timeout,
-            on_change=model.follow_runner,
-        )
-        model.attach(runner)
-        runner.start()
-        return runner
 
 
 @dataclass(frozen=True, slots=True)
