@@ -292,6 +292,26 @@ async def test_a_model_that_is_removed_ends_when_its_last_request_has_ended() ->
         assert not psutil.pid_exists(pid)
 
 
+async def test_a_server_that_stops_does_not_wait_for_the_users_of_a_removed_model() -> None:
+    app = app_with(scripted_plugin, models=[scripted_model()])
+    async with asyncio.timeout(5), app.router.lifespan_context(app):
+        await app.state.lifecycle.settled()
+        (model,) = app.state.models
+        pid = model.runner.connection.pid
+        model.hold()
+        removing = asyncio.create_task(app.state.lifecycle.remove("scripted"))
+        await asyncio.sleep(0)
+    await removing
+    assert not psutil.pid_exists(pid)
+
+
+async def test_a_model_that_is_gone_before_it_began_is_waited_for_by_nobody() -> None:
+    app = app_with(scripted_plugin, models=[scripted_model()])
+    async with asyncio.timeout(5), app.router.lifespan_context(app):
+        settling = asyncio.create_task(app.state.lifecycle.settled())
+    await settling
+
+
 async def test_requests_under_way_on_a_replaced_model_go_on_to_their_end() -> None:
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with serving(app) as url, Client(url) as client:

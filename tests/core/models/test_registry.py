@@ -172,6 +172,23 @@ def test_a_subscriber_that_fails_is_logged_and_harms_nobody(caplog: pytest.LogCa
     assert "a faulty subscriber" in caplog.text
 
 
+def test_all_hear_events_in_one_order_whoever_causes_them() -> None:
+    told: list[ModelEvent] = []
+    models = Models()
+
+    def interfere(event: ModelEvent) -> None:
+        if event.change is Change.ADDED:
+            event.model.become(State.FAILED, problem="refused")
+
+    models.subscribe(interfere)
+    models.subscribe(told.append)
+    models.add(model("one"))
+    assert [(event.change, event.status.state) for event in told] == [
+        (Change.ADDED, State.QUEUED),
+        (Change.CHANGED, State.FAILED),
+    ]
+
+
 def test_models_may_change_while_somebody_goes_through_them() -> None:
     models = Models([model("a"), model("b")])
     for each in models:

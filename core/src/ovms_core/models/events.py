@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,10 +47,14 @@ Subscriber = Callable[[ModelEvent], None]
 
 
 class Subscribers:
-    """Those who want to know. One that raises is logged, and harms nobody."""
+    """Those who want to know. One that raises is logged, and harms nobody.
+
+    All hear all events in the same order: what a subscriber itself causes is told after what it was called for.
+    """
 
     def __init__(self) -> None:
         self._subscribers: dict[object, Subscriber] = {}
+        self._untold: deque[ModelEvent] = deque()
 
     def add(self, subscriber: Subscriber) -> Callable[[], None]:
         """Tell `subscriber` every event from now on. Returns what ends that; calling it again does nothing."""
@@ -59,6 +64,16 @@ class Subscribers:
 
     def tell(self, event: ModelEvent) -> None:
         """Tell all."""
+        self._untold.append(event)
+        if len(self._untold) > 1:
+            return  # a subscriber caused it: those that are being told something now hear this next
+        while self._untold:
+            try:
+                self._tell_all(self._untold[0])
+            finally:
+                self._untold.popleft()
+
+    def _tell_all(self, event: ModelEvent) -> None:
         for subscriber in tuple(self._subscribers.values()):
             try:
                 subscriber(event)

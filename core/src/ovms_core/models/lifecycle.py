@@ -78,7 +78,7 @@ class Lifecycle:
     def start(self) -> None:
         """Begin with all models that have no engine yet; returns at once."""
         self._preparation.equip()
-        self._turn = asyncio.Lock()
+        self._background, self._turn = Background(), asyncio.Lock()  # of this event loop
         self._unfollow = self._models.subscribe(self._follow)
         for model in self._models:
             self._begin(model)
@@ -91,13 +91,13 @@ class Lifecycle:
     async def stop(self) -> None:
         """End every engine, and every fetch at its next sign of progress."""
         self._unfollow()
-        models = {*self._models, *self._leaving}
-        tasks = [*(coming.task for coming in self._coming.values()), *self._leaving.values()]
+        tasks = [coming.task for coming in self._coming.values()]
         self._coming.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, self._background.finish(_STOP_GRACE), return_exceptions=True)
-        await asyncio.gather(*(model.stop() for model in models))
+        leaving = dict(self._leaving)
+        await asyncio.gather(*(model.stop() for model in (*self._models, *leaving)), *leaving.values())
 
     # -- one model
 
@@ -138,20 +138,18 @@ class Lifecycle:
         model.become(State.QUEUED)
         settled = asyncio.Event()
         task = asyncio.create_task(self._bring_up(model, settled), name=f"bring up:{model.name}")
+        task.add_done_callback(lambda _: settled.set())  # however it ends
         self._coming[model] = _Coming(task, settled)
 
     async def _bring_up(self, model: Model, settled: asyncio.Event) -> None:
         patience = _FIRST_PATIENCE
-        try:
-            while not await self._try(model):
-                settled.set()
-                log.info("model %s is tried again in %g s", model.name, patience)
-                model.become(State.FAILED, detail=f"tried again after {patience:g} s", problem=model.problem)
-                await asyncio.sleep(patience)
-                model.become(State.QUEUED)
-                patience = min(2 * patience, _LAST_PATIENCE)
-        finally:
+        while not await self._try(model):
             settled.set()
+            log.info("model %s is tried again in %g s", model.name, patience)
+            model.become(State.FAILED, detail=f"tried again after {patience:g} s", problem=model.problem)
+            await asyncio.sleep(patience)
+            model.become(State.QUEUED)
+            patience = min(2 * patience, _LAST_PATIENCE)
 
     async def _try(self, model: Model) -> bool:
         """Whether that was all that can be done: the model has loaded, or has failed for good."""

@@ -147,13 +147,15 @@ class Model:
             self.become(state, problem=runner.problem)
 
     async def unused(self) -> None:
-        """Wait until nobody holds the model."""
+        """Wait until nobody holds the model, or it is stopped."""
         if self._users:
             self._unused = asyncio.Event()
             await self._unused.wait()
 
     async def stop(self) -> None:
-        """End the engine; nothing is served from then on."""
+        """End the engine, whoever still uses it; nothing is served from then on."""
+        if self._unused is not None:
+            self._unused.set()
         runner, self.runner = self.runner, None
         self.become(State.UNLOADED)
         if runner is not None:
