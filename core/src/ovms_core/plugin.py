@@ -11,6 +11,7 @@ from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ovms_core import sse
+    from ovms_core.application import Application, AppMiddleware, Server
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
     from ovms_core.errors import APIError
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
+    from ovms_core.routes.route import Route
     from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
+    "application": ("AppMiddleware", "Application", "Server"),
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"),
     "errors": ("APIError",),
@@ -34,6 +37,7 @@ _HOMES = {
     "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
+    "routes.route": ("Route",),
     "settings": ("ModelSettings", "Settings"),
     "sse": ("sse",),
     "task": ("Task", "TaskOptions"),
@@ -53,6 +57,8 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "APIError",
+    "AppMiddleware",
+    "Application",
     "Body",
     "Call",
     "Endpoint",
@@ -73,6 +79,8 @@ __all__ = [
     "Part",
     "PypiSource",
     "Request",
+    "Route",
+    "Server",
     "Settings",
     "Source",
     "SourceError",

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.core.support import Client, counted, plugin, raising, until, words
+from tests.core.support import Client, counted, plugin, raising, until, words, worker_pid
 
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
@@ -79,10 +79,10 @@ async def test_models_are_loaded_one_after_the_other_in_any_state_of_the_others(
     app = app_with(scripted_plugin, models=models)
 
     def states() -> list[State]:
-        return [model.state for model in app.state.models]
+        return [model.state for model in app.server.models]
 
     async with serving(app, settled=False):
-        settling = asyncio.create_task(app.state.lifecycle.settled())
+        settling = asyncio.create_task(app.server.lifecycle.settled())
         while not settling.done():
             assert states().count(State.LOADING) <= 1
             await asyncio.sleep(0.005)
@@ -95,27 +95,27 @@ async def test_a_model_whose_load_hangs_does_not_hold_the_others(
     monkeypatch.setattr(lifecycle, "_TURN", 0.1)
     app = app_with(scripted_plugin, models=[scripted_model(name, load_seconds=3600) for name in "ab"])
     async with serving(app, settled=False):
-        await until(lambda: all(model.state is State.LOADING for model in app.state.models))
+        await until(lambda: all(model.state is State.LOADING for model in app.server.models))
         assert "still loads after 0.1 s" in caplog.text
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(app.state.lifecycle.settled(), 0.05)
+            await asyncio.wait_for(app.server.lifecycle.settled(), 0.05)
 
 
 async def test_at_the_end_every_worker_process_is_gone() -> None:
     app = app_with(scripted_plugin, models=[scripted_model(name) for name in "ab"])
     async with serving(app):
-        pids = [model.runner.connection.pid for model in app.state.models]
+        pids = [worker_pid(app, model.name) for model in app.server.models]
     assert not any(map(psutil.pid_exists, pids))
-    assert {model.state for model in app.state.models} == {State.UNLOADED}
+    assert {model.state for model in app.server.models} == {State.UNLOADED}
 
 
 async def test_waiting_for_the_models_in_vain_does_not_stop_them() -> None:
     app = app_with(scripted_plugin, models=[scripted_model(load_seconds=0.3)])
     async with serving(app, settled=False):
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(app.state.lifecycle.settled(), 0.05)
-        await app.state.lifecycle.settled()
-        assert next(iter(app.state.models)).state is State.READY
+            await asyncio.wait_for(app.server.lifecycle.settled(), 0.05)
+        await app.server.lifecycle.settled()
+        assert next(iter(app.server.models)).state is State.READY
 
 
 async def test_a_fetch_shows_how_far_it_is_and_stops_with_the_server(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_a_fetch_that_fails_by_the_network_is_tried_again(
         assert answer.status_code == 503
         assert "The network is away." in answer.text
         assert (await client.get("/v3/models/m")).json()["detail"].startswith("tried again after ")
-        served = next(iter(app.state.models))
+        served = next(iter(app.server.models))
         await until(lambda: served.state is State.READY)
         assert (await client.say("/v1/script", count=1)).status_code == 200
 
@@ -176,7 +176,7 @@ async def test_a_server_that_waits_to_try_a_fetch_again_can_be_stopped(tmp_path:
     model = ModelSettings(name="m", source="slow:m")
     app = app_with(scripted_plugin, from_source(source), models=[model], model_repository=str(tmp_path))
     async with asyncio.timeout(5), serving(app):
-        assert next(iter(app.state.models)).state is State.FAILED
+        assert next(iter(app.server.models)).state is State.FAILED
 
 
 @pytest.mark.parametrize(
@@ -204,10 +204,10 @@ async def test_a_task_that_fails_at_a_look_at_the_files_fails_neither_the_start_
     models = [ModelSettings(name=name, source=str(tmp_path / name)) for name in ("known", "unknown")]
     app = app_with(scripted_plugin, plugin("broken", ovms_register_tasks=lambda: [broken]), models=models)
     async with asyncio.timeout(5), serving(app):
-        known, unknown = app.state.models
+        known, unknown = app.server.models
         assert known.state is State.READY
         assert unknown.state is State.FAILED
-        assert f"Task 'broken' could not examine them: {kind.__name__}: cannot look." in unknown.problem
+        assert f"Task 'broken' could not examine them: {kind.__name__}: cannot look." in str(unknown.problem)
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
@@ -217,7 +217,7 @@ async def test_an_engine_that_cannot_be_started_fails_its_model_with_the_reason(
     monkeypatch.setattr("ovms_core.app.start_local_runner", raising(kind("no process")))
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with asyncio.timeout(5), serving(app):
-        (model,) = app.state.models
+        (model,) = app.server.models
         assert (model.state, model.problem) == (State.FAILED, f"{kind.__name__}: no process")
 
 
@@ -237,23 +237,22 @@ async def test_only_the_event_loop_changes_models(tmp_path: Path, monkeypatch: p
     model = ModelSettings(name="m", source="slow:m")
     app = app_with(scripted_plugin, from_source(Local()), models=[model], model_repository=str(tmp_path))
     async with serving(app):
-        assert next(iter(app.state.models)).state is State.READY
+        assert next(iter(app.server.models)).state is State.READY
     assert writers == {threading.current_thread()}
 
 
 async def test_a_model_whose_task_nobody_has_fails_with_the_reason() -> None:
     app = app_with(models=[scripted_model()])
     async with serving(app):
-        assert "task 'scripted' is not known" in next(iter(app.state.models)).problem
+        assert "task 'scripted' is not known" in str(next(iter(app.server.models)).problem)
 
 
 async def test_every_state_of_a_model_is_told_the_deaths_of_its_engine_included() -> None:
     app = app_with(scripted_plugin, models=[scripted_model()])
     told: list[ModelEvent] = []
-    app.state.models.subscribe(told.append)
+    app.server.models.subscribe(told.append)
     async with serving(app):
-        (model,) = app.state.models
-        os.kill(model.runner.connection.pid, signal.SIGKILL)
+        os.kill(worker_pid(app), signal.SIGKILL)
         await until(lambda: [event.status.state for event in told].count(State.READY) == 2)
     assert {event.change for event in told} == {Change.CHANGED}
     states = [state for state, _ in itertools.groupby(event.status.state for event in told)]
@@ -264,26 +263,28 @@ async def test_every_state_of_a_model_is_told_the_deaths_of_its_engine_included(
 async def test_a_model_that_is_added_later_is_brought_up() -> None:
     app = app_with(scripted_plugin)
     async with connected(app) as client:
-        model = app.state.lifecycle.add(scripted_model("later", aliases=["other"]))
+        model = app.server.lifecycle.add(scripted_model("later", aliases=["other"]))
         assert model.state is State.QUEUED
         with pytest.raises(NameTakenError, match=r"'later'.*'another'.*'other'"):
-            app.state.lifecycle.add(scripted_model("another", aliases=["other"]))
-        await app.state.lifecycle.settled()
+            app.server.lifecycle.add(scripted_model("another", aliases=["other"]))
+        await app.server.lifecycle.settled()
         assert (await client.post("/v3/script", json={"model": "other"})).status_code == 200
-        wrong = app.state.lifecycle.add(scripted_model("wrong", slotz=3))
-        await app.state.lifecycle.settled()
-        assert "'models.wrong.options.slotz' is not a setting. Did you mean 'slots'?" in wrong.problem
+        wrong = app.server.lifecycle.add(scripted_model("wrong", slotz=3))
+        await app.server.lifecycle.settled()
+        assert "'models.wrong.options.slotz' is not a setting. Did you mean 'slots'?" in str(wrong.problem)
 
 
 async def test_a_model_that_is_removed_ends_when_its_last_request_has_ended() -> None:
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with serving(app) as url, Client(url) as client:
-        (model,) = app.state.models
-        pid = model.runner.connection.pid
+        (model,) = app.server.models
+        pid = worker_pid(app)
         under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
-        await until(lambda: model.runner.load().in_flight == 1)
-        removing = asyncio.create_task(app.state.lifecycle.remove("scripted"))
-        await until(lambda: not len(app.state.models))
+        runner = model.runner
+        assert runner is not None
+        await until(lambda: runner.load().in_flight == 1)
+        removing = asyncio.create_task(app.server.lifecycle.remove("scripted"))
+        await until(lambda: not len(app.server.models))
         assert (await client.say("/v1/script", model="scripted")).status_code == 404
         assert not removing.done()
         assert words(await under_way) == counted(40)
@@ -294,12 +295,12 @@ async def test_a_model_that_is_removed_ends_when_its_last_request_has_ended() ->
 
 async def test_a_server_that_stops_does_not_wait_for_the_users_of_a_removed_model() -> None:
     app = app_with(scripted_plugin, models=[scripted_model()])
-    async with asyncio.timeout(5), app.router.lifespan_context(app):
-        await app.state.lifecycle.settled()
-        (model,) = app.state.models
-        pid = model.runner.connection.pid
+    async with asyncio.timeout(5), app.lifespan():
+        await app.server.lifecycle.settled()
+        (model,) = app.server.models
+        pid = worker_pid(app)
         model.hold()
-        removing = asyncio.create_task(app.state.lifecycle.remove("scripted"))
+        removing = asyncio.create_task(app.server.lifecycle.remove("scripted"))
         await asyncio.sleep(0)
     await removing
     assert not psutil.pid_exists(pid)
@@ -307,19 +308,21 @@ async def test_a_server_that_stops_does_not_wait_for_the_users_of_a_removed_mode
 
 async def test_a_model_that_is_gone_before_it_began_is_waited_for_by_nobody() -> None:
     app = app_with(scripted_plugin, models=[scripted_model()])
-    async with asyncio.timeout(5), app.router.lifespan_context(app):
-        settling = asyncio.create_task(app.state.lifecycle.settled())
+    async with asyncio.timeout(5), app.lifespan():
+        settling = asyncio.create_task(app.server.lifecycle.settled())
     await settling
 
 
 async def test_requests_under_way_on_a_replaced_model_go_on_to_their_end() -> None:
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with serving(app) as url, Client(url) as client:
-        (old,) = app.state.models
-        pid = old.runner.connection.pid
+        (old,) = app.server.models
+        pid = worker_pid(app)
         under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
-        await until(lambda: old.runner.load().in_flight == 1)
-        app.state.models.replace("scripted", FakeEngine("scripted", [Word(0, "new")]).model())
+        runner = old.runner
+        assert runner is not None
+        await until(lambda: runner.load().in_flight == 1)
+        app.server.models.replace("scripted", FakeEngine("scripted", [Word(0, "new")]).model())
         assert (await client.say("/v1/script", model="scripted")).json() == {"text": "new"}
         assert words(await under_way) == counted(40)
         await until(lambda: old.state is State.UNLOADED)
@@ -329,11 +332,11 @@ async def test_requests_under_way_on_a_replaced_model_go_on_to_their_end() -> No
 async def test_a_model_that_is_removed_while_it_loads_gives_the_next_its_turn() -> None:
     app = app_with(scripted_plugin, models=[scripted_model("a", load_seconds=3600), scripted_model("b")])
     async with serving(app, settled=False):
-        await until(lambda: app.state.models.find("a").state is State.LOADING)
+        await until(lambda: app.server.models.find("a").state is State.LOADING)
         async with asyncio.timeout(5):
-            await app.state.lifecycle.remove("a")
-            await app.state.lifecycle.settled()
-        assert [(model.name, model.state) for model in app.state.models] == [("b", State.READY)]
+            await app.server.lifecycle.remove("a")
+            await app.server.lifecycle.settled()
+        assert [(model.name, model.state) for model in app.server.models] == [("b", State.READY)]
 
 
 async def test_a_model_that_is_removed_while_it_is_fetched_is_not_fetched_on(tmp_path: Path) -> None:
@@ -342,7 +345,7 @@ async def test_a_model_that_is_removed_while_it_is_fetched_is_not_fetched_on(tmp
     app = app_with(scripted_plugin, from_source(source), models=[model], model_repository=str(tmp_path))
     async with serving(app, settled=False):
         await asyncio.to_thread(source.started.wait)
-        await app.state.lifecycle.remove("m")
+        await app.server.lifecycle.remove("m")
         assert await asyncio.to_thread(source.stopped.wait, 5)
 
 
@@ -351,7 +354,7 @@ async def test_an_application_that_has_run_can_run_again() -> None:
     for _ in range(2):
         async with connected(app) as client:
             assert (await client.post("/v3/script", json={})).status_code == 200
-            assert [model.state for model in app.state.models] == [State.READY, State.READY]
+            assert [model.state for model in app.server.models] == [State.READY, State.READY]
 
 
 def test_options_are_checked_before_anything_loads() -> None:
