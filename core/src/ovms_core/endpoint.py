@@ -7,7 +7,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -59,19 +59,58 @@ Executor = Callable[[Call[Any]], AsyncIterator[Any]]
 Interceptor = Callable[[Call[Any], Executor], AsyncIterator[Any]]
 
 
-class Formatter(Protocol):
-    """Turns a call's events into HTTP; an `Endpoint` is one. Subclass it to inherit `error`."""
+class Formatter(ABC):
+    """Turns a call's events into HTTP; an `Endpoint` is one. Streams are server-sent events unless it says otherwise.
 
-    async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response: ...
+    Example::
 
-    def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]: ...
+        class JsonLines(Formatter):
+            media_type = "application/x-ndjson"
+            keep_alive = b"\\n"
 
-    def error(self, call: Call[Any], error: APIError) -> bytes:
-        """The last frame of a stream that failed after it had started; then the stream ends."""
+            async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
+                return await call.endpoint.unary(call, events)
+
+            async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+                async for event in events:
+                    yield msgspec.json.encode(event) + b"\\n"
+
+            def error(self, call: Call[Any], error: APIError) -> bytes:
+                return error.document() + b"\\n"
+    """
+
+    media_type: str = "text/event-stream; charset=utf-8"
+    """What a stream is, as its ``Content-Type`` and the API's documentation say."""
+    keep_alive: bytes | None = sse.PING
+    """What is sent while a stream is silent: after ``prime_timeout`` the headers and this, then this every
+    ``ping_interval``. With `None` nothing is, and the headers wait for the first frame: an error before that has its
+    status. With ``b""`` only the headers do not wait."""
+
+    @abstractmethod
+    async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
+        """The answer to a call that does not stream."""
+
+    @abstractmethod
+    def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+        """The answer to a call that streams: an async generator of frames, each sent as it comes."""
+
+    def stream_headers(self, call: Call[Any]) -> dict[str, str]:
+        """The headers of a stream, asked for when it begins: any text may be in them.
+
+        By default `media_type`, and that nothing on the way may keep the stream or hold it back.
+        """
+        return {"content-type": self.media_type, "cache-control": "no-cache", "x-accel-buffering": "no"}
+
+    def error(self, call: Call[Any], error: APIError) -> bytes | None:
+        """The last frame of a stream that failed after it had started; then the stream ends.
+
+        `None` where the format has no such frame: the connection breaks off, which tells the client that something
+        is missing.
+        """
         return b"data: %b\n\n" % error.document()
 
 
-class Endpoint(ABC, Generic[B]):
+class Endpoint(Formatter, Generic[B]):
     """Subclass with `path`, `body`, `task`, `execute` and `to_json`; the rest has defaults.
 
     `path` is mounted under every prefix of the server (``/v3``, ``/v1``, ``/v3/v1``), and so are the
@@ -154,10 +193,6 @@ class Endpoint(ABC, Generic[B]):
         async for event in events:
             yield sse.data(event)
         yield sse.DONE
-
-    def error(self, call: Call[B], error: APIError) -> bytes:
-        """The last frame of a stream that failed after it had started; then the stream ends."""
-        return Formatter.error(self, call, error)
 
 
 def _wants_no_unknown_fields(request: Request) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
     from ovms_core.errors import APIError
+    from ovms_core.http.headers import header_text
     from ovms_core.messages import Event, Request
     from ovms_core.models.files import ModelFiles
     from ovms_core.models.model import Model
@@ -28,6 +29,7 @@ _HOMES = {
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"),
     "errors": ("APIError",),
+    "http.headers": ("header_text",),
     "messages": ("Event", "Request"),
     "models.files": ("ModelFiles",),
     "models.model": ("Model",),
@@ -81,6 +83,7 @@ __all__ = [
     "Window",
     "decode_body",
     "fault",
+    "header_text",
     "hookimpl",
     "require_json",
     "sse",
