@@ -14,8 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ovms_core import sse
-from ovms_core.body import B, Body, decode_body
+from ovms_core.body import LARGE, B, Body, decode_body
 from ovms_core.errors import APIError
+from ovms_core.off_loop import off_loop
 
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
@@ -148,9 +149,7 @@ class Endpoint(Formatter, Generic[B]):
 
     async def parse(self, request: Request) -> Call[B]:
         """Read the HTTP request. Raises `APIError` 400, 404, 413 or 415."""
-        require_json(request)
-        body, ignored = decode_body(await read_body(request), self.body)
-        return self.call(request, body, ignored)
+        return self.call(request, *await read_json(request, self.body))
 
     def call(self, request: Request, body: B, ignored: Sequence[str] = ()) -> Call[B]:
         """The call of a request whose body is known: finds the model by `body.model` and `task`.
@@ -204,6 +203,19 @@ def _wants_no_unknown_fields(request: Request) -> bool:
     return settings.unknown_fields == "reject"
 
 
+async def read_json(request: Request, body: type[B]) -> tuple[B, list[str]]:
+    """The JSON body of `request`, with the paths of the fields that have no effect; large ones are parsed off the loop.
+
+    Raises `APIError` 415 if it says that it is something else, 413 or 408 when it breaks the server's limits, and 400
+    with the path of the first field at fault.
+    """
+    require_json(request)
+    raw = await read_body(request)
+    if len(raw) <= LARGE:
+        return decode_body(raw, body)
+    return await off_loop(decode_body, raw, body)
+
+
 async def read_body(request: Request) -> bytes:
     """The whole body. Raises `APIError` 413 or 408 when it breaks the server's limits."""
     chunks = []
@@ -239,4 +251,4 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-__all__ = ["Body", "Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"]
+__all__ = ["Body", "Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"]
