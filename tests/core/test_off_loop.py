@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from pydantic import Field
-from tests.core.support import plugin
+from tests.core.support import plugin, talking
 
 from ovms_core.plugin import Body, Call, Endpoint, Part, give_way, off_loop
 from ovms_core.testing import app_with, connected
@@ -104,6 +104,16 @@ async def test_work_in_a_thread_gives_way_to_the_event_loop() -> None:
         turns += 1
     assert turns > 50
     assert (await working).startswith("off-loop")
+
+
+@pytest.mark.parametrize(("size", "thread"), [(100, "MainThread"), (100_000, "off-loop")])
+async def test_only_the_work_of_a_large_call_goes_to_a_thread(size: int, thread: str) -> None:
+    async def execute(call: Call[Any]) -> AsyncIterator[str]:
+        yield (await call.off_loop(threading.current_thread)).name
+
+    async with connected(app_with(talking(execute))) as client:
+        answer = await client.post("/v1/talk", json={"text": "x" * size})
+        assert answer.json()["text"].startswith(thread)
 
 
 async def test_what_a_function_raises_off_the_loop_is_raised() -> None:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from ovms_core import sse
 from ovms_core.body import LARGE, B, Body, decode_body
 from ovms_core.errors import APIError
-from ovms_core.off_loop import off_loop
+from ovms_core.off_loop import P, R, off_loop
 
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
@@ -31,7 +31,8 @@ class Call(Generic[B]):
     `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
     the API key that was used. `ignored` names the request's fields that have no effect, `warnings` are
     sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
-    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on.
+    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body had
+    more than 64 KiB.
     """
 
     endpoint: Endpoint[B]
@@ -44,10 +45,18 @@ class Call(Generic[B]):
     warnings: list[str] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
     created: int = field(default_factory=lambda: int(time.time()))
+    large: bool = False
 
     def texts(self) -> Iterator[str]:
         """Every text in the request that a guardrail must read."""
         return self.endpoint.texts(self)
+
+    async def off_loop(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What `function` returns or raises: called beside the event loop if the call is `large`, else at once.
+
+        For work that goes through all of a body.
+        """
+        return await off_loop(function, *args, **kwargs) if self.large else function(*args, **kwargs)
 
     def require_model(self) -> Model:
         """The model; for endpoints with a task it is always there."""
@@ -168,6 +177,7 @@ class Endpoint(Formatter, Generic[B]):
             id=state.get("request_id") or uuid.uuid4().hex,
             user=state.get("user"),
             ignored=[*ignored, *body.without_effect()],
+            large=_size(request) > LARGE,
         )
 
     @abstractmethod
@@ -192,6 +202,12 @@ class Endpoint(Formatter, Generic[B]):
         async for event in events:
             yield sse.data(event)
         yield sse.DONE
+
+
+def _size(request: Request) -> int:
+    """The bytes of the body that have come."""
+    body = request.scope.get("ovms.body")
+    return 0 if body is None else body.size
 
 
 def _wants_no_unknown_fields(request: Request) -> bool:

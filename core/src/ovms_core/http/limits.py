@@ -53,22 +53,25 @@ class BodyBudget:
 
 
 class BodyMeter:
-    """Receives one request's body within its limits. How long it may take is `BoundedProtocol`'s to say."""
+    """Receives one request's body within its limits. How long it may take is `BoundedProtocol`'s to say.
 
-    __slots__ = ("_budget", "_held", "_receive", "_released", "_sofar")
+    `size` is how many bytes have come.
+    """
+
+    __slots__ = ("_budget", "_held", "_receive", "_released", "size")
 
     def __init__(self, budget: BodyBudget, receive: Receive) -> None:
         self._budget = budget
         self._receive = receive
-        self._sofar = 0
+        self.size = 0
         self._held = 0
         self._released = False
 
     async def __call__(self) -> Message:
         message = await self._receive()
         if body := message.get("body"):
-            self._sofar += len(body)
-            self._budget.check(self._sofar)
+            self.size += len(body)
+            self._budget.check(self.size)
             if not self._released:
                 self._budget.take(len(body))
                 self._held += len(body)
