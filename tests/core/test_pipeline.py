@@ -146,3 +146,12 @@ async def test_every_endpoint_answers_under_every_prefix() -> None:
         for prefix in ("/v3", "/v1", "/v3/v1"):
             assert (await client.say(f"{prefix}/talk", text="a")).status_code == 200
         assert (await client.say("/talk", text="a")).status_code == 404
+
+
+async def test_what_is_no_formatter_is_not_put_in_the_place_of_one() -> None:
+    app = app_with(talking(echo), plugin("odd", ovms_formatter=lambda: object()))
+    (report,) = (report for report in app.state.plugins if report.name == "odd")
+    assert report.state == "quarantined"
+    assert "is no Formatter" in report.reason
+    async with serving(app) as url, Client(url) as client:
+        assert (await client.say(text="a")).json() == {"text": "a"}

@@ -85,6 +85,15 @@ async def test_a_formatter_answers_in_plain_text() -> None:
     assert stream.text == "data: HELLO\n\ndata: THERE\n\n"
 
 
+async def test_a_formatter_streams_lines_of_json() -> None:
+    async with served("shout/shout", "hooks/json_lines") as client:
+        answer = await client.post("/v1/shout", json={"text": "hello there"})
+        stream = await client.post("/v1/shout", json={"text": "hello there", "stream": True})
+    assert answer.json() == {"text": "HELLO THERE"}
+    assert stream.headers["content-type"] == "application/x-ndjson"
+    assert stream.text == '"HELLO"\n"THERE"\n'
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_guard_refuses_in_both_modes(stream: bool) -> None:
     async with served("shout/shout", "hooks/guard") as client:

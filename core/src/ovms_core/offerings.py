@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeVar
 
-from ovms_core.endpoint import Endpoint
+from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.loader import PluginError, PluginHost, PluginReport, require
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
@@ -114,12 +114,18 @@ def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Itera
     for endpoint, hook in product(endpoints, _STAGES):
         for owner, implementation in host.implementations(hook):
             try:
-                stage = implementation(endpoint=endpoint)
+                stage = _fitting(hook, implementation(endpoint=endpoint))
             except Exception as error:
                 host.quarantine(owner, f"{hook} failed: {type(error).__name__}: {error}")
                 continue
             if stage is not None:
                 yield Replacement(owner, hook, endpoint, stage)
+
+
+def _fitting(hook: str, stage: Any) -> Any:
+    if hook == "ovms_formatter" and stage is not None and not isinstance(stage, Formatter):
+        raise TypeError(f"{stage!r} is no Formatter: make it an object of a subclass")
+    return stage
 
 
 def _unique(what: str, items: Iterable[tuple[str, T]], key: Callable[[T], str]) -> dict[str, T]:

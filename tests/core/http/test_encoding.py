@@ -260,7 +260,7 @@ async def test_what_is_in_all_bodies_together_is_bounded_and_given_back() -> Non
                 size, more = size + len(message["body"]), message["more_body"]
             await asyncio.sleep(0.01)
         finally:
-            meter.close()
+            meter.release()
         return size
 
     read_whole, refused = await asyncio.gather(read(), read(), return_exceptions=True)

@@ -15,8 +15,9 @@ from ovms_core.settings import Settings
 class Admission:
     """Lets a request through to `app` with its route in ``scope["ovms.route"]``.
 
-    A path that no route has needs the key as well: a stranger learns nothing from it. Once `draining`
-    is set, only public routes answer.
+    Its `BodyMeter` is in ``scope["ovms.body"]``: who has parsed the body may release it before the request is over.
+    A path that no route has needs the key as well: a stranger learns nothing from it. Once `draining` is set, only
+    public routes answer.
     """
 
     def __init__(self, app: ASGIApp, routes: RouteTable, keys: Keys, settings: Settings) -> None:
@@ -34,13 +35,13 @@ class Admission:
             await self.app(scope, receive, send)
             return
         self._admit(scope)
-        body = self._budget.meter(scope, receive)
+        body = scope["ovms.body"] = self._budget.meter(scope, receive)
         self.in_flight += 1
         try:
             await self.app(scope, body, send)
         finally:
             self.in_flight -= 1
-            body.close()
+            body.release()
 
     def _admit(self, scope: Scope) -> None:
         try:

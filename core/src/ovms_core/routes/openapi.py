@@ -129,7 +129,7 @@ def _answers(endpoint: Endpoint[Any], schemas: dict[str, Any]) -> dict[str, Any]
         schemas.update(components)
         answer["schema"] = schema
     kinds = {"application/json": answer}
-    return kinds | ({"text/event-stream": {}} if endpoint.streams else {})
+    return kinds | ({endpoint.media_type.partition(";")[0]: {}} if endpoint.streams else {})
 
 
 def _errors(*statuses: str) -> dict[str, Any]:

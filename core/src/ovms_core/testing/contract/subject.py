@@ -168,8 +168,8 @@ class Subject:
             pytest.skip("the endpoint takes no JSON body")
 
     def require_streaming(self) -> None:
-        """Skip the test unless the endpoint streams."""
-        if not self.endpoint.streams:
+        """Skip the test unless the endpoint streams, and does so in server-sent events: other formats are not read."""
+        if not self.endpoint.streams or not self.endpoint.media_type.startswith("text/event-stream"):
             pytest.skip("the endpoint does not stream")
 
     def worker(self) -> Worker:
