@@ -55,9 +55,7 @@ class ModelMetrics(Collector):
         up = GaugeMetricFamily("ovms_model_ready", "1 while a model is ready", labels=["model"])
         waiting = GaugeMetricFamily("ovms_model_waiting", "Requests that wait", labels=["model"])
         in_flight = GaugeMetricFamily("ovms_model_in_flight", "Requests in the engine", labels=["model"])
-        parked = GaugeMetricFamily(
-            "ovms_model_parked", "Requests that wait for their clients to read", labels=["model"]
-        )
+        parked = GaugeMetricFamily("ovms_model_parked", "Requests whose clients read slowly", labels=["model"])
         restarts = GaugeMetricFamily("ovms_model_restarts", "Times the engine was replaced", labels=["model"])
         for model in self._models:
             up.add_metric([model.name], float(model.state is State.READY))

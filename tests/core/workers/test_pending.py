@@ -95,15 +95,20 @@ async def test_what_has_been_taken_is_not_kept(drawing: Request) -> None:
 
 async def test_a_reader_is_behind_when_it_is_busy_and_too_much_waits() -> None:
     pending = PendingRequest(1, Script())
+    seen = []
+
+    def push(event: str) -> None:
+        pending.push(event)
+        seen.append(pending.behind)
+
     reading = asyncio.create_task(pending.take())
     await asyncio.sleep(0)
-    for _ in range(2):
-        pending.push("." * UNREAD_LIMIT)
-    assert not pending.behind, "it waits for these events and just had no turn yet"
+    push("." * UNREAD_LIMIT)
+    push("." * UNREAD_LIMIT)
+    assert seen == [False, False], "it waits for these events and just had no turn yet"
     await reading
-    pending.push(".")
-    assert not pending.behind
-    pending.push("." * UNREAD_LIMIT)
-    assert pending.behind
+    push(".")
+    push("." * UNREAD_LIMIT)
     await pending.take()
-    assert not pending.behind
+    push(".")
+    assert seen[2:] == [False, True, False]
