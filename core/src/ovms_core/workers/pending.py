@@ -40,8 +40,9 @@ class PendingRequest:
         "_history",
         "_history_size",
         "_inbox",
+        "_may_resume",
         "_reader_is_busy",
-        "_resumable",
+        "_untouched",
         "_waiter",
         "deaths",
         "fresh",
@@ -61,7 +62,8 @@ class PendingRequest:
         self._inbox: list[Any] = []
         self._history: list[Any] = []
         self._history_size = 0
-        self._resumable = True
+        self._may_resume = type(request).resumed is not Request.resumed
+        self._untouched = True
         self._reader_is_busy = False
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
@@ -75,10 +77,14 @@ class PendingRequest:
     def push(self, event: Any) -> None:
         """Hand over an event."""
         size = len(_encode(event)) + _OBJECT_SIZE
-        self.fresh = False
+        self.fresh = self._untouched = False
         self.unread += size
         self._inbox.append(event)
-        self._remember(event, size)
+        if self._may_resume:
+            self._history.append(event)
+            self._history_size += size
+            if self._history_size > _HISTORY_LIMIT:
+                self._shorten_history()
         self._wake()
 
     def finish(self, error: APIError | None = None) -> None:
@@ -108,16 +114,7 @@ class PendingRequest:
         """
         if self._history:
             self._shorten_history()
-        return self._resumable
-
-    def _remember(self, event: Any, size: int) -> None:
-        """Keep what a next engine would have to know; nothing where no other could go on."""
-        self._resumable = self._resumable and type(self.request).resumed is not Request.resumed
-        if self._resumable:
-            self._history.append(event)
-            self._history_size += size
-            if self._history_size > _HISTORY_LIMIT:
-                self._shorten_history()
+        return self._may_resume or self._untouched
 
     def _shorten_history(self) -> None:
         try:
@@ -125,7 +122,7 @@ class PendingRequest:
         except Exception:
             log.exception("%s.resumed failed", type(self.request).__name__)
             resumed = None
-        self._resumable = resumed is not None
+        self._may_resume = resumed is not None
         self.request = resumed or self.request
         self._history, self._history_size = [], 0
 
