@@ -30,7 +30,7 @@ from ovms_core.pipeline import Pipeline
 from ovms_core.routes import openapi
 from ovms_core.routes.mounting import as_app, endpoint_paths, route_paths
 from ovms_core.settings import Settings
-from ovms_core.workers.local import start_local_runner
+from ovms_core.workers.local import local_runners
 
 _EXPOSED = ("x-request-id", "x-ignored-params", "x-warnings", "retry-after")
 """The response headers that pages of other origins may read."""
@@ -45,7 +45,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     host = load_plugins(settings.plugins, plugins)
     offerings = gather(host, settings)
     models = Models(Model(model) for model in settings.models)
-    lifecycle = Lifecycle(settings, models, offerings.tasks, offerings.sources, start_local_runner)
+    lifecycle = Lifecycle(settings, models, offerings.tasks, offerings.sources, local_runners(settings))
     lifecycle.check()
     down: set[str] = set()
     routes = _route_table(_mounted(host, offerings, settings, down))

@@ -73,6 +73,7 @@ class ModelMetrics(Collector):
         up = GaugeMetricFamily("ovms_model_ready", "1 while a model is ready", labels=["model"])
         waiting = GaugeMetricFamily("ovms_model_waiting", "Requests that wait", labels=["model"])
         in_flight = GaugeMetricFamily("ovms_model_in_flight", "Requests in the engine", labels=["model"])
+        parked = GaugeMetricFamily("ovms_model_parked", "Requests whose clients read slowly", labels=["model"])
         restarts = GaugeMetricFamily("ovms_model_restarts", "Times the engine was replaced", labels=["model"])
         for model in self._models:
             up.add_metric([model.name], float(model.state is State.READY))
@@ -80,5 +81,6 @@ class ModelMetrics(Collector):
                 load = model.runner.load()
                 waiting.add_metric([model.name], load.waiting)
                 in_flight.add_metric([model.name], load.in_flight)
+                parked.add_metric([model.name], load.parked)
                 restarts.add_metric([model.name], load.restarts)
-        return up, waiting, in_flight, restarts
+        return up, waiting, in_flight, parked, restarts

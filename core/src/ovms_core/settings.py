@@ -77,6 +77,10 @@ class Settings(Section):
     )
     ping_interval: Seconds = Field(default=10, description="Seconds of silence after which a stream gets a comment.")
     drain_timeout: Seconds = Field(default=30, description="Seconds that running requests have to finish at shutdown.")
+    worker_environment: list[Name] = Field(
+        default=[],
+        description="Further environment variables that workers get: names, or patterns such as DRIVER_*.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
     access_log: bool = Field(default=False, description="Log a line of JSON for every request.")
 

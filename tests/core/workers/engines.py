@@ -70,6 +70,13 @@ class NoInfo(ScriptedEngine):
         raise ZeroDivisionError("no info")
 
 
+class ShowsEnvironment(ScriptedEngine):
+    """Says which environment variables its process has."""
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(slots=1, device="CPU", details=dict(os.environ))
+
+
 class Talkative(ScriptedEngine):
     """Prints, in every way there is."""
 
