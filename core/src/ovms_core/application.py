@@ -1,0 +1,76 @@
+"""The application: an ASGI stack that is made once and then stays as it is."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, NoReturn
+
+from starlette.datastructures import State
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from ovms_core.loader import PluginError
+
+if TYPE_CHECKING:
+    from ovms_core.server import Server
+
+AppMiddleware = Callable[[ASGIApp], ASGIApp]
+"""ASGI middleware: given the application inside, the application outside."""
+
+_HOOKS = {
+    **dict.fromkeys(("add_route", "route", "mount", "routes", "router"), "ovms_register_routes"),
+    **dict.fromkeys(("add_middleware", "middleware", "user_middleware"), "ovms_wrap_app or ovms_wrap_server"),
+    **dict.fromkeys(("add_exception_handler", "exception_handler"), "ovms_wrap_app"),
+    **dict.fromkeys(("add_event_handler", "on_event"), "ovms_lifespan"),
+}
+"""What other frameworks let one add to an application, and the hook that does it here."""
+
+
+class Application:
+    """The server as an ASGI application. What is in it comes from plugins: nothing can be added later.
+
+    `server` is all that it is made of. `state` belongs to the plugins, for what they open in ``ovms_lifespan``.
+    """
+
+    def __init__(
+        self, server: Server, stack: ASGIApp, life: Callable[[Application], AbstractAsyncContextManager[None]]
+    ) -> None:
+        self.server = server
+        self.state = State()
+        self._stack = stack
+        self._life = life
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Open what the plugins need, begin with the models, and end it all on exit."""
+        return self._life(self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        if scope["type"] == "http":
+            await self._stack(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await WebSocketClose()(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        stage = "startup"
+        await receive()
+        try:
+            async with self.lifespan():
+                await send({"type": "lifespan.startup.complete"})
+                stage = "shutdown"
+                await receive()
+        except BaseException as error:
+            message = str(error) if isinstance(error, PluginError) else traceback.format_exc()
+            await send({"type": f"lifespan.{stage}.failed", "message": message})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = f": use the hook {_HOOKS[name]} of a plugin" if name in _HOOKS else ""
+            raise AttributeError(f"an ovms application has no '{name}'{hint}")
