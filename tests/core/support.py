@@ -127,7 +127,7 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
 
 async def probe(app: Application, model: str = "scripted") -> Probed:
     """What the scripted engine holds now."""
-    events = [event async for event in app.state.models.find(model).submit(Probe())]
+    events = [event async for event in app.server.models.find(model).submit(Probe())]
     assert isinstance(events[0], Probed)
     return events[0]
 

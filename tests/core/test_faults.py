@@ -29,7 +29,7 @@ async def url(app: Application) -> AsyncIterator[str]:
 
 
 def pid_of(app: Application, model: str = "scripted") -> int:
-    pid: int = app.state.models.find(model).runner.pid
+    pid: int = app.server.models.find(model).runner.pid
     return pid
 
 
@@ -38,14 +38,14 @@ async def test_kill_9_of_a_worker_under_32_streams_is_a_pause_and_nothing_else(a
         script = {"model": "scripted", "count": 40, "seconds": 0.005, "stream": True}
         streams = [asyncio.create_task(client.say("/v1/script", **script)) for _ in range(32)]
         others = asyncio.create_task(_others(client))
-        await until(lambda: app.state.models.find("scripted").runner.load().in_flight == 32)
+        await until(lambda: app.server.models.find("scripted").runner.load().in_flight == 32)
         dead = pid_of(app)
         os.kill(dead, signal.SIGKILL)
         for stream in streams:
             assert words(await stream) == counted(40)
         assert await others == ["w0 w1 w2 "] * 50
         assert pid_of(app) != dead
-        assert app.state.models.find("other").runner.load().restarts == 0
+        assert app.server.models.find("other").runner.load().restarts == 0
 
 
 async def _others(client: Client) -> list[str]:
@@ -66,11 +66,11 @@ async def test_500_clients_that_start_a_stream_and_vanish_leave_nothing_behind(a
                 await reader.readline()
             writer.transport.abort()
 
-        runner = app.state.models.find("scripted").runner
+        runner = app.server.models.find("scripted").runner
         for start in range(0, 500, 100):
             await asyncio.gather(*(vanish(start + index) for index in range(100)))
         async with asyncio.timeout(15):
-            while app.state.gate.in_flight or runner.load().in_flight or runner.load().waiting:
+            while app.server.admission.in_flight or runner.load().in_flight or runner.load().waiting:
                 await asyncio.sleep(0.01)
         assert (await probe(app)).in_flight == 0
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
@@ -110,13 +110,13 @@ async def test_half_open_and_garbage_connections_harm_nobody(app: Application, u
         assert (await client.say("/v1/script", model="scripted", count=1)).status_code == 200
         for writer in writers:
             writer.close()
-        await until(lambda: app.state.gate.in_flight == 0)
+        await until(lambda: app.server.admission.in_flight == 0)
 
 
 async def test_a_client_that_closes_its_side_after_asking_is_taken_as_gone(app: Application, url: str) -> None:
     with contextlib.suppress(ConnectionError):
         await raw(url, post("/v1/script", b'{"model": "scripted", "count": 100000, "seconds": 0.01}'), end=True)
-    await until(lambda: app.state.gate.in_flight == 0)
+    await until(lambda: app.server.admission.in_flight == 0)
     assert (await probe(app)).in_flight == 0
 
 
@@ -133,7 +133,7 @@ async def test_a_huge_chunked_body_is_refused_while_it_is_on_its_way_and_never_h
         with contextlib.suppress(ConnectionError):
             assert (await reader.readline()).startswith(b"HTTP/1.1 413")
         writer.close()
-        await until(lambda: app.state.gate.in_flight == 0)
+        await until(lambda: app.server.admission.in_flight == 0)
         assert psutil.Process().memory_info().rss - memory < 50 << 20
 
 
@@ -145,5 +145,5 @@ async def test_a_slow_reader_holds_its_own_stream_and_no_other(app: Application,
         for _ in range(5):
             assert words(await client.say("/v1/script", model="scripted", count=20, stream=True)) == counted(20)
     writer.transport.abort()
-    await until(lambda: app.state.gate.in_flight == 0)
+    await until(lambda: app.server.admission.in_flight == 0)
     assert (await probe(app)).in_flight == 0

@@ -32,7 +32,7 @@ def example(name: str) -> ModuleType:
 async def served(*names: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server with these examples."""
     app = app_with(*(example(name) for name in names))
-    assert [report.reason for report in app.state.plugins if report.state != "active"] == []
+    assert [report.reason for report in app.server.plugins if report.state != "active"] == []
     async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
         yield client
 

@@ -120,7 +120,7 @@ class Endpoint(ABC, Generic[B]):
         """
         if _wants_no_unknown_fields(request):
             body.refuse_unknown()
-        models: Models = request.app.state.models
+        models: Models = request.app.server.models
         state = request.scope.get("state", {})
         return Call(
             endpoint=self,
@@ -165,7 +165,7 @@ def _wants_no_unknown_fields(request: Request) -> bool:
     strict: bytes | None = headers.get(b"x-strict")
     if strict is not None and strict.strip().lower() in (b"1", b"true", b"yes"):
         return True
-    settings: Settings = request.app.state.settings
+    settings: Settings = request.app.server.settings
     return settings.unknown_fields == "reject"
 
 

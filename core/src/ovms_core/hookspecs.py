@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from ovms_core.task import Task
 
 PROJECT = "ovms"
-PLACE = f"{PROJECT}_nests"
-"""The attribute in which `hookimpl` keeps a function's `nests`."""
+_NESTS = f"{PROJECT}_nests"
 
 Place = Literal["outside", "inside", "anywhere"]
 Hook = TypeVar("Hook", bound=Callable[..., Any])
@@ -53,10 +52,16 @@ def hookimpl(function: Any = None, /, *, nests: Place | None = None) -> Any:
     """
 
     def mark(function: Hook) -> Hook:
-        setattr(function, PLACE, nests)
+        setattr(function, _NESTS, nests)
         return _marked(function)
 
     return mark if function is None else mark(function)
+
+
+def place_of(implementation: Callable[..., Any]) -> Place | None:
+    """What `hookimpl` was told about where it nests."""
+    place: Place | None = getattr(implementation, _NESTS, None)
+    return place
 
 
 @hookspec
@@ -110,7 +115,7 @@ def ovms_wrap_app(settings: Settings) -> AppMiddleware | None:
 
 @hookspec
 def ovms_wrap_server(settings: Settings) -> AppMiddleware | None:
-    """ASGI middleware around everything, for every request, those that are refused too. They nest as interceptors do."""
+    """ASGI middleware around everything: it sees every request, refused ones too. They nest as interceptors do."""
 
 
 @hookspec

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import wraps
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import pluggy
 from importlib_metadata import EntryPoint, entry_points
@@ -18,16 +19,17 @@ from packaging.utils import canonicalize_name
 
 import ovms_core
 from ovms_core import hookspecs
+from ovms_core.hookspecs import Place, place_of
 
 log = logging.getLogger("ovms.plugins")
 
 GROUP = hookspecs.PROJECT
 CORE = "ovms-core"
-GUARDS = ("ovms_wrap_execution", "ovms_wrap_app")
-"""The hooks of plugins that may guard requests: without such a plugin the server does not start."""
+GUARDS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
+"""The hooks that wrap. A plugin with one may guard requests, so the server does not start without it."""
 
 
-class PluginChoice(Protocol):
+class PluginSelection(Protocol):
     """Which plugins are wanted, as `PluginSettings` says it."""
 
     @property
@@ -39,15 +41,19 @@ class PluginChoice(Protocol):
     @property
     def required(self) -> list[str]: ...
 
+    @property
+    def order(self) -> list[str]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _EveryPlugin:
     allow: list[str] | None = None
     block: list[str] = field(default_factory=list)
     required: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
 
 
-EVERY_PLUGIN: PluginChoice = _EveryPlugin()
+EVERY_PLUGIN: PluginSelection = _EveryPlugin()
 """All that are installed: the default of `PluginSettings`, without the price of importing it."""
 
 
@@ -83,7 +89,7 @@ class _Distribution(Protocol):
     def requires(self) -> list[str] | None: ...
 
 
-class Host:
+class PluginHost:
     """The pluggy host of one application: its plugins, each with a report on what became of it."""
 
     def __init__(self) -> None:
@@ -103,6 +109,8 @@ class Host:
             raise PluginError("implements no hook: mark its functions with @hookimpl")
         if odd := [name for name in _implementations(plugin) if not _is_plain(getattr(plugin, name))]:
             raise PluginError(f"implements {', '.join(odd)} as a coroutine or wrapper: hooks are plain functions")
+        for name in _implementations(plugin):
+            _check_place(name, place_of(getattr(plugin, name)))
         self.manager.register(plugin, name=report.name)
 
     def quarantine(
@@ -141,10 +149,18 @@ class Host:
 
 
 def _by_name(impl: pluggy.HookImpl) -> Callable[..., Any]:
+    @wraps(impl.function)
     def call(**arguments: Any) -> Any:
         return impl.function(*(arguments[name] for name in impl.argnames))
 
     return call
+
+
+def _check_place(hook: str, place: Place | None) -> None:
+    if place is not None and place not in get_args(Place):
+        raise PluginError(f"marks {hook} with nests={place!r}, which is none of 'outside', 'inside' or 'anywhere'")
+    if place is not None and hook not in GUARDS:
+        raise PluginError(f"says how {hook} nests, which wraps nothing")
 
 
 def _specifications() -> list[str]:
@@ -173,13 +189,13 @@ def _suggestion(name: str) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def load_plugins(settings: PluginChoice, plugins: Sequence[object] | None = None) -> Host:
+def load_plugins(settings: PluginSelection, plugins: Sequence[object] | None = None) -> PluginHost:
     """The host with core's own plugin and, unless `plugins` are given instead, all that are installed.
 
     A plugin that cannot be imported, fits no hook or needs another core is set aside with its reason.
     Raises `PluginError` when two distributions use one name, or a required plugin does not work.
     """
-    host = Host()
+    host = PluginHost()
     from ovms_core import builtin
 
     host.add(PluginReport("core", CORE, ovms_core.__version__), builtin)
@@ -194,9 +210,9 @@ def load_plugins(settings: PluginChoice, plugins: Sequence[object] | None = None
     return host
 
 
-def _warn_of_unknown(host: Host, settings: PluginChoice) -> None:
+def _warn_of_unknown(host: PluginHost, settings: PluginSelection) -> None:
     """A name that nothing has chooses nothing: most likely it is misspelt, or a package's."""
-    for setting, names in (("allow", settings.allow or ()), ("block", settings.block)):
+    for setting, names in (("allow", settings.allow or ()), ("block", settings.block), ("order", settings.order)):
         for name in sorted(set(names) - set(host.reports)):
             known = ", ".join(sorted(host.reports))
             log.warning("plugins.%s: there is no plugin '%s'. Installed are %s.", setting, name, known)
@@ -207,7 +223,7 @@ def name_of(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
-def require(host: Host, settings: PluginChoice) -> None:
+def require(host: PluginHost, settings: PluginSelection) -> None:
     """Raise `PluginError` unless every plugin that the operator requires is active."""
     for name in settings.required:
         report = host.reports.get(name)
@@ -229,7 +245,7 @@ def _discover() -> list[EntryPoint]:
     return list(found.values())
 
 
-def _load(host: Host, entry: EntryPoint, settings: PluginChoice) -> None:
+def _load(host: PluginHost, entry: EntryPoint, settings: PluginSelection) -> None:
     report = PluginReport(entry.name, _name(entry.dist), entry.dist.version if entry.dist else "")
     host.reports[entry.name] = report
     if entry.name in settings.block or (settings.allow is not None and entry.name not in settings.allow):
@@ -247,7 +263,7 @@ def _load(host: Host, entry: EntryPoint, settings: PluginChoice) -> None:
     _register(host, report, plugin)
 
 
-def _register(host: Host, report: PluginReport, plugin: object) -> None:
+def _register(host: PluginHost, report: PluginReport, plugin: object) -> None:
     try:
         host.add(report, plugin)
     except (PluginError, pluggy.PluginValidationError, ValueError) as error:

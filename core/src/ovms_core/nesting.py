@@ -1,14 +1,18 @@
-"""How several plugins nest that wrap the same thing: what they say themselves, then what the operator says."""
+"""What wraps a request, and how it nests: as the plugins say, or else the operator; order of names never decides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ovms_core.hookspecs import Place
-from ovms_core.loader import PluginError
+from ovms_core.hookspecs import Place, place_of
+from ovms_core.loader import PluginError, PluginHost
+
+if TYPE_CHECKING:
+    from ovms_core.endpoint import Endpoint
+    from ovms_core.settings import Settings
 
 _RANKS: dict[Place | None, int] = {"outside": 0, "anywhere": 1, None: 1, "inside": 2}
 
@@ -20,6 +24,40 @@ class Wrapper:
     owner: str
     wrap: Callable[..., Any]
     place: Place | None = None
+
+
+def server_wrappers(host: PluginHost, settings: Settings) -> list[Wrapper]:
+    """The middleware around everything, outermost first. Raises `PluginError`, as the next two do."""
+    return _asked(host, "ovms_wrap_server", "the server", settings)
+
+
+def app_wrappers(host: PluginHost, settings: Settings) -> list[Wrapper]:
+    """The middleware around the routes, outermost first."""
+    return _asked(host, "ovms_wrap_app", "the application", settings)
+
+
+def execution_wrappers(host: PluginHost, endpoint: Endpoint[Any], settings: Settings) -> list[Wrapper]:
+    """The interceptors of `endpoint`, outermost first."""
+    what = f"the execution of {endpoint.method} {endpoint.path}"
+    return _asked(host, "ovms_wrap_execution", what, settings, endpoint=endpoint)
+
+
+def _asked(host: PluginHost, hook: str, what: str, settings: Settings, **arguments: Any) -> list[Wrapper]:
+    return nest(_answers(host, hook, settings=settings, **arguments), settings.plugins.order, what)
+
+
+def _answers(host: PluginHost, hook: str, **arguments: Any) -> Iterable[Wrapper]:
+    """What plugins may guard requests with: one that fails stops the startup."""
+    for owner, implementation in host.implementations(hook):
+        try:
+            wrap = implementation(**arguments)
+        except Exception as error:
+            message = f"Plugin '{owner}' failed in {hook}: {type(error).__name__}: {error}"
+            raise PluginError(f"{message}. It may guard requests, so the server does not start without it.") from error
+        if wrap is not None and not callable(wrap):
+            raise PluginError(f"Plugin '{owner}' answers {hook} with {wrap!r}, which cannot be called.")
+        if wrap is not None:
+            yield Wrapper(owner, wrap, place_of(implementation))
 
 
 def nest(wrappers: Iterable[Wrapper], order: Sequence[str], what: str) -> list[Wrapper]:
@@ -45,8 +83,8 @@ def _refuse_swapped(nested: Sequence[Wrapper], what: str) -> None:
     for outer, inner in combinations(nested, 2):
         if (outer.place, inner.place) == ("inside", "outside"):
             raise PluginError(
-                f"plugins.order puts '{outer.owner}' outside of '{inner.owner}' around {what}, but '{inner.owner}' must "
-                f"be outside of it: requests would pass by '{inner.owner}'. {_advice(sorted(nested, key=_rank))}"
+                f"plugins.order puts '{outer.owner}' outside of '{inner.owner}' around {what}, where '{inner.owner}' "
+                f"must be outside, or requests would pass it by. {_advice(sorted(nested, key=_rank))}"
             )
 
 

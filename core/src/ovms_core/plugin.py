@@ -11,29 +11,35 @@ from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ovms_core import sse
+    from ovms_core.application import Application
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
     from ovms_core.errors import APIError
     from ovms_core.messages import Event, Request
     from ovms_core.models.files import ModelFiles
     from ovms_core.models.model import Model
-    from ovms_core.models.source import Offer, Progress, Source, SourceError
+    from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
+    from ovms_core.routes.route import Route
+    from ovms_core.server import Server
     from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
+    "application": ("Application",),
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"),
     "errors": ("APIError",),
     "messages": ("Event", "Request"),
     "models.files": ("ModelFiles",),
     "models.model": ("Model",),
-    "models.source": ("Offer", "Progress", "Source", "SourceError"),
+    "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
+    "routes.route": ("Route",),
+    "server": ("Server",),
     "settings": ("ModelSettings", "Settings"),
     "sse": ("sse",),
     "task": ("Task", "TaskOptions"),
@@ -53,11 +59,13 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "APIError",
+    "Application",
     "Body",
     "Call",
     "Endpoint",
     "Event",
     "Executor",
+    "FetchProgress",
     "Formatter",
     "Int",
     "Interceptor",
@@ -70,9 +78,10 @@ __all__ = [
     "Outcome",
     "Parser",
     "Part",
-    "Progress",
     "PypiSource",
     "Request",
+    "Route",
+    "Server",
     "Settings",
     "Source",
     "SourceError",

@@ -26,6 +26,9 @@ class PluginSettings(Section):
     allow: list[str] | None = Field(default=None, description="Load only these plugins; all when not set.")
     block: list[str] = Field(default=[], description="Never load these plugins.")
     required: list[str] = Field(default=[], description="Refuse to start unless these plugins work.")
+    order: list[str] = Field(
+        default=[], description="How plugins that wrap the same thing nest, outermost first; the others follow."
+    )
 
 
 class ModelSettings(Section):
@@ -75,6 +78,7 @@ class Settings(Section):
     ping_interval: Seconds = Field(default=10, description="Seconds of silence after which a stream gets a comment.")
     drain_timeout: Seconds = Field(default=30, description="Seconds that running requests have to finish at shutdown.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+    access_log: bool = Field(default=False, description="Log a line of JSON for every request.")
 
     _where: Where | None = PrivateAttr(default=None)
 

@@ -46,7 +46,7 @@ class Screen:
 
 
 def models(app: Application) -> list[Model]:
-    return list(app.state.models)
+    return list(app.server.models)
 
 
 def test_plugins_and_routes_are_shown_once_it_listens(app: Application) -> None:

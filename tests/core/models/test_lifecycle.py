@@ -16,7 +16,7 @@ from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import State
-from ovms_core.plugin import Offer, Progress, SourceError
+from ovms_core.plugin import FetchProgress, Offer, SourceError
 from ovms_core.settings import ModelSettings
 from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
 
@@ -33,7 +33,7 @@ class Slow:
     def locate(self, name: str) -> Path | None:
         return None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         try:
             while True:
                 progress(25, 100)
@@ -66,10 +66,10 @@ async def test_models_are_loaded_one_after_the_other_in_any_state_of_the_others(
     app = app_with(scripted_plugin, models=models)
 
     def states() -> list[State]:
-        return [model.state for model in app.state.models]
+        return [model.state for model in app.server.models]
 
     async with serving(app, settled=False):
-        settling = asyncio.create_task(app.state.lifecycle.settled())
+        settling = asyncio.create_task(app.server.lifecycle.settled())
         while not settling.done():
             assert states().count(State.LOADING) <= 1
             await asyncio.sleep(0.005)
@@ -82,27 +82,27 @@ async def test_a_model_whose_load_hangs_does_not_hold_the_others(
     monkeypatch.setattr(lifecycle, "_TURN", 0.1)
     app = app_with(scripted_plugin, models=[scripted_model(name, load_seconds=3600) for name in "ab"])
     async with serving(app, settled=False):
-        await until(lambda: all(model.state is State.LOADING for model in app.state.models))
+        await until(lambda: all(model.state is State.LOADING for model in app.server.models))
         assert "still loads after 0.1 s" in caplog.text
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(app.state.lifecycle.settled(), 0.05)
+            await asyncio.wait_for(app.server.lifecycle.settled(), 0.05)
 
 
 async def test_at_the_end_every_worker_process_is_gone() -> None:
     app = app_with(scripted_plugin, models=[scripted_model(name) for name in "ab"])
     async with serving(app):
-        pids = [model.runner.pid for model in app.state.models]
+        pids = [model.runner.pid for model in app.server.models]
     assert not any(map(psutil.pid_exists, pids))
-    assert {model.state for model in app.state.models} == {State.UNLOADED}
+    assert {model.state for model in app.server.models} == {State.UNLOADED}
 
 
 async def test_waiting_for_the_models_in_vain_does_not_stop_them() -> None:
     app = app_with(scripted_plugin, models=[scripted_model(load_seconds=0.3)])
     async with serving(app, settled=False):
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(app.state.lifecycle.settled(), 0.05)
-        await app.state.lifecycle.settled()
-        assert next(iter(app.state.models)).state is State.READY
+            await asyncio.wait_for(app.server.lifecycle.settled(), 0.05)
+        await app.server.lifecycle.settled()
+        assert next(iter(app.server.models)).state is State.READY
 
 
 async def test_a_fetch_shows_how_far_it_is_and_stops_with_the_server(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ async def test_a_fetch_that_fails_by_the_network_is_tried_again(
         assert answer.status_code == 503
         assert "The network is away." in answer.text
         assert (await client.get("/v3/models/m")).json()["detail"].startswith("tried again after ")
-        served = next(iter(app.state.models))
+        served = next(iter(app.server.models))
         await until(lambda: served.state is State.READY)
         assert (await client.say("/v1/script", count=1)).status_code == 200
 
@@ -163,7 +163,7 @@ async def test_a_server_that_waits_to_try_a_fetch_again_can_be_stopped(tmp_path:
     model = ModelSettings(name="m", source="slow:m")
     app = app_with(scripted_plugin, from_source(source), models=[model], model_repository=str(tmp_path))
     async with asyncio.timeout(5), serving(app):
-        assert next(iter(app.state.models)).state is State.FAILED
+        assert next(iter(app.server.models)).state is State.FAILED
 
 
 @pytest.mark.parametrize("error", [SourceError("There is no model 'm'."), ZeroDivisionError("There is no model 'm'.")])
@@ -179,7 +179,7 @@ async def test_a_fetch_that_fails_fails_its_model_with_the_reason(tmp_path: Path
 async def test_a_model_whose_task_nobody_has_fails_with_the_reason() -> None:
     app = app_with(models=[scripted_model()])
     async with serving(app):
-        assert "task 'scripted' is not known" in next(iter(app.state.models)).problem
+        assert "task 'scripted' is not known" in next(iter(app.server.models)).problem
 
 
 def test_options_are_checked_before_anything_loads() -> None:

@@ -7,8 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.applications import Starlette
-
+from ovms_core.application import Application
 from ovms_core.errors import APIError, RequestError
 from ovms_core.hookspecs import hookimpl
 from ovms_core.messages import EngineInfo, Request
@@ -117,12 +116,12 @@ class FakeModels:
         self._engines = engines
 
     @hookimpl
-    def ovms_lifespan(self, app: Starlette) -> Any:
+    def ovms_lifespan(self, app: Application) -> Any:
         return self._lifespan(app)
 
     @asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncGenerator[None, None]:
-        app.state.models = Models([*app.state.models, *(engine.model() for engine in self._engines)])
+    async def _lifespan(self, app: Application) -> AsyncGenerator[None, None]:
+        app.server.models = Models([*app.server.models, *(engine.model() for engine in self._engines)])
         yield
         for engine in self._engines:
             await engine.stop()

@@ -97,7 +97,7 @@ def _said(document: Any) -> Iterator[str]:
             yield from _said(item)
 
 
-BLOCKED = "conformance_blocked"
+BLOCKED = "contract_blocked"
 
 
 def block(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
@@ -108,7 +108,7 @@ def block(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
 class Control:
     """The kit's own plugin: knows the endpoints, and lets a test step in between."""
 
-    __name__ = "conformance"
+    __name__ = "contract"
 
     def __init__(self) -> None:
         self.endpoints: list[Endpoint[Any]] = []
@@ -157,7 +157,7 @@ class Subject:
         """The first model that the endpoint works with; skips the test when it works without."""
         if self.endpoint.task is None:
             pytest.skip("the endpoint has no task, and so no engine")
-        models: Models = self.app.state.models
+        models: Models = self.app.server.models
         return next(model for model in models if model.task is not None and model.task.name == self.endpoint.task)
 
     def require_json_body(self) -> None:
@@ -232,13 +232,13 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
         control,
         models=models,
         max_body_size=limit,
-        api_keys={"conformance": API_KEY},
+        api_keys={"contract": API_KEY},
     )
     headers = {"authorization": f"Bearer {API_KEY}"}
     async with connected(app, headers=headers) as client:
-        broken = [report for report in app.state.plugins if report.state != "active"]
+        broken = [report for report in app.server.plugins if report.state != "active"]
         assert not broken, f"plugin {broken[0].name} is {broken[0].state}: {broken[0].reason}"
-        for model in app.state.models:
+        for model in app.server.models:
             assert model.state is State.READY, f"model '{model.name}' is {model.state}: {model.problem}"
         yield Subject(app, client, _endpoint(contract, app, control), control)
 
@@ -249,7 +249,7 @@ def _endpoint(contract: type[Contract], app: Application, control: Control) -> E
     if wanted is not None:
         found = [each for each in control.endpoints if type(each) is wanted]
     else:
-        owned = {(r.method, r.path) for r in app.state.routes.routes if r.owner == name_of(contract.plugin)}
+        owned = {(r.method, r.path) for r in app.server.routes if r.owner == name_of(contract.plugin)}
         own = [each for each in control.endpoints if (each.method, _PREFIX + each.path) in owned]
         found = own or control.endpoints
     names = ", ".join(type(each).__name__ for each in found or control.endpoints) or "none"

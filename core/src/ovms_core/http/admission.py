@@ -1,4 +1,4 @@
-"""The gate: finds the route, asks for the key, and turns away what is too much."""
+"""Admission: finds the route, asks for the key, and turns away what is too much."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ovms_core.errors import APIError
 from ovms_core.http.auth import Keys
 from ovms_core.http.cors import NoCors
 from ovms_core.http.limits import BodyBudget
-from ovms_core.http.routing import Route, RouteTable
+from ovms_core.http.routing import MountedRoute, RouteTable
 from ovms_core.settings import Settings
 
 
-class Gate:
+class Admission:
     """Lets a request through to `app` with its route in ``scope["ovms.route"]``.
 
     A path that no route has needs the key as well: a stranger learns nothing from it. Once `draining`
@@ -57,7 +57,7 @@ class Gate:
         scope["ovms.route"] = route
         scope["path_params"] = parameters
 
-    def _check_load(self, route: Route) -> None:
+    def _check_load(self, route: MountedRoute) -> None:
         if self.draining:
             message = "The server is shutting down."
             raise APIError(503, message, code="draining", retry_after=5, headers={"connection": "close"})
@@ -66,5 +66,5 @@ class Gate:
 
 
 async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand a request that came through the gate to its route."""
+    """Hand a request that was admitted to its route."""
     await scope["ovms.route"].app(scope, receive, send)
