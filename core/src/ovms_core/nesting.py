@@ -42,6 +42,14 @@ def execution_wrappers(host: PluginHost, endpoint: Endpoint[Any], settings: Sett
     return _asked(host, "ovms_wrap_execution", what, settings, endpoint=endpoint)
 
 
+def nestings(host: PluginHost, endpoints: Iterable[Endpoint[Any]], settings: Settings) -> dict[str, list[str]]:
+    """What is wrapped, and the names of the plugins that wrap it, outermost first."""
+    around = {"server": server_wrappers(host, settings), "application": app_wrappers(host, settings)}
+    for endpoint in endpoints:
+        around[f"{endpoint.method} {endpoint.path}"] = execution_wrappers(host, endpoint, settings)
+    return {what: [each.owner for each in wrappers] for what, wrappers in around.items() if wrappers}
+
+
 def _asked(host: PluginHost, hook: str, what: str, settings: Settings, **arguments: Any) -> list[Wrapper]:
     return nest(_answers(host, hook, settings=settings, **arguments), settings.plugins.order, what)
 
