@@ -19,6 +19,7 @@ from ovms_core.plugin import hookimpl
 from ovms_core.serve import listen
 from ovms_core.settings import Settings
 from ovms_core.testing import scripted_model, scripted_plugin
+from ovms_core.workers.supervisor import Supervisor
 
 
 class Telling:
@@ -31,7 +32,7 @@ class Telling:
     def progress(self, app: Application) -> None: ...
 
     def settled(self, url: str, app: Application) -> None:
-        pids = [model.runner.pid for model in app.server.models if model.runner]
+        pids = [model.runner.pid for model in app.server.models if isinstance(model.runner, Supervisor)]
         sys.stdout.write(f"settled {json.dumps(pids)}\n")
         sys.stdout.flush()
 

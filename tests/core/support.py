@@ -17,6 +17,7 @@ import pytest
 from ovms_core.app import Application
 from ovms_core.plugin import Body, Call, Endpoint, hookimpl
 from ovms_core.testing import Probe, Probed
+from ovms_core.workers.supervisor import Supervisor
 
 Execute = Callable[[Call[Any]], AsyncIterator[Any]]
 
@@ -123,6 +124,13 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
     assert sorted(document["error"]) == ["code", "message", "param", "type"]
     error: dict[str, Any] = document["error"]
     return error
+
+
+def supervisor_of(app: Application, model: str = "scripted") -> Supervisor:
+    """What runs the engine of a model."""
+    runner = app.server.models.find(model).runner
+    assert isinstance(runner, Supervisor)
+    return runner
 
 
 async def probe(app: Application, model: str = "scripted") -> Probed:

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.support import Client, counted, error_of, post, probe, raw, words
+from tests.core.support import Client, counted, error_of, post, probe, raw, supervisor_of, words
 
 from ovms_core.app import Application
 from ovms_core.settings import ModelSettings
@@ -175,7 +175,7 @@ async def test_no_body_whatever_makes_the_server_fail(app: Application, url: str
 
     await asyncio.to_thread(fuzz)
     await client.aclose()
-    assert app.server.models.find("scripted").runner.restarts == 0
+    assert supervisor_of(app).restarts == 0
     assert (await probe(app)).in_flight == 0
 
 

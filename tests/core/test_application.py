@@ -60,7 +60,7 @@ async def test_why_it_cannot_start_is_told_plainly(hooks: dict[str, Any], messag
     async def receive() -> dict[str, str]:
         return {"type": "lifespan.startup"}
 
-    async def send(message: dict[str, str]) -> None:
+    async def send(message: Any) -> None:
         said.append(message)
 
     app = app_with(plugin("needed", **hooks), plugins=PluginSettings(required=["needed"]))

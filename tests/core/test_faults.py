@@ -11,7 +11,19 @@ from collections.abc import AsyncIterator
 import httpx
 import psutil
 import pytest
-from tests.core.support import Client, chunked, connect, counted, error_of, post, probe, raw, until, words
+from tests.core.support import (
+    Client,
+    chunked,
+    connect,
+    counted,
+    error_of,
+    post,
+    probe,
+    raw,
+    supervisor_of,
+    until,
+    words,
+)
 
 from ovms_core.app import Application
 from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
@@ -29,7 +41,8 @@ async def url(app: Application) -> AsyncIterator[str]:
 
 
 def pid_of(app: Application, model: str = "scripted") -> int:
-    pid: int = app.server.models.find(model).runner.pid
+    pid = supervisor_of(app, model).pid
+    assert pid is not None
     return pid
 
 
@@ -38,14 +51,14 @@ async def test_kill_9_of_a_worker_under_32_streams_is_a_pause_and_nothing_else(a
         script = {"model": "scripted", "count": 40, "seconds": 0.005, "stream": True}
         streams = [asyncio.create_task(client.say("/v1/script", **script)) for _ in range(32)]
         others = asyncio.create_task(_others(client))
-        await until(lambda: app.server.models.find("scripted").runner.load().in_flight == 32)
+        await until(lambda: supervisor_of(app).load().in_flight == 32)
         dead = pid_of(app)
         os.kill(dead, signal.SIGKILL)
         for stream in streams:
             assert words(await stream) == counted(40)
         assert await others == ["w0 w1 w2 "] * 50
         assert pid_of(app) != dead
-        assert app.server.models.find("other").runner.load().restarts == 0
+        assert supervisor_of(app, "other").load().restarts == 0
 
 
 async def _others(client: Client) -> list[str]:
@@ -66,7 +79,7 @@ async def test_500_clients_that_start_a_stream_and_vanish_leave_nothing_behind(a
                 await reader.readline()
             writer.transport.abort()
 
-        runner = app.server.models.find("scripted").runner
+        runner = supervisor_of(app)
         for start in range(0, 500, 100):
             await asyncio.gather(*(vanish(start + index) for index in range(100)))
         async with asyncio.timeout(15):

@@ -11,9 +11,11 @@ import httpx
 import pytest
 from tests.core.support import Client, echo, plugin, talking
 
-from ovms_core.loader import PluginError
+from ovms_core.loader import PluginError, load_plugins
+from ovms_core.nesting import nestings
+from ovms_core.offerings import gather
 from ovms_core.plugin import APIError, Call, Executor, hookimpl
-from ovms_core.settings import PluginSettings
+from ovms_core.settings import PluginSettings, Settings
 from ovms_core.testing import app_with, connected, serving
 
 WRAPPING = ["ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server"]
@@ -126,6 +128,14 @@ async def test_what_plugins_say_settles_it_without_the_operator(hook: str) -> No
     ]
     assert await order_of(hook, *plugins, order=[]) == ["e", "b", "c", "d", "a"]
     assert await order_of(hook, *plugins, order=["d"]) == ["d", "e", "b", "c", "a"]
+
+
+def test_how_everything_nests_can_be_shown() -> None:
+    plugins = [marking("cache", "ovms_wrap_execution", nests="inside"), marking("guard", "ovms_wrap_execution")]
+    settings = Settings(access_log=True)
+    host = load_plugins(settings.plugins, [talking(echo), *plugins])
+    endpoints = [endpoint for _, endpoint in gather(host, settings).endpoints]
+    assert nestings(host, endpoints, settings) == {"server": ["core"], "POST /talk": ["guard", "cache"]}
 
 
 def test_plugins_that_wrap_different_endpoints_do_not_meet() -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 import typer
+from starlette.requests import Request
+from starlette.responses import Response
 from tests.core.support import Client, Talk, echo, error_of, frames, plugin, raising, talking
 
 from ovms_core.loader import GUARDS, PluginError, PluginState
-from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome
+from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
 from ovms_core.testing.scripted import TASK
@@ -40,6 +42,10 @@ async def shout(call: Call[Any]) -> AsyncIterator[str]:
     yield call.body.text.upper()
 
 
+async def page(request: Request) -> Response:
+    raise NotImplementedError
+
+
 def stage(hook: str) -> SimpleNamespace:
     """Something that a plugin may answer to a replacing `hook`."""
     return SimpleNamespace(hook=hook)
@@ -49,6 +55,7 @@ CONFLICTS: list[tuple[dict[str, Any], str]] = [
     ({"ovms_register_tasks": lambda: [dataclasses.replace(TASK)]}, r"register the task 'scripted': 'one' and 'two'"),
     ({"ovms_register_sources": lambda: [Shelf()]}, r"register the source 'shelf': 'one' and 'two'"),
     ({"ovms_register_endpoints": lambda: [Talk(echo)]}, r"claim POST /v3/talk: 'one' and 'two'"),
+    ({"ovms_register_routes": lambda: [Route("GET", "/page", page)]}, r"claim GET /page: 'one' and 'two'"),
     ({"ovms_parser": lambda: stage("parser")}, r"'one' and 'two' both answer ovms_parser for /base"),
     ({"ovms_executor": lambda: stage("executor")}, r"'one' and 'two' both answer ovms_executor for /base"),
     ({"ovms_formatter": lambda: stage("formatter")}, r"'one' and 'two' both answer ovms_formatter for /base"),
@@ -62,7 +69,15 @@ def test_two_plugins_that_give_incompatible_answers_stop_the_start(hooks: dict[s
 
 
 @pytest.mark.parametrize(
-    "hook", ["ovms_register_tasks", "ovms_register_endpoints", "ovms_register_sources", "ovms_parser", "ovms_formatter"]
+    "hook",
+    [
+        "ovms_register_tasks",
+        "ovms_register_endpoints",
+        "ovms_register_routes",
+        "ovms_register_sources",
+        "ovms_parser",
+        "ovms_formatter",
+    ],
 )
 async def test_a_plugin_whose_hook_raises_is_quarantined_and_the_others_serve(hook: str) -> None:
     hooks = {"ovms_register_endpoints": lambda: [Talk(echo, "/broken")], hook: lambda: raising(ValueError("no luck"))()}

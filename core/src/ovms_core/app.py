@@ -92,7 +92,8 @@ def _keys(settings: Settings) -> dict[str, str]:
 
 
 def _described(offerings: Offerings, settings: Settings) -> dict[str, Any]:
-    endpoints, routes = ([each for _, each in offered] for offered in (offerings.endpoints, offerings.routes))
+    endpoints = [endpoint for _, endpoint in offerings.endpoints]
+    routes = [route for _, route in offerings.routes]
     return openapi.document(endpoints, routes, keyed=bool(settings.api_keys))
 
 
