@@ -13,13 +13,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
 
+from tests.core.support import worker_pid
+
 from ovms_core import app, serve
 from ovms_core.app import Application
 from ovms_core.plugin import hookimpl
 from ovms_core.serve import listen
 from ovms_core.settings import Settings
 from ovms_core.testing import scripted_model, scripted_plugin
-from ovms_core.workers.supervisor import Supervisor
 
 
 class Telling:
@@ -32,7 +33,7 @@ class Telling:
     def progress(self, app: Application) -> None: ...
 
     def settled(self, url: str, app: Application) -> None:
-        pids = [model.runner.pid for model in app.server.models if isinstance(model.runner, Supervisor)]
+        pids = [worker_pid(app, model.name) for model in app.server.models if model.runner]
         sys.stdout.write(f"settled {json.dumps(pids)}\n")
         sys.stdout.flush()
 

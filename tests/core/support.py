@@ -17,6 +17,7 @@ import pytest
 from ovms_core.app import Application
 from ovms_core.plugin import Body, Call, Endpoint, hookimpl
 from ovms_core.testing import Probe, Probed
+from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.supervisor import Supervisor
 
 Execute = Callable[[Call[Any]], AsyncIterator[Any]]
@@ -131,6 +132,13 @@ def supervisor_of(app: Application, model: str = "scripted") -> Supervisor:
     runner = app.server.models.find(model).runner
     assert isinstance(runner, Supervisor)
     return runner
+
+
+def worker_pid(app: Application, model: str = "scripted") -> int:
+    """The process that the engine of a model is in."""
+    worker = supervisor_of(app, model).connection
+    assert isinstance(worker, WorkerProcess)
+    return worker.pid
 
 
 async def probe(app: Application, model: str = "scripted") -> Probed:

@@ -23,6 +23,7 @@ from tests.core.support import (
     supervisor_of,
     until,
     words,
+    worker_pid,
 )
 
 from ovms_core.app import Application
@@ -40,24 +41,18 @@ async def url(app: Application) -> AsyncIterator[str]:
         yield url
 
 
-def pid_of(app: Application, model: str = "scripted") -> int:
-    pid = supervisor_of(app, model).pid
-    assert pid is not None
-    return pid
-
-
 async def test_kill_9_of_a_worker_under_32_streams_is_a_pause_and_nothing_else(app: Application, url: str) -> None:
     async with Client(url) as client:
         script = {"model": "scripted", "count": 40, "seconds": 0.005, "stream": True}
         streams = [asyncio.create_task(client.say("/v1/script", **script)) for _ in range(32)]
         others = asyncio.create_task(_others(client))
         await until(lambda: supervisor_of(app).load().in_flight == 32)
-        dead = pid_of(app)
+        dead = worker_pid(app)
         os.kill(dead, signal.SIGKILL)
         for stream in streams:
             assert words(await stream) == counted(40)
         assert await others == ["w0 w1 w2 "] * 50
-        assert pid_of(app) != dead
+        assert worker_pid(app) != dead
         assert supervisor_of(app, "other").load().restarts == 0
 
 

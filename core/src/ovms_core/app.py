@@ -31,6 +31,7 @@ from ovms_core.routes import openapi
 from ovms_core.routes.mounting import as_app, endpoint_paths, route_paths
 from ovms_core.server import Server
 from ovms_core.settings import Settings
+from ovms_core.workers.local import start_local_runner
 
 _EXPOSED = ("x-request-id", "x-ignored-params", "x-warnings", "retry-after")
 """The response headers that pages of other origins may read."""
@@ -45,7 +46,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     host = load_plugins(settings.plugins, plugins)
     offerings = gather(host, settings)
     models = Models([Model(model) for model in settings.models])
-    lifecycle = Lifecycle(settings, list(models), offerings.tasks, offerings.sources)
+    lifecycle = Lifecycle(settings, list(models), offerings.tasks, offerings.sources, start_local_runner)
     lifecycle.check()
     down: set[str] = set()
     routes = _route_table(_mounted(host, offerings, settings, down))

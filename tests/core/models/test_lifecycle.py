@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.core.support import Client, plugin, supervisor_of, until
+from tests.core.support import Client, plugin, until, worker_pid
 
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
@@ -91,7 +91,7 @@ async def test_a_model_whose_load_hangs_does_not_hold_the_others(
 async def test_at_the_end_every_worker_process_is_gone() -> None:
     app = app_with(scripted_plugin, models=[scripted_model(name) for name in "ab"])
     async with serving(app):
-        pids = [supervisor_of(app, model.name).pid for model in app.server.models]
+        pids = [worker_pid(app, model.name) for model in app.server.models]
     assert not any(map(psutil.pid_exists, pids))
     assert {model.state for model in app.server.models} == {State.UNLOADED}
 
