@@ -11,7 +11,7 @@ from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ovms_core import sse
-    from ovms_core.application import Application
+    from ovms_core.application import Application, AppMiddleware
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
     from ovms_core.errors import APIError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
-    "application": ("Application",),
+    "application": ("AppMiddleware", "Application"),
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"),
     "errors": ("APIError",),
@@ -59,6 +59,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "APIError",
+    "AppMiddleware",
     "Application",
     "Body",
     "Call",
