@@ -41,8 +41,8 @@ def hookimpl(function: Any = None, /, *, nests: Place | None = None) -> Any:
     """Marks a function as the implementation of the hook of its name.
 
     At a hook that wraps, `nests` says where it belongs among those of other plugins. What guards requests, so that
-    nothing may answer before it has looked, is ``"outside"``. What answers by itself, as a cache does, is
-    ``"inside"``. What only watches is welcome ``"anywhere"``.
+    nothing may answer before it has looked, is ``"outside"``. What may answer by itself, as a cache does, is
+    ``"inside"``. What only watches can be ``"anywhere"``.
 
     Example::
 
