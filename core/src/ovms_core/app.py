@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ovms_core.application import Application, AppMiddleware
+from ovms_core.application import Application, AppMiddleware, Server
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError
 from ovms_core.http.admission import Admission, dispatch
@@ -29,7 +29,6 @@ from ovms_core.offerings import Offerings, gather
 from ovms_core.pipeline import Pipeline
 from ovms_core.routes import openapi
 from ovms_core.routes.mounting import as_app, endpoint_paths, route_paths
-from ovms_core.server import Server
 from ovms_core.settings import Settings
 from ovms_core.workers.local import start_local_runner
 
@@ -45,8 +44,8 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     """
     host = load_plugins(settings.plugins, plugins)
     offerings = gather(host, settings)
-    models = Models([Model(model) for model in settings.models])
-    lifecycle = Lifecycle(settings, list(models), offerings.tasks, offerings.sources, start_local_runner)
+    models = Models(Model(model) for model in settings.models)
+    lifecycle = Lifecycle(settings, models, offerings.tasks, offerings.sources, start_local_runner)
     lifecycle.check()
     down: set[str] = set()
     routes = _route_table(_mounted(host, offerings, settings, down))

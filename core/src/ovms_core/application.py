@@ -1,11 +1,13 @@
-"""The application: an ASGI stack that is made once and then stays as it is."""
+"""The application: an ASGI stack that is made once and then stays as it is, and what it is made of."""
 
 from __future__ import annotations
 
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,7 +16,14 @@ from starlette.websockets import WebSocketClose
 from ovms_core.loader import PluginError
 
 if TYPE_CHECKING:
-    from ovms_core.server import Server
+    from prometheus_client import CollectorRegistry
+
+    from ovms_core.http.admission import Admission
+    from ovms_core.http.routing import RouteTable
+    from ovms_core.loader import PluginReport
+    from ovms_core.models.lifecycle import Lifecycle
+    from ovms_core.models.registry import Models
+    from ovms_core.settings import Settings
 
 AppMiddleware = Callable[[ASGIApp], ASGIApp]
 """ASGI middleware: given the application inside, the application outside."""
@@ -26,6 +35,26 @@ _HOOKS = {
     **dict.fromkeys(("add_event_handler", "on_event"), "ovms_lifespan"),
 }
 """What other frameworks let one add to an application, and the hook that does it here."""
+
+
+@dataclass(slots=True)
+class Server:
+    """What one application is made of: ``request.app.server`` in a handler, ``app.server`` elsewhere.
+
+    Plugins may read `settings`, `models`, `plugins` and `routes`; the rest is the core's own and can change.
+    """
+
+    settings: Settings
+    models: Models
+    plugins: list[PluginReport]
+    """Every plugin, with what became of it."""
+    routes: RouteTable
+    """Every route: iterate over it."""
+    lifecycle: Lifecycle
+    admission: Admission
+    metrics: CollectorRegistry
+    openapi: Mapping[str, Any]
+    created: int = field(default_factory=lambda: int(time.time()))
 
 
 class Application:

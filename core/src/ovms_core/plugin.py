@@ -11,7 +11,7 @@ from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ovms_core import sse
-    from ovms_core.application import Application, AppMiddleware
+    from ovms_core.application import Application, AppMiddleware, Server
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
     from ovms_core.errors import APIError
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
     from ovms_core.routes.route import Route
-    from ovms_core.server import Server
     from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
-    "application": ("AppMiddleware", "Application"),
+    "application": ("AppMiddleware", "Application", "Server"),
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"),
     "errors": ("APIError",),
@@ -39,7 +38,6 @@ _HOMES = {
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
     "routes.route": ("Route",),
-    "server": ("Server",),
     "settings": ("ModelSettings", "Settings"),
     "sse": ("sse",),
     "task": ("Task", "TaskOptions"),

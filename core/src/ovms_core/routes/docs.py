@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from ovms_core.server import Server
+from ovms_core.application import Server
 
 _STYLE = """
 :root { color-scheme: light dark }

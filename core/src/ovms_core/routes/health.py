@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import ovms_core
+from ovms_core.application import Server
 from ovms_core.errors import APIError
 from ovms_core.models.model import State
 from ovms_core.server import Server

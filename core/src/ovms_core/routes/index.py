@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 import ovms_core
+from ovms_core.application import Server
 from ovms_core.http.routing import MountedRoute
 from ovms_core.routes.mounting import PREFIXES
-from ovms_core.server import Server
 
 NAME = "OpenVINO generative AI server"
 

@@ -6,7 +6,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ovms_core.server import Server
+from ovms_core.application import Server
 
 
 async def metrics(request: Request) -> Response:

@@ -8,8 +8,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ovms_core.application import Server
 from ovms_core.models.model import Model, State
-from ovms_core.server import Server
 
 
 def describe(model: Model, name: str, created: int) -> dict[str, Any]:

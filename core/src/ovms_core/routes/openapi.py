@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import ovms_core
+from ovms_core.application import Server
 from ovms_core.endpoint import Endpoint
 from ovms_core.routes.index import NAME
 from ovms_core.routes.mounting import PREFIXES
 from ovms_core.routes.route import Route
-from ovms_core.server import Server
 
 _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"\{(\w+)[^}]*\}")

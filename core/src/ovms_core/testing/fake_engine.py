@@ -12,7 +12,6 @@ from ovms_core.errors import APIError, RequestError
 from ovms_core.hookspecs import hookimpl
 from ovms_core.messages import EngineInfo, Request
 from ovms_core.models.model import Model
-from ovms_core.models.registry import Models
 from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
@@ -98,7 +97,7 @@ class FakeEngine:
         """A served model with this engine."""
         model = Model(ModelSettings(name=self.name, source=".", task=self.task))
         model.task = Task(self.task, "", TaskOptions, Any, Any, detect=lambda files: 0)
-        model.runner = self
+        model.attach(self)
         return model
 
 
@@ -122,7 +121,10 @@ class FakeModels:
 
     @asynccontextmanager
     async def _lifespan(self, app: Application) -> AsyncGenerator[None, None]:
-        app.server.models = Models([*app.server.models, *(engine.model() for engine in self._engines)])
+        served = app.server.models
+        models = [engine.model() for engine in self._engines]
+        for model in models:
+            served.add(model)
         yield
-        for engine in self._engines:
-            await engine.stop()
+        for model in models:
+            served.remove(model.name)
