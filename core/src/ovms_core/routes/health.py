@@ -10,7 +10,6 @@ import ovms_core
 from ovms_core.application import Server
 from ovms_core.errors import APIError
 from ovms_core.models.model import State
-from ovms_core.server import Server
 
 
 async def health(request: Request) -> Response:
