@@ -37,7 +37,7 @@ _HOOKS = {
 """What other frameworks let one add to an application, and the hook that does it here."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Server:
     """What one application is made of: ``request.app.server`` in a handler, ``app.server`` elsewhere.
 
