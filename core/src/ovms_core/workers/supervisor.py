@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -63,7 +62,7 @@ class Supervisor:
         self._loaded: asyncio.Future[EngineInfo | LoadFailedError] | None = None
         self._crash: str | None = None
         self._raised = False
-        self._heard_at = 0.0
+        self._progressed = False
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
 
@@ -119,8 +118,6 @@ class Supervisor:
         """Send the engine whatever may go to it now."""
         if not self.ready or self._worker is None:
             return
-        if not self.queue.in_flight:
-            self._heard_at = time.monotonic()
         while (pending := self.queue.take_next()) is not None:
             self._dispatch(self._worker, pending)
 
@@ -246,12 +243,20 @@ class Supervisor:
         return True
 
     async def _watch(self, worker: WorkerProcess) -> None:
-        """Kill the engine when it has work and gives no sign of life for `step_timeout` seconds."""
-        while True:
-            await asyncio.sleep(min(1.0, self._step_timeout / 4))
-            if self.queue.in_flight and time.monotonic() - self._heard_at > self._step_timeout:
-                self._crash = f"a step took longer than {self._step_timeout:g} s"
-                worker.kill()
+        """Kill the engine when it has had work for `step_timeout` seconds without any progress.
+
+        Only the time with work counts, and only progress sets it back: a client that leaves and comes again does not.
+        """
+        tick, stalled = min(1.0, self._step_timeout / 4), 0.0
+        while stalled <= self._step_timeout:
+            await asyncio.sleep(tick)
+            if self._progressed:
+                stalled = 0.0
+            elif self.queue.in_flight:
+                stalled += tick
+            self._progressed = False
+        self._crash = f"it made no progress for {self._step_timeout:g} s (step_timeout)"
+        worker.kill()
 
     def _bury(self, status: int) -> None:
         raised = self._raised
@@ -279,7 +284,6 @@ class Supervisor:
     # -- what the worker says
 
     def _hear(self, message: Any) -> None:
-        self._heard_at = time.monotonic()
         match message:
             case Step():
                 self._take_step(message)
@@ -293,6 +297,7 @@ class Supervisor:
                 self._crash, self._raised = message.reason, True
 
     def _take_step(self, step: Step[Any]) -> None:
+        self._progressed = self._progressed or step.progressed
         in_flight = self.queue.in_flight
         on_trial = False
         for id, event in step.gained:
