@@ -62,22 +62,22 @@ class Inbox:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._bell, self._button = os.pipe()
-        self._sources = [self._descriptor, self._bell]
+        self._woken, self._wake = os.pipe()
+        self._sources = [self._descriptor, self._woken]
         self._frames = Frames()
 
     def receive(self, *, block: bool) -> Iterator[bytes]:
-        """The commands that are there; with `block`, waits until there are some or `ring` is called."""
+        """The commands that are there; with `block`, waits until there are some, or `wake` is called."""
         while ready := select.select(self._sources, [], [], None if block else 0)[0]:
-            if self._bell in ready:
-                os.read(self._bell, _CHUNK)
+            if self._woken in ready:
+                os.read(self._woken, _CHUNK)
             if self._descriptor in ready:
                 yield from self._frames.feed(self._read())
             block = False
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """End the wait of `receive`. May be called on any thread."""
-        os.write(self._button, b"!")
+        os.write(self._wake, b"!")
 
     def _read(self) -> bytes:
         data = os.read(self._descriptor, _CHUNK)
@@ -98,7 +98,7 @@ class EngineLoop:
         self._in_flight: set[int] = set()
         self._told_at = 0.0
         prepares = type(engine).prepare is not Engine.prepare
-        self._preparation = Preparation(engine, inbox.ring) if prepares else None
+        self._preparation = Preparation(engine, inbox.wake) if prepares else None
 
     def run(self) -> None:
         """Serve until the server goes away."""
