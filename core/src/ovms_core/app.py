@@ -65,8 +65,8 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     """
     host = load_plugins(settings.plugins, plugins)
     offerings = offered.gather(host, settings)
-    served = Models([Model(model) for model in settings.models])
-    lifecycle = Lifecycle(settings, list(served), offerings.tasks, offerings.sources, start_local_runner)
+    served = Models(Model(model) for model in settings.models)
+    lifecycle = Lifecycle(settings, served, offerings.tasks, offerings.sources, start_local_runner)
     lifecycle.check()
     closed: set[str] = set()
     mounted = _mount(host, offerings, settings, closed)

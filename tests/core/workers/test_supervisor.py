@@ -109,6 +109,31 @@ async def test_a_supervisor_keeps_engines_alive_that_run_in_no_process() -> None
         assert supervisor.connection is not first
 
 
+async def test_a_death_is_told_before_what_is_left_of_the_worker_is_cleared_away() -> None:
+    told: list[tuple[bool, str | None]] = []
+
+    async def connect(*arguments: Any) -> Connection:
+        worker = await in_memory.connecting()(*arguments)
+        worker.stop = stop  # type: ignore[method-assign]
+        return worker
+
+    async def stop(grace: float) -> None:
+        await asyncio.sleep(3600)
+
+    def tell() -> None:
+        told.append((supervisor.ready, supervisor.problem))
+
+    spec = ModelSpec(name="m", task=TASK.name, path="", work_dir="", options={})
+    supervisor = Supervisor(TASK, spec, connect, max_queue=1, load_timeout=30, step_timeout=30, on_change=tell)
+    supervisor.start()
+    await supervisor.settled()
+    assert supervisor.connection is not None
+    supervisor.connection.kill()
+    await until(lambda: len(told) == 2)
+    assert told == [(True, None), (False, "the engine died (killed)")]
+    await supervisor.stop()
+
+
 async def test_closing_the_events_cancels_in_the_engine_within_a_step() -> None:
     async with supervised() as supervisor:
         events, _ = await started(supervisor, Script(count=10_000, seconds=0.01))

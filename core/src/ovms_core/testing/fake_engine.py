@@ -99,7 +99,7 @@ class FakeEngine:
         """A served model with this engine."""
         model = Model(ModelSettings(name=self.name, source=".", task=self.task))
         model.task = Task(self.task, "", TaskOptions, Any, Any, detect=lambda files: 0)
-        model.runner = self
+        model.attach(self)
         return model
 
 
@@ -123,7 +123,10 @@ class FakeModels:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None, None]:
-        app.state.models = Models([*app.state.models, *(engine.model() for engine in self._engines)])
+        served: Models = app.state.models
+        models = [engine.model() for engine in self._engines]
+        for model in models:
+            served.add(model)
         yield
-        for engine in self._engines:
-            await engine.stop()
+        for model in models:
+            served.remove(model.name)

@@ -204,6 +204,7 @@ class Supervisor:
         finally:
             self.ready = False
             self.connection = None
+            self._on_change()
             if watchdog is not None:
                 watchdog.cancel()
             await worker.stop(_STOP_GRACE if watchdog is not None else 0.0)  # loading has nothing to lose

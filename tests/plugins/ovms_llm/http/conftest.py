@@ -189,7 +189,8 @@ async def server() -> AsyncIterator[Server]:
     runner = ScriptedRunner(hello)
     app = app_with(PLUGIN, models=[ModelSettings(name="smol", source=".", task="text_generation", aliases=["gpt"])])
     model: Model = next(iter(app.state.models))
-    model.task, model.runner = TASK, runner
+    model.task = TASK
+    model.attach(runner)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield Server(app, runner, client)

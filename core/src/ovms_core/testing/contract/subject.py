@@ -192,11 +192,11 @@ class Subject:
         model = self.require_engine()
         runner = model.runner
         assert runner is not None
-        model.runner = make(runner)
+        model.attach(make(runner))
         try:
             yield
         finally:
-            model.runner = runner
+            model.attach(runner)
 
 
 class Worker:
