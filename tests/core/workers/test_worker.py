@@ -209,7 +209,7 @@ def test_an_engine_that_prepares_nothing_gets_requests_without_a_detour() -> Non
     read, write = os.pipe()
     engine = ScriptedEngine(ModelSpec(name="m", task="scripted", path="", work_dir=""))
     with os.fdopen(read), os.fdopen(write, "wb") as out:
-        assert EngineLoop(engine, Script, Inbox(read), Outbox(out))._preparation is None
+        assert EngineLoop(engine, Script, Inbox(read), Outbox(out))._preparer is None
 
 
 def test_a_refusal_is_no_progress_of_an_engine_at_work() -> None:

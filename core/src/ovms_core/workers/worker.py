@@ -23,7 +23,7 @@ import msgspec
 
 from ovms_core.engine import Done, Engine
 from ovms_core.errors import LoadError, RequestError
-from ovms_core.workers.preparation import Preparation
+from ovms_core.workers.request_preparer import RequestPreparer
 from ovms_core.workers.wire import (
     Cancel,
     Crashed,
@@ -98,7 +98,7 @@ class EngineLoop:
         self._in_flight: set[int] = set()
         self._told_at = 0.0
         prepares = type(engine).prepare is not Engine.prepare
-        self._preparation = Preparation(engine, inbox.wake) if prepares else None
+        self._preparer = RequestPreparer(engine, inbox.wake) if prepares else None
 
     def run(self) -> None:
         """Serve until the server goes away."""
@@ -108,15 +108,15 @@ class EngineLoop:
                 if self._in_flight:
                     self._tell(self._step())
         finally:
-            if self._preparation is not None:
-                self._preparation.close()
+            if self._preparer is not None:
+                self._preparer.close()
 
     def _take_on(self) -> Iterator[_Refusal | None]:
         """Take in what came from the server and what has been prepared; wait for it when the engine has no work."""
         for raw in self._inbox.receive(block=not self._in_flight):
             yield self._obey(raw)
-        if self._preparation is not None:
-            for id, request, error in self._preparation.ended():
+        if self._preparer is not None:
+            for id, request, error in self._preparer.ended():
                 yield (id, _failure(error)) if error else self._add(id, request)
 
     def _refuse(self, refusals: list[_Refusal]) -> None:
@@ -145,9 +145,9 @@ class EngineLoop:
         except msgspec.ValidationError as error:
             message = f"The request holds a value that the engine cannot take: {error}"
             return command.id, Failure(400, message, code="invalid_value")
-        if self._preparation is None:
+        if self._preparer is None:
             return self._add(command.id, request)
-        self._preparation.start(command.id, request)
+        self._preparer.start(command.id, request)
         return None
 
     def _add(self, id: int, request: Any) -> _Refusal | None:
@@ -159,8 +159,8 @@ class EngineLoop:
         return None
 
     def _cancel(self, id: int) -> None:
-        if self._preparation is not None:
-            self._preparation.cancel(id)
+        if self._preparer is not None:
+            self._preparer.cancel(id)
         if id in self._in_flight:
             self._in_flight.discard(id)
             self._engine.cancel(id)

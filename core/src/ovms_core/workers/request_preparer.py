@@ -19,7 +19,7 @@ Outcome = tuple[int, Any, RequestError | None]
 """A request's id, and what `prepare` made of it or why that failed."""
 
 
-class Preparation:
+class RequestPreparer:
     """Prepares requests for `engine`. `on_end` is called on another thread when `ended` has something new."""
 
     def __init__(self, engine: Engine, on_end: Callable[[], None]) -> None:
