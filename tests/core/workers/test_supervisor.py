@@ -189,7 +189,7 @@ async def test_a_hang_that_does_not_come_back_harms_nobody(tmp_path: Path) -> No
 @pytest.mark.parametrize("engine", [engines.JobHangsOnce, engines.PreparationHangsOnce])
 async def test_steps_do_not_keep_alive_what_hangs_on_another_thread(engine: type[Engine], tmp_path: Path) -> None:
     marker = str(tmp_path / "m")
-    async with asyncio.timeout(20), supervised(with_engine(engine), step_timeout=0.3, marker=marker) as supervisor:
+    async with asyncio.timeout(20), supervised(with_engine(engine), step_timeout=0.5, marker=marker) as supervisor:
         assert await run(supervisor, Script(count=3)) == [0, 1, 2]
         assert supervisor.restarts == 1
 
@@ -205,7 +205,7 @@ async def test_clients_who_leave_and_come_again_do_not_keep_a_hung_engine(tmp_pa
 
 async def test_a_batch_that_hangs_is_not_kept_alive_by_those_on_other_streams(tmp_path: Path) -> None:
     task, marker = with_engine(engines.BatchHangsOnce), tmp_path / "m"
-    async with asyncio.timeout(20), supervised(task, step_timeout=0.3, marker=str(marker)) as supervisor:
+    async with asyncio.timeout(20), supervised(task, step_timeout=0.5, marker=str(marker)) as supervisor:
         hung = asyncio.create_task(run(supervisor, Script(count=1)))
         while not hung.done():
             assert await run(supervisor, Script(count=7)) == [7]
