@@ -44,7 +44,7 @@ class ModelSettings(Section):
     max_queue: int = Field(default=128, ge=0, description="Requests that may wait; the next gets a 429.")
     load_timeout: Seconds = Field(default=1800, description="Seconds that loading may take.")
     step_timeout: Seconds = Field(
-        default=300, description="Seconds without a sign of life after which the engine is replaced."
+        default=300, description="Seconds with work but without progress after which the engine is replaced."
     )
 
 

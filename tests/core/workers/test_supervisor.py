@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import errno
 import itertools
@@ -19,10 +20,11 @@ import pytest
 from tests.core.support import until
 from tests.core.workers import engines, in_memory
 
+from ovms_core.engine import Engine
 from ovms_core.errors import APIError
 from ovms_core.messages import ModelSpec
 from ovms_core.task import Task
-from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
+from ovms_core.testing import Probe, Probed, Script, Word
 from ovms_core.testing.scripted import TASK
 from ovms_core.workers.breaker import Breaker
 from ovms_core.workers.connection import Connect, Connection
@@ -49,7 +51,7 @@ async def supervised(
         await supervisor.stop()
 
 
-def with_engine(engine: type[ScriptedEngine]) -> Task:
+def with_engine(engine: type[Engine]) -> Task:
     """The scripted task with another engine."""
     return dataclasses.replace(TASK, engine=f"{engine.__module__}:{engine.__qualname__}")
 
@@ -177,12 +179,39 @@ async def test_an_engine_that_hangs_is_replaced_and_the_request_to_blame_fails()
         assert await good == list(range(30))
         failure = await poison
         assert isinstance(failure, APIError)
-        assert "a step took longer than 0.3 s" in failure.message
+        assert "it made no progress for 0.3 s" in failure.message
 
 
 async def test_a_hang_that_does_not_come_back_harms_nobody(tmp_path: Path) -> None:
     async with supervised(with_engine(engines.HangsOnce), step_timeout=0.3, marker=str(tmp_path / "m")) as supervisor:
         assert await run(supervisor, Script(count=5)) == [0, 1, 2, 3, 4]
+        assert supervisor.restarts == 1
+
+
+@pytest.mark.parametrize("engine", [engines.JobHangsOnce, engines.PreparationHangsOnce])
+async def test_steps_do_not_keep_alive_what_hangs_on_another_thread(engine: type[Engine], tmp_path: Path) -> None:
+    marker = str(tmp_path / "m")
+    async with asyncio.timeout(20), supervised(with_engine(engine), step_timeout=0.5, marker=marker) as supervisor:
+        assert await run(supervisor, Script(count=3)) == [0, 1, 2]
+        assert supervisor.restarts == 1
+
+
+async def test_clients_who_leave_and_come_again_do_not_keep_a_hung_engine(tmp_path: Path) -> None:
+    task, marker = with_engine(engines.JobHangsOnce), str(tmp_path / "m")
+    async with asyncio.timeout(20), supervised(task, step_timeout=0.4, marker=marker) as supervisor:
+        while not supervisor.restarts:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await run(supervisor, Script(count=3))
+
+
+async def test_a_batch_that_hangs_is_not_kept_alive_by_those_on_other_streams(tmp_path: Path) -> None:
+    task, marker = with_engine(engines.BatchHangsOnce), tmp_path / "m"
+    async with asyncio.timeout(20), supervised(task, step_timeout=0.5, marker=str(marker)) as supervisor:
+        hung = asyncio.create_task(run(supervisor, Script(count=1)))
+        while not hung.done():
+            assert await run(supervisor, Script(count=7)) == [7]
+        assert await hung == [1]
         assert supervisor.restarts == 1
 
 

@@ -223,7 +223,7 @@ class Supervisor:
             elif self.requests.queue.in_flight:
                 stalled += tick
             self._progressed = False
-        self._crash = f"a step took longer than {self._step_timeout:g} s"
+        self._crash = f"it made no progress for {self._step_timeout:g} s (step_timeout)"
         worker.kill()
 
     def _bury(self, reason: str) -> None:
@@ -234,9 +234,9 @@ class Supervisor:
     # -- what the worker says
 
     def _hear(self, message: Any) -> None:
-        self._progressed = True
         match message:
             case Step():
+                self._progressed = self._progressed or message.progressed
                 self.requests.take_step(message)
             case Loaded():
                 assert self._loaded is not None
