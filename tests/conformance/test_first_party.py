@@ -12,7 +12,7 @@ import ovms_llm.hooks
 import ovms_rerank.hooks
 import ovms_starter.hooks
 from ovms_core.settings import ModelSettings
-from ovms_core.testing import EndpointConformance
+from ovms_core.testing import EndpointContract
 from ovms_embeddings.endpoint import Embeddings
 from ovms_imagegen.endpoints import Edits, Generations
 from ovms_llm.chat import ChatCompletions
@@ -32,7 +32,7 @@ def starter(name: str, **options: Any) -> ModelSettings:
 
 
 @pytest.mark.real
-class TestChatCompletions(EndpointConformance):
+class TestChatCompletions(EndpointContract):
     plugin = ovms_llm.hooks
     needs = (ovms_starter.hooks,)
     endpoint = ChatCompletions
@@ -41,7 +41,7 @@ class TestChatCompletions(EndpointConformance):
 
 
 @pytest.mark.real
-class TestCompletions(EndpointConformance):
+class TestCompletions(EndpointContract):
     plugin = ovms_llm.hooks
     needs = (ovms_starter.hooks,)
     endpoint = Completions
@@ -51,7 +51,7 @@ class TestCompletions(EndpointConformance):
 
 
 @pytest.mark.real
-class TestEmbeddings(EndpointConformance):
+class TestEmbeddings(EndpointContract):
     plugin = ovms_embeddings.hooks
     needs = (ovms_starter.hooks,)
     endpoint = Embeddings
@@ -60,7 +60,7 @@ class TestEmbeddings(EndpointConformance):
 
 
 @pytest.mark.real
-class TestRerank(EndpointConformance):
+class TestRerank(EndpointContract):
     plugin = ovms_rerank.hooks
     needs = (ovms_starter.hooks,)
     endpoint = Rerank
@@ -69,7 +69,7 @@ class TestRerank(EndpointConformance):
 
 
 @pytest.mark.real
-class TestScore(EndpointConformance):
+class TestScore(EndpointContract):
     plugin = ovms_rerank.hooks
     needs = (ovms_starter.hooks,)
     endpoint = Scores
@@ -77,7 +77,7 @@ class TestScore(EndpointConformance):
     valid_body: ClassVar = {"text_1": "fruit", "text_2": ["an apple", "a bicycle"]}
 
 
-class Pictures(EndpointConformance):
+class Pictures(EndpointContract):
     """What is said of a picture is its file."""
 
     plugin = ovms_imagegen.hooks

@@ -70,7 +70,7 @@ async def test_500_clients_that_start_a_stream_and_vanish_leave_nothing_behind(a
         for start in range(0, 500, 100):
             await asyncio.gather(*(vanish(start + index) for index in range(100)))
         async with asyncio.timeout(15):
-            while app.state.gate.in_flight or runner.load().in_flight or runner.load().waiting:
+            while app.state.admission.in_flight or runner.load().in_flight or runner.load().waiting:
                 await asyncio.sleep(0.01)
         assert (await probe(app)).in_flight == 0
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
@@ -110,13 +110,13 @@ async def test_half_open_and_garbage_connections_harm_nobody(app: Application, u
         assert (await client.say("/v1/script", model="scripted", count=1)).status_code == 200
         for writer in writers:
             writer.close()
-        await until(lambda: app.state.gate.in_flight == 0)
+        await until(lambda: app.state.admission.in_flight == 0)
 
 
 async def test_a_client_that_closes_its_side_after_asking_is_taken_as_gone(app: Application, url: str) -> None:
     with contextlib.suppress(ConnectionError):
         await raw(url, post("/v1/script", b'{"model": "scripted", "count": 100000, "seconds": 0.01}'), end=True)
-    await until(lambda: app.state.gate.in_flight == 0)
+    await until(lambda: app.state.admission.in_flight == 0)
     assert (await probe(app)).in_flight == 0
 
 
@@ -133,7 +133,7 @@ async def test_a_huge_chunked_body_is_refused_while_it_is_on_its_way_and_never_h
         with contextlib.suppress(ConnectionError):
             assert (await reader.readline()).startswith(b"HTTP/1.1 413")
         writer.close()
-        await until(lambda: app.state.gate.in_flight == 0)
+        await until(lambda: app.state.admission.in_flight == 0)
         assert psutil.Process().memory_info().rss - memory < 50 << 20
 
 
@@ -145,5 +145,5 @@ async def test_a_slow_reader_holds_its_own_stream_and_no_other(app: Application,
         for _ in range(5):
             assert words(await client.say("/v1/script", model="scripted", count=20, stream=True)) == counted(20)
     writer.transport.abort()
-    await until(lambda: app.state.gate.in_flight == 0)
+    await until(lambda: app.state.admission.in_flight == 0)
     assert (await probe(app)).in_flight == 0

@@ -12,7 +12,7 @@ import pytest
 from tests.core.support import echo, plugin, talking
 
 from ovms_core.hookspecs import hookimpl
-from ovms_core.loader import Host, PluginError, PluginReport, PluginState, load_plugins
+from ovms_core.loader import PluginError, PluginHost, PluginReport, PluginState, load_plugins
 from ovms_core.settings import PluginSettings
 
 GOOD = """
@@ -49,12 +49,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         del sys.modules[name]
 
 
-def load(*names: str, **settings: Any) -> Host:
+def load(*names: str, **settings: Any) -> PluginHost:
     """The host, of the installed plugins only those of a test."""
     return load_plugins(PluginSettings(**{"allow": list(names), **settings}))
 
 
-def state(host: Host, name: str) -> PluginReport:
+def state(host: PluginHost, name: str) -> PluginReport:
     return host.reports[name]
 
 

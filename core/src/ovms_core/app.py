@@ -15,15 +15,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ovms_core import plugins as offered
+from ovms_core import offerings as offered
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError
+from ovms_core.http.admission import Admission, dispatch
 from ovms_core.http.auth import Keys
-from ovms_core.http.boundary import Boundary, RequestIds
 from ovms_core.http.cors import Cors
-from ovms_core.http.gate import Gate, dispatch
+from ovms_core.http.errors import ErrorMiddleware
+from ovms_core.http.request_ids import RequestIdMiddleware
 from ovms_core.http.routing import Route, RouteConflictError, RouteTable
-from ovms_core.loader import Host, PluginError, load_plugins, require
+from ovms_core.loader import PluginError, PluginHost, load_plugins, require
 from ovms_core.metrics import ModelMetrics, RequestMetrics
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
@@ -42,7 +43,7 @@ PREFIXES = ("/v3", "/v1", "/v3/v1")
 
 
 class Application(Starlette):
-    """A Starlette application whose stack is ours: request ids, CORS, errors, gate, the plugins' middleware, route."""
+    """A Starlette application with a stack of its own: request ids, CORS, errors, admission, plugins, route."""
 
     stack: ASGIApp
 
@@ -79,8 +80,8 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     app.state.plugins = list(host.reports.values())
     app.state.routes = table
     app.state.registries = _registries(offerings, served)
-    app.state.gate = Gate(_fold(dispatch, offerings.middleware), table, Keys(_keys(settings)), settings)
-    app.stack = RequestIds(_with_cors(Boundary(app.state.gate), settings))
+    app.state.admission = Admission(_fold(dispatch, offerings.middleware), table, Keys(_keys(settings)), settings)
+    app.stack = RequestIdMiddleware(_with_cors(ErrorMiddleware(app.state.admission), settings))
     return app
 
 
@@ -150,7 +151,7 @@ def _table(routes: Sequence[Route]) -> RouteTable:
 
 
 def _mount(
-    host: Host, offerings: offered.Offerings, settings: Settings, closed: set[str]
+    host: PluginHost, offerings: offered.Offerings, settings: Settings, closed: set[str]
 ) -> list[tuple[Endpoint[Any], list[Route]]]:
     """Every endpoint with its routes."""
     observers = Observers(offerings.observers)
@@ -169,7 +170,7 @@ def _routes(endpoint: Endpoint[Any], app: ASGIApp, owner: str) -> list[Route]:
 
 
 def _pipeline(
-    host: Host, offerings: offered.Offerings, endpoint: Endpoint[Any], settings: Settings, observers: Observers
+    host: PluginHost, offerings: offered.Offerings, endpoint: Endpoint[Any], settings: Settings, observers: Observers
 ) -> Pipeline:
     return Pipeline(
         endpoint,
@@ -202,7 +203,7 @@ def _unless_closed(app: ASGIApp, owner: str, closed: set[str]) -> ASGIApp:
 # -- life
 
 
-def _lifespan(host: Host, lifecycle: Lifecycle, closed: set[str]) -> Callable[[Starlette], Any]:
+def _lifespan(host: PluginHost, lifecycle: Lifecycle, closed: set[str]) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -228,7 +229,12 @@ def _in_plain_words(send: Send) -> Send:
 
 
 async def _open(
-    host: Host, owner: str, implementation: Callable[..., Any], app: Starlette, stack: AsyncExitStack, closed: set[str]
+    host: PluginHost,
+    owner: str,
+    implementation: Callable[..., Any],
+    app: Starlette,
+    stack: AsyncExitStack,
+    closed: set[str],
 ) -> None:
     try:
         if (context := implementation(app=app)) is not None:

@@ -6,9 +6,9 @@ long jobs that are done one at a time (pictures). `__all__` is the promise: thes
 """
 
 from ovms_core.engines.base import DONE, Done, Engine, Gain
+from ovms_core.engines.batch_queue import BatchLimits, Shapes
 from ovms_core.engines.batching import BatchEngine
 from ovms_core.engines.jobs import JobEngine, Progress
-from ovms_core.engines.window import BatchLimits, Shapes
 from ovms_core.errors import LoadError, RequestError
 from ovms_core.messages import EngineInfo, Event, ModelSpec, Request
 

@@ -27,7 +27,7 @@ GUARDS = ("ovms_wrap_execution", "ovms_wrap_app")
 """The hooks of plugins that may guard requests: without such a plugin the server does not start."""
 
 
-class PluginChoice(Protocol):
+class PluginSelection(Protocol):
     """Which plugins are wanted, as `PluginSettings` says it."""
 
     @property
@@ -47,7 +47,7 @@ class _EveryPlugin:
     required: list[str] = field(default_factory=list)
 
 
-EVERY_PLUGIN: PluginChoice = _EveryPlugin()
+EVERY_PLUGIN: PluginSelection = _EveryPlugin()
 """All that are installed: the default of `PluginSettings`, without the price of importing it."""
 
 
@@ -83,7 +83,7 @@ class _Distribution(Protocol):
     def requires(self) -> list[str] | None: ...
 
 
-class Host:
+class PluginHost:
     """The pluggy host of one application: its plugins, each with a report on what became of it."""
 
     def __init__(self) -> None:
@@ -173,13 +173,13 @@ def _suggestion(name: str) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def load_plugins(settings: PluginChoice, plugins: Sequence[object] | None = None) -> Host:
+def load_plugins(settings: PluginSelection, plugins: Sequence[object] | None = None) -> PluginHost:
     """The host with core's own plugin and, unless `plugins` are given instead, all that are installed.
 
     A plugin that cannot be imported, fits no hook or needs another core is set aside with its reason.
     Raises `PluginError` when two distributions use one name, or a required plugin does not work.
     """
-    host = Host()
+    host = PluginHost()
     from ovms_core import builtin
 
     host.add(PluginReport("core", CORE, ovms_core.__version__), builtin)
@@ -194,7 +194,7 @@ def load_plugins(settings: PluginChoice, plugins: Sequence[object] | None = None
     return host
 
 
-def _warn_of_unknown(host: Host, settings: PluginChoice) -> None:
+def _warn_of_unknown(host: PluginHost, settings: PluginSelection) -> None:
     """A name that nothing has chooses nothing: most likely it is misspelt, or a package's."""
     for setting, names in (("allow", settings.allow or ()), ("block", settings.block)):
         for name in sorted(set(names) - set(host.reports)):
@@ -207,7 +207,7 @@ def name_of(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
-def require(host: Host, settings: PluginChoice) -> None:
+def require(host: PluginHost, settings: PluginSelection) -> None:
     """Raise `PluginError` unless every plugin that the operator requires is active."""
     for name in settings.required:
         report = host.reports.get(name)
@@ -229,7 +229,7 @@ def _discover() -> list[EntryPoint]:
     return list(found.values())
 
 
-def _load(host: Host, entry: EntryPoint, settings: PluginChoice) -> None:
+def _load(host: PluginHost, entry: EntryPoint, settings: PluginSelection) -> None:
     report = PluginReport(entry.name, _name(entry.dist), entry.dist.version if entry.dist else "")
     host.reports[entry.name] = report
     if entry.name in settings.block or (settings.allow is not None and entry.name not in settings.allow):
@@ -247,7 +247,7 @@ def _load(host: Host, entry: EntryPoint, settings: PluginChoice) -> None:
     _register(host, report, plugin)
 
 
-def _register(host: Host, report: PluginReport, plugin: object) -> None:
+def _register(host: PluginHost, report: PluginReport, plugin: object) -> None:
     try:
         host.add(report, plugin)
     except (PluginError, pluggy.PluginValidationError, ValueError) as error:

@@ -54,13 +54,13 @@ class ModelMetrics(Collector):
         """The metrics as they are now."""
         up = GaugeMetricFamily("ovms_model_ready", "1 while a model is ready", labels=["model"])
         waiting = GaugeMetricFamily("ovms_model_waiting", "Requests that wait", labels=["model"])
-        flying = GaugeMetricFamily("ovms_model_in_flight", "Requests in the engine", labels=["model"])
+        in_flight = GaugeMetricFamily("ovms_model_in_flight", "Requests in the engine", labels=["model"])
         restarts = GaugeMetricFamily("ovms_model_restarts", "Times the engine was replaced", labels=["model"])
         for model in self._models:
             up.add_metric([model.name], float(model.state is State.READY))
             if model.runner is not None:
                 load = model.runner.load()
                 waiting.add_metric([model.name], load.waiting)
-                flying.add_metric([model.name], load.in_flight)
+                in_flight.add_metric([model.name], load.in_flight)
                 restarts.add_metric([model.name], load.restarts)
-        return up, waiting, flying, restarts
+        return up, waiting, in_flight, restarts

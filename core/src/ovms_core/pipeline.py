@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
 from ovms_core.errors import APIError
-from ovms_core.http.boundary import cut_short, unexpected
-from ovms_core.http.exchange import ClientGoneError, Exchange, Nightwatch
+from ovms_core.http.errors import cut_short, unexpected
+from ovms_core.http.long_requests import LongRequestTimer
 from ovms_core.http.remarks import remarks
+from ovms_core.http.response_writer import ClientGoneError, ResponseWriter
 from ovms_core.observe import Observers, Outcome
 from ovms_core.settings import Settings
 
@@ -55,24 +56,24 @@ class Pipeline:
         self._formatter = formatter or endpoint
         self._observers = observers or Observers(())
         self._settings = settings
-        self._nightwatch = Nightwatch()
+        self._long_requests = LongRequestTimer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._parse(Request(scope, receive))
         outcome = Outcome()
         self._observers.call_started(call)
-        exchange = Exchange(
+        writer = ResponseWriter(
             scope,
             receive,
             send,
             self._settings,
             streams=call.stream,
             headers=partial(remarks, call.ignored, call.warnings),
-            nightwatch=self._nightwatch,
+            long_requests=self._long_requests,
         )
         try:
-            async with exchange:
-                await self._answer(call, exchange, outcome)
+            async with writer:
+                await self._answer(call, writer, outcome)
         except ClientGoneError:
             outcome.status = 499
         except APIError as error:
@@ -85,34 +86,36 @@ class Pipeline:
             outcome.status, outcome.error = 500, type(error).__name__
             raise
         finally:
-            outcome.first_byte = exchange.started_at
+            outcome.first_byte = writer.started_at
             self._observers.call_ended(call, outcome)
 
-    async def _answer(self, call: Call[Any], exchange: Exchange, outcome: Outcome) -> None:
+    async def _answer(self, call: Call[Any], writer: ResponseWriter, outcome: Outcome) -> None:
         events = self._execute(call)
         try:
             if call.stream:
-                await self._stream(call, events, exchange, outcome)
+                await self._stream(call, events, writer, outcome)
             else:
-                await exchange.send_response(await self._formatter.unary(call, events))
+                await writer.send_response(await self._formatter.unary(call, events))
         finally:
             await _close(events)
 
-    async def _stream(self, call: Call[Any], events: AsyncIterator[Any], exchange: Exchange, outcome: Outcome) -> None:
+    async def _stream(
+        self, call: Call[Any], events: AsyncIterator[Any], writer: ResponseWriter, outcome: Outcome
+    ) -> None:
         try:
             frames = self._formatter.stream(call, await Primed.of(events))
             try:
                 async for frame in frames:
-                    await exchange.send_frame(frame)
+                    await writer.send_frame(frame)
             finally:
                 await _close(frames)
         except (Exception, asyncio.CancelledError) as error:
-            told = exchange.absorb(error) or (_as_api_error(error, call) if exchange.started else None)
+            told = writer.absorb(error) or (_as_api_error(error, call) if writer.started else None)
             if told is None:
                 raise
             outcome.status, outcome.error = told.status, told.code
-            await exchange.send_frame(self._formatter.error(call, told))
-        await exchange.end()
+            await writer.send_frame(self._formatter.error(call, told))
+        await writer.end()
 
 
 class Primed:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ovms_core.messages import Event, Request
     from ovms_core.models.files import ModelFiles
     from ovms_core.models.model import Model
-    from ovms_core.models.source import Offer, Progress, Source, SourceError
+    from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
     from ovms_core.settings import ModelSettings, Settings
@@ -31,7 +31,7 @@ _HOMES = {
     "messages": ("Event", "Request"),
     "models.files": ("ModelFiles",),
     "models.model": ("Model",),
-    "models.source": ("Offer", "Progress", "Source", "SourceError"),
+    "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
     "settings": ("ModelSettings", "Settings"),
@@ -58,6 +58,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "Executor",
+    "FetchProgress",
     "Formatter",
     "Int",
     "Interceptor",
@@ -70,7 +71,6 @@ __all__ = [
     "Outcome",
     "Parser",
     "Part",
-    "Progress",
     "PypiSource",
     "Request",
     "Settings",

@@ -73,9 +73,11 @@ class Server(uvicorn.Server):
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that tasks are cut short is as wanted
             self.force_exit = True
             return
-        gate = self._app.state.gate
-        log.info("stopping: %d requests in flight have %g s", gate.in_flight, self._app.state.settings.drain_timeout)
-        gate.draining = True
+        admission = self._app.state.admission
+        log.info(
+            "stopping: %d requests in flight have %g s", admission.in_flight, self._app.state.settings.drain_timeout
+        )
+        admission.draining = True
         self.should_exit = True
         _end_in(self._app.state.settings.drain_timeout + _PATIENCE)
 

@@ -36,10 +36,10 @@ HOOKS = """
 """
 
 CONFORMANCE = """
-    from ovms_core.testing import EndpointConformance
+    from ovms_core.testing import EndpointContract
     import greeting
 
-    class TestHello(EndpointConformance):
+    class TestHello(EndpointContract):
         plugin = greeting
         valid_body = {body}
 
@@ -95,7 +95,7 @@ def test_a_sound_plugin_is_ok_in_everything(ovms: Ovms, install: Install, tests:
     assert {verdict for verdict, _ in found.values()} == {"ok"}, found
     assert found["package"][1] == "greeting 0.3, plugin 'greeting'"
     assert found["server"][1] == "POST /v3/hello"
-    assert "passed" in found["conformance"][1]
+    assert "passed" in found["contract"][1]
     assert status == 0
 
 
@@ -110,7 +110,7 @@ def test_an_endpoint_that_does_not_conform_fails(ovms: Ovms, install: Install, t
     write_tests(tests, '{"model": 1}')
     status, found = check(ovms, "--tests", str(tests))
     assert status == 1
-    verdict, failed = found["conformance"]
+    verdict, failed = found["contract"]
     assert verdict == "fail"
     assert re.search("test_a_valid_request_is_answered - .*model", failed), "the reason is told"
     assert "test_of_another_kind" not in failed
@@ -120,7 +120,7 @@ def test_what_keeps_all_tests_from_starting_is_told_once(ovms: Ovms, install: In
     install()
     write_tests(tests, "{}; endpoint = int")
     _, found = check(ovms, "--tests", str(tests))
-    (line,) = found["conformance"][1].splitlines()
+    (line,) = found["contract"][1].splitlines()
     assert re.match(r"ERROR in \d\d tests: .*Set TestHello\.endpoint to one of the plugins' endpoints: Hello\.", line)
 
 
@@ -128,15 +128,15 @@ def test_tests_that_are_all_skipped_prove_nothing(ovms: Ovms, install: Install, 
     install()
     write_tests(tests, "{}; pytestmark = __import__('pytest').mark.skip(reason='no model here')")
     _, found = check(ovms, "--tests", str(tests))
-    assert found["conformance"][0] == "warn", found
+    assert found["contract"][0] == "warn", found
 
 
-def test_a_plugin_without_conformance_tests_is_warned(ovms: Ovms, install: Install, tests: Path) -> None:
+def test_a_plugin_without_contract_tests_is_warned(ovms: Ovms, install: Install, tests: Path) -> None:
     install()
-    assert check(ovms)[1]["conformance"] == ("warn", "its tests are not here")
+    assert check(ovms)[1]["contract"] == ("warn", "its tests are not here")
     (tests / "test_greeting.py").write_text("def test_nothing(): pass\n")
     status, found = check(ovms, "--tests", str(tests))
-    assert found["conformance"] == ("warn", "it has no conformance tests")
+    assert found["contract"] == ("warn", "it has no contract tests")
     assert status == 0
 
 

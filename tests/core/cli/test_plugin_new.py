@@ -82,7 +82,7 @@ def test_it_is_linted_formatted_and_typed(project: Path) -> None:
     run(project, "mypy", "--cache-dir", str(project.parent / "mypy"), "src", "tests", path=project / "src")
 
 
-def test_it_passes_its_own_tests_and_conformance_once_it_is_installed(project: Path, site: Path) -> None:
+def test_it_passes_its_own_tests_and_the_contract_once_it_is_installed(project: Path, site: Path) -> None:
     assert "failed" not in run(project, "pytest", "-q", "-p", "no:cacheprovider", path=site)
     report = run(project, "ovms_core.cli", "plugin", "check", "word-tally", path=site)
     assert "POST /v3/word_tally" in report

@@ -10,8 +10,8 @@ import pytest
 
 from ovms_core.cli.starter import with_starter_models
 from ovms_core.configuration import ConfigurationError
-from ovms_core.models.source import Offer, Progress
-from ovms_core.plugins import Offerings
+from ovms_core.models.source import FetchProgress, Offer
+from ovms_core.offerings import Offerings
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task, TaskOptions
 
@@ -22,7 +22,7 @@ class Catalogue:
     def locate(self, name: str) -> Path | None:
         return None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         raise NotImplementedError
 
     def offers(self) -> Sequence[Offer]:

@@ -10,7 +10,7 @@ import pytest
 
 from ovms_core.engine import DONE, BatchEngine, BatchLimits, EngineInfo, Event, Gain, Request, RequestError, Shapes
 from ovms_core.engines import batching
-from ovms_core.engines.window import Entry, Window
+from ovms_core.engines.batch_queue import BatchQueue, Entry
 
 LIMITS = BatchLimits(Shapes.up_to(512), max_batch_tokens=256)
 
@@ -309,32 +309,32 @@ def test_as_many_batches_run_at_once_as_there_are_streams() -> None:
 
 
 def test_an_item_that_costs_nothing_has_its_turn_too() -> None:
-    window: Window[str] = Window(LIMITS)
-    window.add("free", 0, (1, 0))
+    queue: BatchQueue[str] = BatchQueue(LIMITS)
+    queue.add("free", 0, (1, 0))
     for index in range(100):
-        window.add(f"text {index}", 64, (2 + index, 0))
-    batches: list[list[Entry[str]]] = [window.form() for _ in range(3)]
+        queue.add(f"text {index}", 64, (2 + index, 0))
+    batches: list[list[Entry[str]]] = [queue.form() for _ in range(3)]
     assert any(entry.item == "free" for batch in batches for entry in batch)
 
 
 def test_streams_share_what_waits() -> None:
-    window: Window[str] = Window(LIMITS)
+    queue: BatchQueue[str] = BatchQueue(LIMITS)
     for index in range(8):
-        window.add(f"text {index}", 16, (index, 0))
-    assert [len(window.form(2)), len(window.form(1))] == [4, 4]
+        queue.add(f"text {index}", 16, (index, 0))
+    assert [len(queue.form(2)), len(queue.form(1))] == [4, 4]
 
 
 def test_a_batch_is_ready_for_the_next_stream_where_plenty_waits(engine: Lengths) -> None:
     engine.add(1, Measure(texts(*[100] * 20)))
     begin(engine)
-    running, waiting = engine._started, len(engine._window)
+    running, waiting = engine._started, len(engine._queue)
     assert (len(running), waiting) == (2, 20 - 2 * 2)
 
 
 def test_no_batch_is_formed_ahead_where_it_could_still_grow(engine: Lengths) -> None:
     engine.add(1, Measure(texts(*[100] * 4)))
     begin(engine)
-    assert (len(engine._started), len(engine._window)) == (1, 2)
+    assert (len(engine._started), len(engine._queue)) == (1, 2)
 
 
 def test_more_requests_than_the_window_holds_are_all_answered() -> None:
@@ -363,9 +363,9 @@ def test_what_is_over_the_last_step_stays_as_it_is() -> None:
 
 
 def test_the_item_whose_turn_it_is_is_in_one_of_the_next_batches_however_badly_it_fits() -> None:
-    window: Window[str] = Window(LIMITS)
-    window.add("odd", 130, (1, 0))
+    queue: BatchQueue[str] = BatchQueue(LIMITS)
+    queue.add("odd", 130, (1, 0))
     for index in range(100):
-        window.add(f"even {index}", 16, (2 + index, 0))
-    batches: list[list[Entry[str]]] = [window.form() for _ in range(4)]
+        queue.add(f"even {index}", 16, (2 + index, 0))
+    batches: list[list[Entry[str]]] = [queue.form() for _ in range(4)]
     assert [any(entry.item == "odd" for entry in batch) for batch in batches] == [False, False, True, False]

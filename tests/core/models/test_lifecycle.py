@@ -16,7 +16,7 @@ from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import State
-from ovms_core.plugin import Offer, Progress, SourceError
+from ovms_core.plugin import FetchProgress, Offer, SourceError
 from ovms_core.settings import ModelSettings
 from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
 
@@ -33,7 +33,7 @@ class Slow:
     def locate(self, name: str) -> Path | None:
         return None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         try:
             while True:
                 progress(25, 100)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.core.support import another_user
 
 from ovms_core.models.repository import Repository, _decode, _encode, default_root
-from ovms_core.models.source import Offer, Progress, SourceError
+from ovms_core.models.source import FetchProgress, Offer, SourceError
 from ovms_core.models.sources import Reference
 
 REFERENCE = Reference("share", "org/name:Q4")
@@ -23,7 +23,7 @@ REFERENCE = Reference("share", "org/name:Q4")
 class Share:
     """A source that does what the test tells it to."""
 
-    act: Callable[[Path, Progress], None]
+    act: Callable[[Path, FetchProgress], None]
     located: Path | None = None
     calls: int = 0
     scheme: str = "share"
@@ -31,7 +31,7 @@ class Share:
     def locate(self, name: str) -> Path | None:
         return self.located
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         self.calls += 1
         self.act(into, progress)
 
@@ -39,7 +39,7 @@ class Share:
         return ()
 
 
-def deliver(into: Path, progress: Progress) -> None:
+def deliver(into: Path, progress: FetchProgress) -> None:
     (into / "unet").mkdir(exist_ok=True)
     (into / "unet/model.xml").write_bytes(b"12345")
 
@@ -47,7 +47,7 @@ def deliver(into: Path, progress: Progress) -> None:
 def ignore(done: int, total: int | None) -> None: ...
 
 
-def fetch(repository: Repository, source: Share, progress: Progress = ignore) -> Path:
+def fetch(repository: Repository, source: Share, progress: FetchProgress = ignore) -> Path:
     return repository.fetch(source, REFERENCE, offline=False, progress=progress)
 
 
@@ -129,11 +129,11 @@ def test_the_list_has_references_and_sizes(repository: Repository) -> None:
 
 
 def test_a_fetch_that_fails_leaves_nothing_in_sight_and_its_parts_for_the_next(repository: Repository) -> None:
-    def half(into: Path, progress: Progress) -> None:
+    def half(into: Path, progress: FetchProgress) -> None:
         (into / "half").touch()
         raise SourceError("the line is cut")
 
-    def rest(into: Path, progress: Progress) -> None:
+    def rest(into: Path, progress: FetchProgress) -> None:
         assert (into / "half").exists()
 
     with pytest.raises(SourceError, match="the line is cut"):
@@ -150,7 +150,7 @@ def test_a_source_that_delivers_nothing_is_an_error(repository: Repository) -> N
 
 
 def test_a_full_disk_is_said_clearly(repository: Repository) -> None:
-    def fill(into: Path, progress: Progress) -> None:
+    def fill(into: Path, progress: FetchProgress) -> None:
         with Path("/dev/full").open("wb", buffering=0) as full:
             full.write(b"x")
 
@@ -168,7 +168,7 @@ def test_a_repository_that_cannot_be_written_is_said_clearly(tmp_path: Path) -> 
 def test_threads_that_want_one_model_wait_for_one_fetch(repository: Repository) -> None:
     waiting = threading.Event()
 
-    def slow(into: Path, progress: Progress) -> None:
+    def slow(into: Path, progress: FetchProgress) -> None:
         assert waiting.wait(30)
         deliver(into, progress)
 
@@ -190,7 +190,7 @@ def test_waiting_for_another_fetch_can_be_stopped(repository: Repository) -> Non
     def stop(done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
-    def blocked(into: Path, progress: Progress) -> None:
+    def blocked(into: Path, progress: FetchProgress) -> None:
         with pytest.raises(KeyboardInterrupt):
             fetch(Repository(repository.root), Share(deliver), stop)
         deliver(into, progress)

@@ -1,4 +1,4 @@
-"""Endpoints with a fault each, under conformance tests that must find it. `test_conformance.py` runs this file."""
+"""Endpoints with a fault each, under contract tests that must find it. `test_contract.py` runs this file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ovms_core import sse
 from ovms_core.plugin import Body, Call, Endpoint, Json, Task, hookimpl
 from ovms_core.scripted import Probe, Script, ScriptedEngine, Word
-from ovms_core.testing import EndpointConformance, model_without_files
+from ovms_core.testing import EndpointContract, model_without_files
 from ovms_core.testing.scripted import TASK, ScriptOptions
 
 _background: set[asyncio.Task[None]] = set()
@@ -49,7 +49,7 @@ def plugin_of(endpoint: Endpoint[Any], *tasks: Task) -> SimpleNamespace:
     )
 
 
-class Echoing(EndpointConformance):
+class Echoing(EndpointContract):
     valid_body: ClassVar = {"text": "one two three"}
 
 
@@ -195,7 +195,7 @@ class OutlivesItsClient(Echo):
             yield {"text": event.text}
 
 
-class Impatient(EndpointConformance):
+class Impatient(EndpointContract):
     """Gives up soon."""
 
     valid_body: ClassVar = {"text": "one"}

@@ -99,7 +99,7 @@ async def test_after_a_kill_all_requests_finish_without_gap_or_duplicate() -> No
     async with supervised(slots=16) as supervisor:
         scripts = [Script(count=40, seconds=0.002) for _ in range(32)]
         running = [asyncio.create_task(run(supervisor, script)) for script in scripts]
-        await until(lambda: any(len(job.history) > 5 for job in supervisor.queue.flying.values()))
+        await until(lambda: any(len(pending.history) > 5 for pending in supervisor.queue.in_flight.values()))
         dead = kill(supervisor)
         assert await asyncio.gather(*running) == [list(range(40))] * 32
         assert supervisor.pid != dead

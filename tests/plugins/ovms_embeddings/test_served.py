@@ -94,7 +94,7 @@ print(json.dumps([*client.get_text_embedding_batch(texts), client.get_query_embe
 
 
 def _workers() -> set[psutil.Process]:
-    return {child for child in psutil.Process().children() if "ovms_core.workers.host" in child.cmdline()}
+    return {child for child in psutil.Process().children() if "ovms_core.workers.worker" in child.cmdline()}
 
 
 class Served(NamedTuple):

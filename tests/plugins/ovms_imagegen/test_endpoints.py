@@ -347,7 +347,7 @@ def test_a_killed_worker_in_mid_picture_costs_the_client_nothing_but_time(served
 
 def workers() -> list[psutil.Process]:
     children = psutil.Process().children()
-    return [child for child in children if "ovms_core.workers.host" in " ".join(child.cmdline())]
+    return [child for child in children if "ovms_core.workers.worker" in " ".join(child.cmdline())]
 
 
 def completed(lines: list[str]) -> list[tuple[int, str]]:

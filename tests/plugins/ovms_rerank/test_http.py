@@ -187,7 +187,7 @@ async def test_no_request_is_lost_when_the_worker_is_killed(client: httpx.AsyncC
     documents = [f"{number} {'rice and water ' * 20}{DOCUMENTS[1]}" for number in range(12)]
     asked = [asyncio.create_task(post(client, query=f"{QUERY} {n}", documents=documents)) for n in range(24)]
     await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-    workers = [child for child in psutil.Process().children() if "ovms_core.workers.host" in child.cmdline()]
+    workers = [child for child in psutil.Process().children() if "ovms_core.workers.worker" in child.cmdline()]
     max(workers, key=lambda worker: worker.create_time()).kill()  # the newest is this test's own
     answers = await asyncio.gather(*asked)
     assert [answer.status_code for answer in answers] == [200] * len(asked)

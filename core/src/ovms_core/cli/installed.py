@@ -6,12 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ovms_core.loader import Host, PluginChoice
-    from ovms_core.plugins import Offerings
+    from ovms_core.loader import PluginHost, PluginSelection
+    from ovms_core.offerings import Offerings
     from ovms_core.settings import Settings
 
 
-def load_quietly(settings: PluginChoice) -> Host:
+def load_quietly(settings: PluginSelection) -> PluginHost:
     """The plugins; why one is set aside is in its report, and not logged."""
     from ovms_core.loader import load_plugins
 
@@ -19,9 +19,9 @@ def load_quietly(settings: PluginChoice) -> Host:
     return load_plugins(settings)
 
 
-def gather_quietly(settings: Settings) -> tuple[Host, Offerings]:
+def gather_quietly(settings: Settings) -> tuple[PluginHost, Offerings]:
     """The plugins, and what they offer."""
-    from ovms_core.plugins import gather
+    from ovms_core.offerings import gather
 
     host = load_quietly(settings.plugins)
     return host, gather(host, settings)

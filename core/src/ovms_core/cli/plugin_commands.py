@@ -11,7 +11,7 @@ import typer
 from ovms_core.paths import is_there
 
 if TYPE_CHECKING:
-    from ovms_core.loader import PluginChoice
+    from ovms_core.loader import PluginSelection
 
 
 def add_plugin_commands(cli: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def add_plugin_commands(cli: typer.Typer) -> None:
             _warn(f"plugin {name} adds no subcommands: {type(error).__name__}: {error}")
 
 
-def _plugin_settings() -> PluginChoice | None:
+def _plugin_settings() -> PluginSelection | None:
     """What the operator blocks stays blocked here; `None` when that cannot be read."""
     if not _is_configured():  # reading settings takes time, and help should not
         from ovms_core.loader import EVERY_PLUGIN

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from ovms_core.engines.base import DONE, Engine, Gain
-from ovms_core.engines.window import BatchLimits, Entry, ItemT, Shapes, Window
+from ovms_core.engines.batch_queue import BatchLimits, BatchQueue, Entry, ItemT, Shapes
 from ovms_core.errors import RequestError
 from ovms_core.messages import Event
 
@@ -86,7 +86,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
 
     def __init__(self, limits: BatchLimits | None = None) -> None:
         self.limits = limits = limits or BatchLimits(Shapes.up_to(_MAX_LENGTH))
-        self._window: Window[ItemT] = Window(limits)
+        self._queue: BatchQueue[ItemT] = BatchQueue(limits)
         self._in_flight: dict[int, _InFlight[RequestT, ItemT, ResultT]] = {}
         self._threads = ThreadPoolExecutor(limits.streams, thread_name_prefix="batch")
         self._ended: SimpleQueue[tuple[list[Entry[ItemT]], Future[Sequence[ResultT]]]] = SimpleQueue()
@@ -121,7 +121,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
     def cancel(self, id: int) -> None:
         request = self._in_flight.pop(id, None)
         if request is not None:
-            self._window.leave(id, waits=request.missing > 0)
+            self._queue.leave(id, waits=request.missing > 0)
 
     def step(self) -> Iterable[tuple[int, Gain]]:
         gains = list(self._draw())
@@ -157,7 +157,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
             if item is None:
                 request.drained = True
                 return
-            self._window.add(item, self.cost(item), (id, len(request.results)))
+            self._queue.add(item, self.cost(item), (id, len(request.results)))
             request.results.append(None)
             request.missing += 1
             if time.monotonic() > deadline:
@@ -165,7 +165,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
 
     def _launch(self) -> None:
         """Start batches while a stream is free and something waits; one more may be ready for the next stream."""
-        while self._wants_batch() and (batch := self._window.form(self._free_streams())):
+        while self._wants_batch() and (batch := self._queue.form(self._free_streams())):
             future = self._threads.submit(self.run, [entry.item for entry in batch])
             self._started[future] = time.monotonic()
             future.add_done_callback(partial(self._end, batch))
@@ -173,7 +173,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
     def _wants_batch(self) -> bool:
         """Whether a stream is free, or so much waits that the next batch would not be better for more."""
         free = self._free_streams()
-        return free > 0 or (free == 0 and self._window.tokens >= _PLENTY * self.limits.max_batch_tokens)
+        return free > 0 or (free == 0 and self._queue.tokens >= _PLENTY * self.limits.max_batch_tokens)
 
     def _free_streams(self) -> int:
         return self.limits.streams - len(self._started)
@@ -198,7 +198,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
 
     def _deliver(self, batch: list[Entry[ItemT]], future: Future[Sequence[ResultT]]) -> Iterator[tuple[int, Gain]]:
         del self._started[future]
-        self._window.finish(batch)
+        self._queue.finish(batch)
         owners = {id for entry in batch for id, _ in entry.owners}
         try:
             results = future.result()

@@ -10,8 +10,8 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from ovms_core.errors import APIError
-from ovms_core.http.boundary import request_id
 from ovms_core.http.http10 import Unchunked
+from ovms_core.http.request_ids import request_id
 
 MAX_HEADERS: Final = 64 << 10
 """Bytes that the request line and the headers may have together; also what follows a body in chunks (trailers)."""

@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from ovms_core.models.source import Progress, Source, SourceError
+from ovms_core.models.source import FetchProgress, Source, SourceError
 from ovms_core.models.sources.reference import Reference
 from ovms_core.paths import home, is_there
 
@@ -98,7 +98,7 @@ class Repository:
         with self._using():
             return self.path_of(reference).is_dir()
 
-    def fetch(self, source: Source, reference: Reference, *, offline: bool, progress: Progress) -> Path:
+    def fetch(self, source: Source, reference: Reference, *, offline: bool, progress: FetchProgress) -> Path:
         """The model's folder or file, fetched first if it is not here. Raises `SourceError`.
 
         Can be stopped at any point, by `progress` raising or by the end of the process: the next call
@@ -182,7 +182,7 @@ class Repository:
             ) from None
         return Path(self._borrowed[-1].name)
 
-    def _fetch(self, source: Source, reference: Reference, offline: bool, progress: Progress) -> None:
+    def _fetch(self, source: Source, reference: Reference, offline: bool, progress: FetchProgress) -> None:
         partial, path = self._partial(reference), self.path_of(reference)
         partial.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,7 +196,7 @@ class Repository:
         return self.root / ".partial" / f"{reference.scheme}--{_encode(reference.name)}"
 
     @contextmanager
-    def _locked(self, reference: Reference, progress: Progress | None = None) -> Iterator[None]:
+    def _locked(self, reference: Reference, progress: FetchProgress | None = None) -> Iterator[None]:
         """Only one process or thread at a time per model; the lock falls with its holder, however that ends."""
         locks = self.root / ".locks"
         locks.mkdir(parents=True, exist_ok=True)

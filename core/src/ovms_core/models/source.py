@@ -20,7 +20,7 @@ class SourceError(Exception):
         self.transient = transient
 
 
-class Progress(Protocol):
+class FetchProgress(Protocol):
     """Told how far a fetch has come; may raise to stop it."""
 
     def __call__(self, done: int, total: int | None, /) -> None:
@@ -50,7 +50,7 @@ class Source(Protocol):
             def locate(self, name: str) -> Path | None:
                 return None
 
-            def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+            def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
                 shutil.copytree(Path("/mnt/models") / name, into, dirs_exist_ok=True)
 
             def offers(self) -> Sequence[Offer]:
@@ -67,7 +67,7 @@ class Source(Protocol):
         Quick and without network. Raises `SourceError` when there is no such model.
         """
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         """Put the model's files into the folder `into`, which may hold what an interrupted fetch left.
 
         Blocking; called on a thread. Raises `SourceError`; an `OSError` of the disk may pass. What is

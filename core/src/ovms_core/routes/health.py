@@ -18,7 +18,7 @@ async def health(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Every required model is ready. Raises `APIError` 503 that names those that are not."""
-    if request.app.state.gate.draining:
+    if request.app.state.admission.draining:
         raise APIError(503, "The server is shutting down.", code="draining", retry_after=5)
     missing = [
         f"{model.name} ({model.state}{f': {model.public_problem}' if model.problem else ''})"

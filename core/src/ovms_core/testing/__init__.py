@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ovms_core.scripted import Probe, Probed, Script, ScriptedEngine, Word
     from ovms_core.testing.client import app_with, serving
-    from ovms_core.testing.conformance import EndpointConformance, Subject
+    from ovms_core.testing.contract import EndpointContract, Subject
     from ovms_core.testing.fake_engine import FakeEngine
     from ovms_core.testing.frames import Frame, read_frames
     from ovms_core.testing.in_process import connected
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "scripted": ("Probe", "Probed", "Script", "ScriptedEngine", "Word"),
     "testing.client": ("app_with", "serving"),
-    "testing.conformance": ("EndpointConformance", "Subject"),
+    "testing.contract": ("EndpointContract", "Subject"),
     "testing.fake_engine": ("FakeEngine",),
     "testing.frames": ("Frame", "read_frames"),
     "testing.in_process": ("connected",),
@@ -41,7 +41,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "EndpointConformance",
+    "EndpointContract",
     "FakeEngine",
     "Frame",
     "HookCall",

@@ -48,7 +48,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             sys.executable,
             "-P",  # what lies in the current folder is no package, unless the server takes it for one
             "-m",
-            "ovms_core.workers.host",
+            "ovms_core.workers.worker",
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TOKENIZERS_PARALLELISM": "false"},
         )

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-from ovms_core.workers.job import Job
+from ovms_core.workers.pending import PendingRequest
 
 STABLE_SECONDS = 60.0
 """A request that lived this long in an engine since it was sent did not cause its death at once."""
@@ -24,82 +24,82 @@ class Queue:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.slots = 1
-        self.flying: dict[int, Job] = {}
-        self.waiting: deque[Job] = deque()
+        self.in_flight: dict[int, PendingRequest] = {}
+        self.waiting: deque[PendingRequest] = deque()
         self._pace = Pace()
 
     @property
     def full(self) -> bool:
         """Whether the next request must be turned away."""
-        return len(self.waiting) >= self.limit + max(0, self.slots - len(self.flying))
+        return len(self.waiting) >= self.limit + max(0, self.slots - len(self.in_flight))
 
     @property
     def retry_after(self) -> float:
         """Seconds in which half of the queue is likely to be served, from how fast requests have been ending."""
         return self._pace.seconds_for(len(self.waiting) // 2 + 1)
 
-    def take_next(self) -> Job | None:
+    def take_next(self) -> PendingRequest | None:
         """The next request for the engine, now in flight; `None` when none may go yet."""
-        if not self.waiting or len(self.flying) >= self.slots or not self._may_go(self.waiting[0]):
+        if not self.waiting or len(self.in_flight) >= self.slots or not self._may_go(self.waiting[0]):
             return None
-        if not self.flying:
+        if not self.in_flight:
             self._pace.begin()
-        job = self.waiting.popleft()
-        job.fresh = True
-        job.sent_at = time.monotonic()
-        self.flying[job.id] = job
-        return job
+        pending = self.waiting.popleft()
+        pending.fresh = True
+        pending.sent_at = time.monotonic()
+        self.in_flight[pending.id] = pending
+        return pending
 
-    def _may_go(self, head: Job) -> bool:
+    def _may_go(self, head: PendingRequest) -> bool:
         if head.deaths > 1:
-            return not self.flying
-        return not any(job.deaths > 1 or (job.deaths and job.fresh) for job in self.flying.values())
+            return not self.in_flight
+        return not any(pending.deaths > 1 or (pending.deaths and pending.fresh) for pending in self.in_flight.values())
 
-    def end(self, id: int) -> Job | None:
+    def end(self, id: int) -> PendingRequest | None:
         """Take a request that ended in the engine out of it."""
-        job = self.flying.pop(id, None)
-        if job is not None:
+        pending = self.in_flight.pop(id, None)
+        if pending is not None:
             self._pace.tick()
-        return job
+        return pending
 
-    def drop(self, job: Job) -> bool:
+    def drop(self, pending: PendingRequest) -> bool:
         """Forget a request that nobody waits for any more; true when the engine has it."""
-        if self.flying.pop(job.id, None) is not None:
+        if self.in_flight.pop(pending.id, None) is not None:
             return True
-        if job in self.waiting:
-            self.waiting.remove(job)
+        if pending in self.waiting:
+            self.waiting.remove(pending)
         return False
 
-    def bury(self, *, raised: bool) -> list[Job]:
+    def bury(self, *, raised: bool) -> list[PendingRequest]:
         """The engine died: put what was in flight back in front; return the requests to blame.
 
         `raised` says that the engine raised an exception, which the same request would cause again.
         """
-        jobs = list(self.flying.values())
-        self.flying.clear()
-        for job in jobs:
-            stable = time.monotonic() - job.sent_at > STABLE_SECONDS
-            job.deaths = 1 if stable else job.deaths + 1
-        blamed = [job for job in _suspects(jobs) if raised or job.deaths > 1]
-        cleared = [job for job in jobs if job not in blamed]
+        requests = list(self.in_flight.values())
+        self.in_flight.clear()
+        for pending in requests:
+            stable = time.monotonic() - pending.sent_at > STABLE_SECONDS
+            pending.deaths = 1 if stable else pending.deaths + 1
+        blamed = [pending for pending in _suspects(requests) if raised or pending.deaths > 1]
+        cleared = [pending for pending in requests if pending not in blamed]
         if blamed:
-            for job in (*cleared, *self.waiting):
-                job.deaths = min(job.deaths, 1)
+            for pending in (*cleared, *self.waiting):
+                pending.deaths = min(pending.deaths, 1)
         self.waiting.extendleft(reversed(cleared))
         return blamed
 
-    def clear(self) -> Iterable[Job]:
+    def clear(self) -> Iterable[PendingRequest]:
         """Take out everything."""
-        jobs = [*self.flying.values(), *self.waiting]
-        self.flying.clear()
+        requests = [*self.in_flight.values(), *self.waiting]
+        self.in_flight.clear()
         self.waiting.clear()
-        return jobs
+        return requests
 
 
-def _suspects(jobs: list[Job]) -> list[Job]:
+def _suspects(requests: list[PendingRequest]) -> list[PendingRequest]:
     """The one request that must have caused a death, if there is just one that can have."""
-    on_trial = [job for job in jobs if job.deaths > 1 and job.fresh]
-    candidates = on_trial or jobs
+    on_trial = [pending for pending in requests if pending.deaths > 1 and pending.fresh]
+    candidates = on_trial or requests
     return candidates if len(candidates) == 1 else []
 
 

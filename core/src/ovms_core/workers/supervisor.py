@@ -15,7 +15,7 @@ from ovms_core.models.model import RunnerLoad
 from ovms_core.redaction import without_paths
 from ovms_core.task import Task
 from ovms_core.workers.breaker import Breaker
-from ovms_core.workers.job import Job
+from ovms_core.workers.pending import PendingRequest
 from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.queue import Queue
 from ovms_core.workers.wire import Cancel, Crashed, Failure, Loaded, LoadFailed, Step, Submit
@@ -75,13 +75,13 @@ class Supervisor:
         Raises `APIError` 429 when the queue is full, 503 when no engine is to be had, and the
         request's own error.
         """
-        job = self._admit(request)
+        pending = self._admit(request)
         try:
-            while events := await job.take():
+            while events := await pending.take():
                 for event in events:
                     yield event
         finally:
-            self._drop(job)
+            self._drop(pending)
 
     @property
     def pid(self) -> int | None:
@@ -90,9 +90,9 @@ class Supervisor:
 
     def load(self) -> RunnerLoad:
         """How busy the engine is, and how often it was replaced."""
-        return RunnerLoad(len(self.queue.waiting), len(self.queue.flying), self.restarts)
+        return RunnerLoad(len(self.queue.waiting), len(self.queue.in_flight), self.restarts)
 
-    def _admit(self, request: Request) -> Job:
+    def _admit(self, request: Request) -> PendingRequest:
         if self._task is None or self._task.done():
             raise self._unavailable()
         if not self.ready and self._breaker.open_for:
@@ -100,37 +100,37 @@ class Supervisor:
         if self.queue.full:
             message = f"Model '{self.model.name}' is busy: {len(self.queue.waiting)} requests are waiting already."
             raise APIError(429, message, code="queue_full", retry_after=self.queue.retry_after)
-        job = Job(next(self._ids), request)
-        self.queue.waiting.append(job)
+        pending = PendingRequest(next(self._ids), request)
+        self.queue.waiting.append(pending)
         self._pump()
-        return job
+        return pending
 
     def _unavailable(self) -> APIError:
         reason = without_paths(self.problem or "its engine is not running")
         message = f"Model '{self.model.name}' is unavailable: {reason}"
         return APIError(503, message, code="model_unavailable", retry_after=self._breaker.open_for or 5)
 
-    def _drop(self, job: Job) -> None:
-        if self.queue.drop(job) and self._worker is not None:
-            self._worker.send(Cancel(job.id))
+    def _drop(self, pending: PendingRequest) -> None:
+        if self.queue.drop(pending) and self._worker is not None:
+            self._worker.send(Cancel(pending.id))
         self._pump()
 
     def _pump(self) -> None:
         """Send the engine whatever may go to it now."""
         if not self.ready or self._worker is None:
             return
-        if not self.queue.flying:
+        if not self.queue.in_flight:
             self._heard_at = time.monotonic()
-        while (job := self.queue.take_next()) is not None:
-            self._dispatch(self._worker, job)
+        while (pending := self.queue.take_next()) is not None:
+            self._dispatch(self._worker, pending)
 
-    def _dispatch(self, worker: WorkerProcess, job: Job) -> None:
+    def _dispatch(self, worker: WorkerProcess, pending: PendingRequest) -> None:
         try:
-            worker.send(Submit(job.id, job.request))
+            worker.send(Submit(pending.id, pending.request))
         except (TypeError, ValueError, OverflowError) as error:
-            self.queue.end(job.id)
+            self.queue.end(pending.id)
             message = f"The request holds a value that cannot be sent to the engine: {error}"
-            job.finish(APIError(400, message, code="invalid_value"))
+            pending.finish(APIError(400, message, code="invalid_value"))
 
     # -- life
 
@@ -249,32 +249,32 @@ class Supervisor:
         """Kill the engine when it has work and gives no sign of life for `step_timeout` seconds."""
         while True:
             await asyncio.sleep(min(1.0, self._step_timeout / 4))
-            if self.queue.flying and time.monotonic() - self._heard_at > self._step_timeout:
+            if self.queue.in_flight and time.monotonic() - self._heard_at > self._step_timeout:
                 self._crash = f"a step took longer than {self._step_timeout:g} s"
                 worker.kill()
 
     def _bury(self, status: int) -> None:
         raised = self._raised
         self.problem = self._crash or f"the engine died ({_exit_reason(status)})"
-        self._log.error("%s; starting it again with %d requests", self.problem, len(self.queue.flying))
-        for job in self.queue.bury(raised=raised):
+        self._log.error("%s; starting it again with %d requests", self.problem, len(self.queue.in_flight))
+        for pending in self.queue.bury(raised=raised):
             message = f"The request made the engine fail: {without_paths(self.problem)}."
-            job.finish(APIError(500, message, code="engine_failed"))
-        for job in [job for job in self.queue.waiting if not self._resume(job)]:
-            self.queue.waiting.remove(job)
+            pending.finish(APIError(500, message, code="engine_failed"))
+        for pending in [pending for pending in self.queue.waiting if not self._resume(pending)]:
+            self.queue.waiting.remove(pending)
             message = "The engine died, and this request cannot be continued: several sequences were under way."
-            job.finish(APIError(500, message, code="engine_failed"))
+            pending.finish(APIError(500, message, code="engine_failed"))
 
-    def _resume(self, job: Job) -> bool:
+    def _resume(self, pending: PendingRequest) -> bool:
         try:
-            return job.resume()
+            return pending.resume()
         except Exception:
-            self._log.exception("%s.resumed failed", type(job.request).__name__)
+            self._log.exception("%s.resumed failed", type(pending.request).__name__)
             return False
 
     def _fail_all(self, error: APIError) -> None:
-        for job in self.queue.clear():
-            job.finish(error)
+        for pending in self.queue.clear():
+            pending.finish(error)
 
     # -- what the worker says
 
@@ -293,12 +293,12 @@ class Supervisor:
                 self._crash, self._raised = message.reason, True
 
     def _take_step(self, step: Step[Any]) -> None:
-        flying = self.queue.flying
+        in_flight = self.queue.in_flight
         on_trial = False
         for id, event in step.gained:
-            if (job := flying.get(id)) is not None:
-                on_trial = on_trial or (job.fresh and job.deaths > 0)
-                job.push(event)
+            if (pending := in_flight.get(id)) is not None:
+                on_trial = on_trial or (pending.fresh and pending.deaths > 0)
+                pending.push(event)
         for id in step.done:
             if (ended := self.queue.end(id)) is not None:
                 ended.finish()

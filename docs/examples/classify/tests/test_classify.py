@@ -16,7 +16,7 @@ import pytest
 from ovms_classify import hooks
 from ovms_classify.task import detect
 from ovms_core.plugin import ModelFiles, ModelSettings
-from ovms_core.testing import EndpointConformance, app_with, connected
+from ovms_core.testing import EndpointContract, app_with, connected
 
 TINY = Path(__file__).parent / "tiny-sentiment"
 LIKELY = exp(3) / (exp(3) + 2)
@@ -27,7 +27,7 @@ def model(folder: Path = TINY, **options: Any) -> ModelSettings:
     return ModelSettings(name="sentiment", source=str(folder), device="CPU", options=options)
 
 
-class TestClassifyConformance(EndpointConformance):
+class TestClassifyContract(EndpointContract):
     plugin = hooks
     models = (model(),)
     valid_body = {"input": "a good day"}

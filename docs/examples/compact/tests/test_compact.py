@@ -14,7 +14,7 @@ import pytest
 from ovms_compact import hooks
 from ovms_compact.message_pack import MSGPACK
 from ovms_core.plugin import Body, Call, Endpoint, hookimpl
-from ovms_core.testing import EndpointConformance, HookRecorder, app_with, connected
+from ovms_core.testing import EndpointContract, HookRecorder, app_with, connected
 
 
 class CountBody(Body):
@@ -46,7 +46,7 @@ def endpoints() -> Iterable[Endpoint[Any]]:
 COUNT = SimpleNamespace(__name__="count", ovms_register_endpoints=endpoints)
 
 
-class TestACompactEndpointKeepsAllPromises(EndpointConformance):
+class TestACompactEndpointKeepsAllPromises(EndpointContract):
     plugin = hooks
     needs = (COUNT,)
     valid_body = {"text": "one ", "times": 3}

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from ovms_core.plugin import Body, Call, Endpoint, Event, hookimpl
-from ovms_core.testing import EndpointConformance, app_with, connected, read_frames
+from ovms_core.testing import EndpointContract, app_with, connected, read_frames
 from ovms_guardrail import hooks
 from ovms_guardrail.guard import configured_words
 
@@ -57,7 +57,7 @@ def endpoints() -> Iterable[Endpoint[Any]]:
 REPEAT = SimpleNamespace(__name__="repeat", ovms_register_endpoints=endpoints)
 
 
-class TestAGuardedEndpointKeepsAllPromises(EndpointConformance):
+class TestAGuardedEndpointKeepsAllPromises(EndpointContract):
     plugin = hooks
     needs = (REPEAT,)
     valid_body = {"answer": "A tulip, two tulips.", "prompt": "flowers"}

@@ -24,7 +24,7 @@ from ovms_llm.responses import (
     Usage,
 )
 from ovms_llm.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
-from ovms_llm.tally import Choice
+from ovms_llm.usage import ChoiceBuilder
 
 _NO_TOOLS: Final = "leave it out and describe what you need in a message"
 
@@ -119,7 +119,7 @@ class ChatCompletions(GenerationEndpoint[ChatBody]):
     def shape(self, body: ChatBody) -> ChunkShape:
         return _SHAPE
 
-    def choice(self, choice: Choice, body: ChatBody) -> ChatChoice:
+    def choice(self, choice: ChoiceBuilder, body: ChatBody) -> ChatChoice:
         logprobs = _logprobs(choice.logprobs, 0) if body.logprobs else None
         return ChatChoice(choice.index, ChatMessage(choice.text), logprobs, choice.finish_reason, choice.stop_reason)
 

@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 from ovms_core.plugin import sse
 from ovms_llm.messages import Delta, TokenLogprob
 from ovms_llm.responses import Head, TimingsReport, Usage
-from ovms_llm.tally import Tally
+from ovms_llm.usage import UsageCounter
 
 _encode: Final = msgspec.json.Encoder().encode
 _END: Final = b"}\n\n"
@@ -53,18 +53,18 @@ class Chunks:
         self._start = b"data: " + _encode(head)[:-1] + b',"choices":['
         self._usage = usage
         with_usage = usage is not UsageInStream.NOWHERE
-        self._choices = [_Choice(shape, self._start, index, with_usage=with_usage) for index in range(count)]
-        self._tally = Tally()
+        self._choices = [_ChoiceChunks(shape, self._start, index, with_usage=with_usage) for index in range(count)]
+        self._counter = UsageCounter()
         self._opened = False
 
     @property
-    def tally(self) -> Tally:
+    def counter(self) -> UsageCounter:
         """What the events so far add up to."""
-        return self._tally
+        return self._counter
 
     def frame(self, event: Any) -> bytes:
         """The frames of an event; none where it shows a client nothing new."""
-        self._tally.add(event)
+        self._counter.add(event)
         if not self._opened:
             return self._opening() + self._frame(event)
         return self._frame(event)
@@ -74,7 +74,7 @@ class Chunks:
         self._opened = True
         if self._usage is UsageInStream.EVERYWHERE:
             for choice in self._choices:
-                choice.tell(self._tally.prompt_tokens, 0)
+                choice.tell(self._counter.prompt_tokens, 0)
         return b"".join(choice.opening() for choice in self._choices)
 
     def _frame(self, event: Any) -> bytes:
@@ -82,7 +82,7 @@ class Chunks:
             return b""
         choice = self._choices[event.index]
         if self._usage is UsageInStream.EVERYWHERE:
-            choice.tell(self._tally.prompt_tokens, len(event.tokens))
+            choice.tell(self._counter.prompt_tokens, len(event.tokens))
         if event.logprobs is None and event.finish_reason is None:
             return choice.before + _encode(event.text) + choice.after if event.text else b""
         return choice.rare(event)
@@ -94,12 +94,12 @@ class Chunks:
         return opening + unfinished + self._summary(timings) + sse.DONE
 
     def _summary(self, timings: TimingsReport | UnsetType) -> bytes:
-        usage = b"" if self._usage is UsageInStream.NOWHERE else b',"usage":' + _encode(self._tally.usage())
+        usage = b"" if self._usage is UsageInStream.NOWHERE else b',"usage":' + _encode(self._counter.usage())
         times = b"" if timings is UNSET else b',"timings":' + _encode(timings)
         return self._start + b"]" + usage + times + _END if usage or times else b""
 
 
-class _Choice:
+class _ChoiceChunks:
     """The constant bytes of one choice, and what of it has been sent."""
 
     __slots__ = ("_offset", "_shape", "_start", "_tail", "_tokens", "after", "before", "finished")

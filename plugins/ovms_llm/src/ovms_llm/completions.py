@@ -16,7 +16,7 @@ from ovms_llm.messages import Generate, Prompt, Text, TokenLogprob, Tokens
 from ovms_llm.prompt_input import PromptInput
 from ovms_llm.responses import Head, TextChoice, TextCompletion, TextLogprobs, TimingsReport, Usage
 from ovms_llm.sampling import NO_LIMIT, GenerationBody
-from ovms_llm.tally import Choice
+from ovms_llm.usage import ChoiceBuilder
 
 MAX_CHOICES: Final = 1024
 _DEFAULT_MAX_TOKENS: Final = 16
@@ -134,7 +134,7 @@ class Completions(GenerationEndpoint[CompletionBody]):
     def shape(self, body: CompletionBody) -> ChunkShape:
         return _SHAPE_WITH_TOP if body.logprobs else _SHAPE
 
-    def choice(self, choice: Choice, body: CompletionBody) -> TextChoice:
+    def choice(self, choice: ChoiceBuilder, body: CompletionBody) -> TextChoice:
         write = _logprobs_with_top if body.logprobs else _logprobs
         logprobs = write(choice.logprobs, 0) if body.wants_logprobs else None
         return TextChoice(choice.index, choice.text, logprobs, choice.finish_reason, choice.stop_reason)

@@ -18,7 +18,7 @@ from ovms_llm.loading import load
 from ovms_llm.messages import AnyRequest, Delta, Generate, Started, Tokenize, TokenLogprob
 from ovms_llm.reading import read_outputs
 from ovms_llm.schedule import Schedule
-from ovms_llm.sequence import Gained, Job, Reading, Sequence
+from ovms_llm.sequence import Gained, Reading, RequestState, Sequence
 from ovms_llm.vocabulary import Vocabulary
 
 # Requests that wait inside the engine, tokenised already, so that a freed place is taken in the same step.
@@ -47,7 +47,7 @@ class TextGeneration(Engine):
             self._cache = Companion.leaves(loaded.cache)
         self._schedule = Schedule(self._cache, options.max_num_seqs, shares_prompts=options.enable_prefix_caching)
         self._intake = Intake(loaded, tokenizer, self._vocabulary, self._schedule)
-        self._jobs: dict[int, Job] = {}
+        self._states: dict[int, RequestState] = {}
         self._answers: list[tuple[int, Gain]] = []
 
     def info(self) -> EngineInfo:
@@ -79,9 +79,9 @@ class TextGeneration(Engine):
 
     def cancel(self, id: int) -> None:
         self._answers = [answer for answer in self._answers if answer[0] != id]
-        job = self._jobs.pop(id, None)
-        if job is not None:
-            self._drop(job)
+        state = self._states.pop(id, None)
+        if state is not None:
+            self._drop(state)
             self._drain()
 
     def step(self) -> Iterable[tuple[int, Gain]]:
@@ -96,7 +96,7 @@ class TextGeneration(Engine):
         return gains
 
     def close(self) -> None:
-        self._jobs.clear()
+        self._states.clear()
         del self._pipeline
 
     @property
@@ -113,31 +113,31 @@ class TextGeneration(Engine):
     # -- requests ---------------------------------------------------------------------------------
 
     def _add_generate(self, id: int, request: Generate) -> None:
-        job, prompt = self._intake.job(id, request)
-        if not job.plan.max_tokens:
-            self._give_nothing(job)
-        elif request.emitted and job.open == 1:
-            self._resume(job, prompt, request.emitted)
+        state, prompt = self._intake.state(id, request)
+        if not state.plan.max_tokens:
+            self._give_nothing(state)
+        elif request.emitted and state.open == 1:
+            self._resume(state, prompt, request.emitted)
         else:
-            self._start(job, prompt)
+            self._start(state, prompt)
 
-    def _start(self, job: Job, prompt: list[int]) -> None:
-        leader = Sequence(job, 0, prompt)
-        followers = [Sequence(job, index, prompt, leader) for index in range(1, job.plan.sequences)]
+    def _start(self, state: RequestState, prompt: list[int]) -> None:
+        leader = Sequence(state, 0, prompt)
+        followers = [Sequence(state, index, prompt, leader) for index in range(1, state.plan.sequences)]
         self._schedule.waiting.extend([leader, *followers])
-        self._jobs[job.id] = job
+        self._states[state.id] = state
 
-    def _give_nothing(self, job: Job) -> None:
+    def _give_nothing(self, state: RequestState) -> None:
         """End all sequences before their first token: only the prompt was asked for."""
-        self._jobs[job.id] = job
-        for index in range(job.open):
-            self._pass_on(Sequence(job, index, []), Gained("", [], "length", None), None, self._answers)
+        self._states[state.id] = state
+        for index in range(state.open):
+            self._pass_on(Sequence(state, index, []), Gained("", [], "length", None), None, self._answers)
 
-    def _resume(self, job: Job, prompt: list[int], emitted: list[int]) -> None:
-        sequence = Sequence(job, 0, prompt)
-        skip = job.plan.sampling.skip_special_tokens
+    def _resume(self, state: RequestState, prompt: list[int], emitted: list[int]) -> None:
+        sequence = Sequence(state, 0, prompt)
+        skip = state.plan.sampling.skip_special_tokens
         ended = sequence.replay(emitted, lambda lists: self._vocabulary.decode(lists, skip))
-        self._jobs[job.id] = job
+        self._states[state.id] = state
         if ended is None:
             self._schedule.waiting.append(sequence)
         else:
@@ -157,14 +157,14 @@ class TextGeneration(Engine):
                 self._submit(sequence)
 
     def _submit(self, sequence: Sequence) -> None:
-        clock = sequence.job.clock
+        clock = sequence.request.clock
         clock.admitted = clock.admitted or clock.now()
         ids = np.array([sequence.prompt + sequence.tokens], np.int64)
-        config = sequence.job.plan.config(len(sequence.tokens), sequence.index)
+        config = sequence.request.plan.config(len(sequence.tokens), sequence.index)
         sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(ids), config)
 
-    def _drop(self, job: Job) -> None:
-        for sequence in self._schedule.forget(job):
+    def _drop(self, state: RequestState) -> None:
+        for sequence in self._schedule.forget(state):
             sequence.handle.cancel()
 
     def _drain(self) -> None:
@@ -191,21 +191,21 @@ class TextGeneration(Engine):
 
     def _fail(self, sequence: Sequence, gains: list[tuple[int, Gain]]) -> None:
         self._schedule.ended(sequence)
-        job = self._jobs.pop(sequence.job.id, None)
-        if job is None:
+        state = self._states.pop(sequence.request.id, None)
+        if state is None:
             return
-        self._drop(job)
+        self._drop(state)
         error = RequestError(
             "the KV cache could not hold the request: raise options.cache_size or lower max_tokens", status=503
         )
-        gains.append((job.id, error))
+        gains.append((state.id, error))
 
     # -- what is given back -----------------------------------------------------------------------
 
     def _deliver(self, readings: list[Reading], gains: list[tuple[int, Gain]]) -> None:
         by_mode: dict[bool, list[Reading]] = defaultdict(list)
         for reading in readings:
-            by_mode[reading.sequence.job.plan.sampling.skip_special_tokens].append(reading)
+            by_mode[reading.sequence.request.plan.sampling.skip_special_tokens].append(reading)
         for skip, group in by_mode.items():
             windows = [window for reading in group for window in reading.sequence.windows(reading)]
             texts = self._vocabulary.decode(windows, skip)
@@ -214,7 +214,7 @@ class TextGeneration(Engine):
 
     def _give(self, reading: Reading, before: str, after: str, gains: list[tuple[int, Gain]]) -> None:
         sequence = reading.sequence
-        if sequence.job.id not in self._jobs:
+        if sequence.request.id not in self._states:
             return
         gained = sequence.gain(reading, before, after)
         if gained.finish is not None and not reading.over:
@@ -224,9 +224,9 @@ class TextGeneration(Engine):
 
     def _logprobs(self, reading: Reading) -> list[TokenLogprob] | None:
         sequence = reading.sequence
-        if sequence.job.plan.ranks:
+        if sequence.request.plan.ranks:
             sequence.score += sum(reading.logprobs)
-        if not sequence.job.plan.sampling.logprobs:
+        if not sequence.request.plan.sampling.logprobs:
             return None
         pairs = zip(reading.tokens, reading.logprobs, strict=True)
         return [self._vocabulary.logprob(token, logprob) for token, logprob in pairs]
@@ -238,25 +238,25 @@ class TextGeneration(Engine):
         logprobs: list[TokenLogprob] | None,
         gains: list[tuple[int, Gain]],
     ) -> None:
-        job = sequence.job
-        job.clock.first = job.clock.first or job.clock.now()
-        if not job.started:
-            job.started = True
-            gains.append((job.id, Started(job.prompt_tokens, None, job.prompt_text)))
-        job.generated += len(gained.tokens)
+        state = sequence.request
+        state.clock.first = state.clock.first or state.clock.now()
+        if not state.started:
+            state.started = True
+            gains.append((state.id, Started(state.prompt_tokens, None, state.prompt_text)))
+        state.generated += len(gained.tokens)
         delta = Delta(sequence.index, gained.text, gained.tokens, logprobs, gained.finish, gained.stop_reason)
-        if job.plan.ranks:
-            job.keep(sequence.index, sequence.score, delta)
+        if state.plan.ranks:
+            state.keep(sequence.index, sequence.score, delta)
         else:
-            gains.append((job.id, delta))
+            gains.append((state.id, delta))
         if gained.finish is not None:
-            job.open -= 1
-            if not job.open:
-                self._finish(job, gains)
+            state.open -= 1
+            if not state.open:
+                self._finish(state, gains)
 
-    def _finish(self, job: Job, gains: list[tuple[int, Gain]]) -> None:
-        gains.extend((job.id, delta) for delta in job.best())
-        if job.timings:
-            gains.append((job.id, job.clock.timings(job.generated)))
-        gains.append((job.id, DONE))
-        del self._jobs[job.id]
+    def _finish(self, state: RequestState, gains: list[tuple[int, Gain]]) -> None:
+        gains.extend((state.id, delta) for delta in state.best())
+        if state.timings:
+            gains.append((state.id, state.clock.timings(state.generated)))
+        gains.append((state.id, DONE))
+        del self._states[state.id]

@@ -21,7 +21,7 @@ from ovms_llm.merge import merge
 from ovms_llm.messages import Delta, Generate, Started
 from ovms_llm.responses import Head, TimingsReport, Usage
 from ovms_llm.sampling import GenerationBody
-from ovms_llm.tally import Choice, Tally, collect
+from ovms_llm.usage import ChoiceBuilder, UsageCounter, collect
 
 if TYPE_CHECKING:
     from ovms_core.plugin import Model
@@ -45,7 +45,7 @@ class GenerationEndpoint(Endpoint[G]):
         """How a choice is written in a chunk."""
 
     @abstractmethod
-    def choice(self, choice: Choice, body: G) -> Any:
+    def choice(self, choice: ChoiceBuilder, body: G) -> Any:
         """How a choice is written in the whole answer."""
 
     @abstractmethod
@@ -67,9 +67,9 @@ class GenerationEndpoint(Endpoint[G]):
 
     def to_json(self, call: Call[G], events: Sequence[Any]) -> Any:
         """The answer to a call that does not stream."""
-        choices, tally = collect(events, call.body.choice_count)
+        choices, counter = collect(events, call.body.choice_count)
         written = [self.choice(choice, call.body) for choice in choices]
-        return self.document(self._head(call, self.object), written, tally.usage(), _timings(call, tally))
+        return self.document(self._head(call, self.object), written, counter.usage(), _timings(call, counter))
 
     async def stream(self, call: Call[G], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         """The same answer in chunks."""
@@ -78,7 +78,7 @@ class GenerationEndpoint(Endpoint[G]):
         async for event in events:
             if frame := chunks.frame(event):
                 yield frame
-        yield chunks.end(_timings(call, chunks.tally))
+        yield chunks.end(_timings(call, chunks.counter))
 
     def _head(self, call: Call[G], kind: str) -> Head:
         model = call.require_model()
@@ -106,9 +106,9 @@ async def _continuation(model: Model, body: GenerationBody, at: int, request: Ge
         raise
 
 
-def _timings(call: Call[Any], tally: Tally) -> TimingsReport | UnsetType:
+def _timings(call: Call[Any], counter: UsageCounter) -> TimingsReport | UnsetType:
     elapsed = time.perf_counter() - call.context.get(_STARTED, time.perf_counter())
-    return tally.timings_report(1000 * elapsed)
+    return counter.timings_report(1000 * elapsed)
 
 
 @lru_cache(maxsize=1024)

@@ -11,12 +11,12 @@ from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, T
 from ovms_llm.plan import beams_of, plan
 from ovms_llm.prompts import Prompts
 from ovms_llm.schedule import Schedule
-from ovms_llm.sequence import Clock, Job
+from ovms_llm.sequence import Clock, RequestState
 from ovms_llm.vocabulary import Vocabulary
 
 
 class Intake:
-    """Turns requests into jobs, for a model that is `loaded` and a cache as `schedule` knows it."""
+    """Turns requests into their states, for a model that is `loaded` and a cache as `schedule` knows it."""
 
     def __init__(self, loaded: Loaded, tokenizer: Any, vocabulary: Vocabulary, schedule: Schedule) -> None:
         self._tokenizer = tokenizer
@@ -34,8 +34,8 @@ class Intake:
         """The tokens that end an answer, as text and id."""
         return {self._vocabulary.text_of(id): id for id in sorted(self._eos)}
 
-    def job(self, id: int, request: Generate) -> tuple[Job, list[int]]:
-        """The job for a request, and the token ids of its prompt. Raises `RequestError`, naming what is wrong."""
+    def state(self, id: int, request: Generate) -> tuple[RequestState, list[int]]:
+        """The state for a request, and the token ids of its prompt. Raises `RequestError`, naming what is wrong."""
         clock, sampling = Clock(), request.sampling
         ids, text = self._prompts.ids(request.prompt)
         prompt = ids or self._beginning()
@@ -49,7 +49,7 @@ class Intake:
         if request.echo and text is None:
             text = self._vocabulary.decode([prompt], False)[0]
         clock.tokenized = clock.now()
-        job = Job(
+        state = RequestState(
             id=id,
             plan=decided,
             clock=clock,
@@ -59,7 +59,7 @@ class Intake:
             started=request.started or bool(request.emitted),
             open=sampling.n if decided.beams > 1 else decided.sequences,
         )
-        return job, prompt
+        return state, prompt
 
     def tokenized(self, request: Tokenize) -> Tokenized:
         """The token ids of a prompt."""

@@ -27,7 +27,7 @@ def read_outputs(sequence: Sequence, outputs: list[Any]) -> list[Reading]:
 def _read_one(sequence: Sequence, output: Any) -> Reading:
     finish = _FINISH[output.finish_reason]
     tokens: list[int] = output.generated_ids
-    plan = sequence.job.plan
+    plan = sequence.request.plan
     logprobs: list[float] = output.generated_log_probs if plan.ranks or plan.sampling.logprobs else []
     enough = len(sequence.tokens) + len(tokens) >= plan.sampling.min_tokens
     stopped = bool(plan.own_stop_ids) and enough and tokens[-1] in plan.own_stop_ids
@@ -36,8 +36,8 @@ def _read_one(sequence: Sequence, output: Any) -> Reading:
 
 def _read_beams(sequence: Sequence, outputs: list[Any]) -> list[Reading]:
     """GenAI gives all beams, whatever `num_return_sequences` says: the likeliest are kept."""
-    best = sorted(outputs, key=lambda output: -output.score)[: sequence.job.plan.sampling.n]
-    beams = [Sequence(sequence.job, index, sequence.prompt) for index in range(len(best))]
+    best = sorted(outputs, key=lambda output: -output.score)[: sequence.request.plan.sampling.n]
+    beams = [Sequence(sequence.request, index, sequence.prompt) for index in range(len(best))]
     return [
         Reading(beam, output.generated_ids, output.generated_log_probs, _FINISH[output.finish_reason], over=True)
         for beam, output in zip(beams, best, strict=True)

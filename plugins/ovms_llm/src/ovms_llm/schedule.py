@@ -8,7 +8,7 @@ from typing import Final
 
 from ovms_core.engine import RequestError
 from ovms_llm.budget import Cache
-from ovms_llm.sequence import Job, Sequence
+from ovms_llm.sequence import RequestState, Sequence
 
 # Tokens that a sequence must have room for, beyond its prompt, before it is admitted.
 _HEADROOM: Final = 64
@@ -80,10 +80,10 @@ class Schedule:
         self.running.remove(sequence)
         self._lingering += self._need(sequence, _AHEAD)
 
-    def forget(self, job: Job) -> list[Sequence]:
-        """Drop every sequence of `job`; those that ran are returned, to be taken from GenAI."""
-        self.waiting = deque(sequence for sequence in self.waiting if sequence.job is not job)
-        dropped = [sequence for sequence in self.running if sequence.job is job]
+    def forget(self, state: RequestState) -> list[Sequence]:
+        """Drop every sequence of `state`; those that ran are returned, to be taken from GenAI."""
+        self.waiting = deque(sequence for sequence in self.waiting if sequence.request is not state)
+        dropped = [sequence for sequence in self.running if sequence.request is state]
         for sequence in dropped:
             self.release(sequence)
         return dropped

@@ -66,7 +66,7 @@ class Clock:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class RequestState:
     """One `Generate` in flight.
 
     `open` counts the sequences that have not ended. Where more sequences are generated than kept, their
@@ -116,15 +116,15 @@ class Sequence:
     had been. `leader` is the sequence that computes the prompt which this one shares.
     """
 
-    __slots__ = ("detokenizer", "handle", "index", "job", "leader", "prompt", "score", "stops", "tokens", "width")
+    __slots__ = ("detokenizer", "handle", "index", "leader", "prompt", "request", "score", "stops", "tokens", "width")
 
-    def __init__(self, job: Job, index: int, prompt: list[int], leader: Sequence | None = None) -> None:
-        sampling = job.plan.sampling
-        self.job = job
+    def __init__(self, request: RequestState, index: int, prompt: list[int], leader: Sequence | None = None) -> None:
+        sampling = request.plan.sampling
+        self.request = request
         self.index = index
         self.prompt = prompt
         self.leader = leader
-        self.width = job.plan.beams
+        self.width = request.plan.beams
         self.tokens: list[int] = []
         self.score = 0.0
         self.handle: Any = None
@@ -139,7 +139,7 @@ class Sequence:
     @property
     def remaining(self) -> int:
         """Tokens it may still gain."""
-        return self.job.plan.max_tokens - len(self.tokens)
+        return self.request.plan.max_tokens - len(self.tokens)
 
     def replay(self, emitted: Items[int], decode: Decode) -> Gained | None:
         """Take in tokens given in an earlier life; how the sequence ended, if it had."""
@@ -153,7 +153,7 @@ class Sequence:
 
     def _replay_text(self, tokens: Items[int], decode: Decode) -> str | None:
         """Take in the text of `tokens`; the stop string that ends it, if one does."""
-        text, sampling = self.detokenizer.replay(tokens, decode), self.job.plan.sampling
+        text, sampling = self.detokenizer.replay(tokens, decode), self.request.plan.sampling
         if not sampling.stop:
             return None
         before = Detokenizer(self.prompt).replay(tokens[: max(0, sampling.min_tokens - 1)], decode)
@@ -162,10 +162,10 @@ class Sequence:
 
     @property
     def _may_end(self) -> bool:
-        return len(self.tokens) >= self.job.plan.sampling.min_tokens
+        return len(self.tokens) >= self.request.plan.sampling.min_tokens
 
     def _ended(self, last: int) -> tuple[FinishReason, int | None] | None:
-        plan = self.job.plan
+        plan = self.request.plan
         sampling = plan.sampling
         if last in sampling.stop_token_ids and self._may_end:
             return "stop", last
@@ -175,10 +175,10 @@ class Sequence:
 
     def _hides(self, last: int) -> bool:
         """Whether the text of `last`, which ended the sequence, is left out."""
-        sampling = self.job.plan.sampling
+        sampling = self.request.plan.sampling
         if last in sampling.stop_token_ids:
             return not sampling.include_stop
-        return last in self.job.plan.eos and not sampling.ignore_eos and sampling.skip_special_tokens
+        return last in self.request.plan.eos and not sampling.ignore_eos and sampling.skip_special_tokens
 
     def windows(self, reading: Reading) -> tuple[list[int], list[int]]:
         """Take in a reading, and say which two token sequences must be decoded."""
@@ -190,7 +190,7 @@ class Sequence:
 
     def gain(self, reading: Reading, before: str, after: str) -> Gained:
         """What the reading comes to, its windows being `before` and `after` as text."""
-        sampling = self.job.plan.sampling
+        sampling = self.request.plan.sampling
         finish = reading.finish
         text = self.detokenizer.advance(before, after, last=finish is not None)
         if not sampling.stop:
@@ -206,4 +206,4 @@ class Sequence:
         if reading.finish != "stop" or not reading.tokens:
             return None
         last = reading.tokens[-1]
-        return last if last in self.job.plan.sampling.stop_token_ids else None
+        return last if last in self.request.plan.sampling.stop_token_ids else None

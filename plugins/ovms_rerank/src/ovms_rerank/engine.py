@@ -14,11 +14,11 @@ from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_rerank.chunks import Cutter, Question, shortened
 from ovms_rerank.heads import Classifier, YesNo, log_odds
-from ovms_rerank.job import PORTION_CHARACTERS, Job, Place, portions
 from ovms_rerank.layouts import Layout, PairLayout, YesNoLayout, answer_tokens
 from ovms_rerank.messages import Fit, Score, Scored
 from ovms_rerank.precision import exact_options
 from ovms_rerank.profile import Profile
+from ovms_rerank.scoring import PORTION_CHARACTERS, Place, Scoring, portions
 from ovms_rerank.selftest import SelfTest, self_test
 from ovms_rerank.task import RerankOptions
 
@@ -27,7 +27,7 @@ _FITS: dict[str | None, Fit] = {None: "chunk", "right": "keep_start", "left": "k
 """What happens to long documents, by the side that the options let cut."""
 
 
-class Reranker(BatchEngine[Job, TokenSequence, float]):
+class Reranker(BatchEngine[Scoring, TokenSequence, float]):
     """A cross-encoder, or a causal yes/no reranker, on OpenVINO."""
 
     def __init__(self, model: ModelSpec) -> None:
@@ -72,9 +72,9 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
         return " ".join(filter(None, (failure, asked))) or None
 
     def add(self, id: int, request: Any) -> None:
-        super().add(id, Job(self._admitted(request)))
+        super().add(id, Scoring(self._admitted(request)))
 
-    def split(self, request: Job) -> Iterator[TokenSequence]:
+    def split(self, request: Scoring) -> Iterator[TokenSequence]:
         for query, asked in groupby(request.places(), key=lambda place: place.query):
             waiting = list(asked)
             question = self._question(query, request.request, waiting[0].query_path)
@@ -88,12 +88,12 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
         logits, _ = self._encoder.run(items, self._head.output)
         return log_odds(logits)
 
-    def join(self, request: Job, results: Sequence[float]) -> Scored:
+    def join(self, request: Scoring, results: Sequence[float]) -> Scored:
         return request.scored(results)
 
-    def _read(self, job: Job, question: Question, places: Sequence[Place]) -> Iterator[TokenSequence]:
+    def _read(self, scoring: Scoring, question: Question, places: Sequence[Place]) -> Iterator[TokenSequence]:
         """The sequences of a few documents: one each, or the chunks of one that does not fit."""
-        request = job.request
+        request = scoring.request
         cutter = Cutter(
             self._layout,
             self._fit(request),
@@ -102,19 +102,19 @@ class Reranker(BatchEngine[Job, TokenSequence, float]):
             overlap=self._options.chunk_overlap,
         )
         if len(places) == 1 and len(places[0].document) > PORTION_CHARACTERS:
-            yield from self._cut(job, cutter, question, places[0])
+            yield from self._cut(scoring, cutter, question, places[0])
             return
         wholes = self._layout.join(question.query, [place.document for place in places], question.instruction)
         for place, whole in zip(places, wholes, strict=True):
             if cutter.fits(question, whole):
-                job.record(place, whole)
+                scoring.record(place, whole)
                 yield whole
             else:
-                yield from self._cut(job, cutter, question, place)
+                yield from self._cut(scoring, cutter, question, place)
 
-    def _cut(self, job: Job, cutter: Cutter, question: Question, place: Place) -> Iterator[TokenSequence]:
+    def _cut(self, scoring: Scoring, cutter: Cutter, question: Question, place: Place) -> Iterator[TokenSequence]:
         for sequence in cutter.cut(question, place.document, place.path):
-            job.record(place, sequence)
+            scoring.record(place, sequence)
             yield sequence
 
     def _fit(self, request: Score) -> Fit:

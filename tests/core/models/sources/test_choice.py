@@ -3,26 +3,26 @@ from __future__ import annotations
 import pytest
 
 from ovms_core.models.source import SourceError
-from ovms_core.models.sources.hub.choice import choose
+from ovms_core.models.sources.hub.selection import select
 
 TEXTS = ["config.json", "tokenizer.json", "README.md"]
 
 
 def local(names: list[str], wanted: str = "") -> list[str]:
-    return sorted(choose(names, wanted).files.values())
+    return sorted(select(names, wanted).files.values())
 
 
 def test_openvino_is_preferred_to_everything_else() -> None:
     names = [*TEXTS, "openvino_model.xml", "openvino_model.bin", "m.gguf", "onnx/model.onnx", "model.safetensors"]
-    choice = choose([*names, "modeling.py", "openvino_tokenizer.xml", "openvino_tokenizer.bin"])
-    assert choice.format == "openvino"
-    assert sorted(choice.files) == sorted(
+    selection = select([*names, "modeling.py", "openvino_tokenizer.xml", "openvino_tokenizer.bin"])
+    assert selection.format == "openvino"
+    assert sorted(selection.files) == sorted(
         [*TEXTS, "openvino_model.xml", "openvino_model.bin", "openvino_tokenizer.xml", "openvino_tokenizer.bin"]
     )
 
 
 def test_tokenizers_alone_are_no_model() -> None:
-    assert choose(["openvino_tokenizer.xml", "openvino_tokenizer.bin", "model.safetensors"]).format == "pytorch"
+    assert select(["openvino_tokenizer.xml", "openvino_tokenizer.bin", "model.safetensors"]).format == "pytorch"
 
 
 def test_a_model_in_an_openvino_folder_is_put_beside_its_configuration() -> None:
@@ -31,7 +31,7 @@ def test_a_model_in_an_openvino_folder_is_put_beside_its_configuration() -> None
     variants += ["openvino/openvino_model_qint8.xml", "openvino/openvino_model_qint8.bin"]
     weights = ["openvino_model.xml", "openvino_model.bin"]
     assert local([*names, *variants]) == sorted({*names, *weights} - {"pytorch_model.bin"})
-    quantised = choose([*names, *variants], "qint8").files
+    quantised = select([*names, *variants], "qint8").files
     assert quantised["openvino/openvino_model_qint8.xml"] == "openvino_model.xml"
     assert quantised["openvino/openvino_model_qint8.bin"] == "openvino_model.bin"
 
@@ -58,9 +58,9 @@ def test_a_diffusion_pipeline_keeps_its_folders() -> None:
     ],
 )
 def test_one_quantisation_is_chosen_by_preference(quants: list[str], chosen: str) -> None:
-    choice = choose([f"model-{quant}.gguf" for quant in quants])
-    assert (choice.format, choice.chosen) == ("gguf", f"model-{chosen}.gguf")
-    assert len(choice.others) == len(quants) - 1
+    selection = select([f"model-{quant}.gguf" for quant in quants])
+    assert (selection.format, selection.chosen) == ("gguf", f"model-{chosen}.gguf")
+    assert len(selection.others) == len(quants) - 1
 
 
 def test_a_quantisation_or_file_can_be_named() -> None:
@@ -68,25 +68,25 @@ def test_a_quantisation_or_file_can_be_named() -> None:
     assert local(names, "q8_0") == sorted(["m-Q8_0.gguf", *TEXTS])
     assert local(names, "m-Q8_0.gguf") == sorted(["m-Q8_0.gguf", *TEXTS])
     with pytest.raises(SourceError, match=r"no weights named 'Q2'. There are: m-Q4_K_M.gguf"):
-        choose(names, "Q2")
+        select(names, "Q2")
 
 
 def test_a_gguf_in_shards_is_fetched_whole() -> None:
     shards = [f"Q4_K_M/m-Q4_K_M-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
-    choice = choose([*shards, "Q8_0/m-Q8_0-00001-of-00001.gguf"])
-    assert sorted(choice.files) == shards
-    assert sorted(choice.files.values()) == [shard.removeprefix("Q4_K_M/") for shard in shards]
+    selection = select([*shards, "Q8_0/m-Q8_0-00001-of-00001.gguf"])
+    assert sorted(selection.files) == shards
+    assert sorted(selection.files.values()) == [shard.removeprefix("Q4_K_M/") for shard in shards]
 
 
 def test_any_shard_means_the_whole_model_and_a_missing_one_is_named() -> None:
     shards = [f"m-Q8_0-0000{n}-of-00003.GGUF" for n in (1, 2, 3)]
-    choice = choose([*shards, "mmproj-m.gguf"], shards[1])
-    assert (choice.chosen, sorted(choice.files)) == (shards[0], shards)
-    assert choose([*shards, "mmproj-m.gguf"]).others == []
+    selection = select([*shards, "mmproj-m.gguf"], shards[1])
+    assert (selection.chosen, sorted(selection.files)) == (shards[0], shards)
+    assert select([*shards, "mmproj-m.gguf"]).others == []
     with pytest.raises(SourceError, match=r"not whole: it has no m-Q8_0-00002-of-00003\.GGUF"):
-        choose([shards[0], shards[2]])
+        select([shards[0], shards[2]])
     with pytest.raises(SourceError, match="no weights named 'mmproj'"):
-        choose([*shards, "mmproj-m.gguf"], "mmproj")
+        select([*shards, "mmproj-m.gguf"], "mmproj")
 
 
 def test_onnx_comes_with_its_external_data() -> None:
@@ -97,4 +97,4 @@ def test_onnx_comes_with_its_external_data() -> None:
 
 def test_a_repository_without_weights_is_refused_with_what_it_has() -> None:
     with pytest.raises(SourceError, match=r"its files are: README.md, data.csv"):
-        choose(["data.csv", "README.md"])
+        select(["data.csv", "README.md"])

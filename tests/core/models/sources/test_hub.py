@@ -11,7 +11,7 @@ import pytest
 from tests.core.models.fake_hub import FakeHub
 
 from ovms_core.models.repository import Repository
-from ovms_core.models.source import Progress, SourceError
+from ovms_core.models.source import FetchProgress, SourceError
 from ovms_core.models.sources import HubSource, Reference
 
 BIG = random.Random(0).randbytes(24 << 20)
@@ -37,7 +37,7 @@ def ignore(done: int, total: int | None) -> None: ...
 
 
 def fetch(
-    repository: Repository, name: str = "org/model", *, offline: bool = False, progress: Progress = ignore
+    repository: Repository, name: str = "org/model", *, offline: bool = False, progress: FetchProgress = ignore
 ) -> Path:
     return repository.fetch(HubSource(), Reference("hf", name), offline=offline, progress=progress)
 
@@ -46,7 +46,7 @@ def names(path: Path) -> list[str]:
     return sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
 
 
-def stop_after(count: int) -> Progress:
+def stop_after(count: int) -> FetchProgress:
     def progress(done: int, total: int | None) -> None:
         if done >= count:
             raise KeyboardInterrupt

@@ -32,7 +32,7 @@ def new(
 def check(
     package: Annotated[str, typer.Argument(metavar="PACKAGE", help="An installed package, or a plugin's name.")],
     tests: Annotated[
-        Path | None, typer.Option(help="Where its conformance tests are; by default beside its source.")
+        Path | None, typer.Option(help="Where its contract tests are; by default beside its source.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

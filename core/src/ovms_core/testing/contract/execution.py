@@ -9,59 +9,59 @@ from typing import Any
 
 from ovms_core.endpoint import Call, Executor
 from ovms_core.errors import APIError
-from ovms_core.testing.conformance.subject import BLOCKED, Contract, Subject, block, error_of
+from ovms_core.testing.contract.subject import BLOCKED, Contract, Subject, block, error_of
 
-_NONSENSE = ("", "\N{SNOWMAN}\0 =conformance=")
+_NONSENSE = ("", "\N{SNOWMAN}\0 =contract=")
 
 
 class ExecutionTests(Contract):
     """A valid request is answered, unless a guardrail blocks it or its client leaves."""
 
-    async def test_a_valid_request_is_answered(self, conformance: Subject) -> None:
-        answer = await self.ask(conformance)
+    async def test_a_valid_request_is_answered(self, subject: Subject) -> None:
+        answer = await self.ask(subject)
         assert answer.status_code == 200, answer.text
         assert answer.content
         assert answer.headers["x-request-id"]
 
-    async def test_a_text_without_sense_is_no_fault_of_the_server(self, conformance: Subject) -> None:
-        conformance.require_json_body()
+    async def test_a_text_without_sense_is_no_fault_of_the_server(self, subject: Subject) -> None:
+        subject.require_json_body()
         for path, body in _with_nonsense(self.valid_body):
-            answer = await self.ask(conformance, **body)
+            answer = await self.ask(subject, **body)
             assert answer.status_code < 500, (
                 f"{path} in {body} is a {answer.status_code}: raise APIError(400, …) for what cannot be served"
             )
 
-    async def test_a_guardrail_that_blocks_blocks_both_modes(self, conformance: Subject) -> None:
-        for stream in _modes(conformance):
-            with conformance.intercepted(block):
-                answer = await self.ask(conformance, stream=stream)
+    async def test_a_guardrail_that_blocks_blocks_both_modes(self, subject: Subject) -> None:
+        for stream in _modes(subject):
+            with subject.intercepted(block):
+                answer = await self.ask(subject, stream=stream)
             assert (answer.status_code, error_of(answer)["code"]) == (403, BLOCKED), answer.text
 
-    async def test_a_guardrail_that_blocks_late_lets_nothing_out(self, conformance: Subject) -> None:
-        for stream in _modes(conformance):
-            with conformance.intercepted(_block_late):
-                answer = await self.ask(conformance, stream=stream)
+    async def test_a_guardrail_that_blocks_late_lets_nothing_out(self, subject: Subject) -> None:
+        for stream in _modes(subject):
+            with subject.intercepted(_block_late):
+                answer = await self.ask(subject, stream=stream)
             assert (answer.status_code, error_of(answer)["code"]) == (403, BLOCKED), answer.text
 
-    async def test_a_guardrail_can_read_every_text(self, conformance: Subject) -> None:
+    async def test_a_guardrail_can_read_every_text(self, subject: Subject) -> None:
         read: list[str] = []
 
         def guard(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
             read.extend(call.texts())
             return block(call, proceed)
 
-        with conformance.intercepted(guard):
-            answer = await self.ask(conformance)
+        with subject.intercepted(guard):
+            answer = await self.ask(subject)
         assert answer.status_code == 403, answer.text
         assert all(isinstance(text, str) for text in read), "texts() gives strings"
         if any(_texts({name: value for name, value in self.valid_body.items() if name != "model"})):
             assert read, "valid_body has texts, but texts() gives none to a guardrail"
 
-    async def test_a_client_that_leaves_ends_the_execution_in_both_modes(self, conformance: Subject) -> None:
-        for stream in _modes(conformance):
+    async def test_a_client_that_leaves_ends_the_execution_in_both_modes(self, subject: Subject) -> None:
+        for stream in _modes(subject):
             held = Held()
-            with conformance.intercepted(held.intercept):
-                request = asyncio.create_task(self.ask(conformance, stream=stream))
+            with subject.intercepted(held.intercept):
+                request = asyncio.create_task(self.ask(subject, stream=stream))
                 await self.until_or_answered(held.entered, request)
                 request.cancel()
                 await asyncio.wait({request})
@@ -101,8 +101,8 @@ def _reject(events: list[Any]) -> list[Any]:
     raise APIError(403, f"The answer of {len(events)} events was rejected.", code=BLOCKED)
 
 
-def _modes(conformance: Subject) -> list[bool]:
-    return [False, True] if conformance.endpoint.streams else [False]
+def _modes(subject: Subject) -> list[bool]:
+    return [False, True] if subject.endpoint.streams else [False]
 
 
 def _with_nonsense(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

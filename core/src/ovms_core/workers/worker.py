@@ -1,6 +1,6 @@
 """The worker process: imports one engine, loads one model, and steps it for whoever is at the other end.
 
-Started as ``python -m ovms_core.workers.host``. Commands come in on standard input, messages go out on
+Started as ``python -m ovms_core.workers.worker``. Commands come in on standard input, messages go out on
 what was standard output; whatever the engine prints goes to standard error instead.
 """
 
@@ -70,7 +70,7 @@ class Inbox:
             block = False
 
 
-class Host:
+class EngineLoop:
     """Steps an engine and keeps count of what is in flight."""
 
     def __init__(self, engine: Engine, request: Any, inbox: Inbox, outbox: Outbox) -> None:
@@ -79,16 +79,16 @@ class Host:
         self._outbox = outbox
         self._decode = msgspec.msgpack.Decoder(Submit[msgspec.Raw] | Cancel).decode
         self._decode_request = msgspec.msgpack.Decoder(request).decode
-        self._flying: set[int] = set()
+        self._in_flight: set[int] = set()
         self._told_at = 0.0
 
     def run(self) -> None:
         """Serve until the server goes away."""
         while True:
-            rejected = [reply for raw in self._inbox.receive(block=not self._flying) if (reply := self._obey(raw))]
+            rejected = [reply for raw in self._inbox.receive(block=not self._in_flight) if (reply := self._obey(raw))]
             if rejected:
                 self._outbox.send(Step([], [], rejected))
-            if self._flying:
+            if self._in_flight:
                 self._tell(self._step())
 
     def _tell(self, step: Step[Any]) -> None:
@@ -112,12 +112,12 @@ class Host:
             self._engine.add(command.id, request)
         except RequestError as error:
             return command.id, _failure(error)
-        self._flying.add(command.id)
+        self._in_flight.add(command.id)
         return None
 
     def _cancel(self, id: int) -> None:
-        if id in self._flying:
-            self._flying.discard(id)
+        if id in self._in_flight:
+            self._in_flight.discard(id)
             self._engine.cancel(id)
 
     def _step(self) -> Step[Any]:
@@ -125,10 +125,10 @@ class Host:
         for id, gain in self._engine.step():
             if isinstance(gain, Done):
                 message.done.append(id)
-                self._flying.discard(id)
+                self._in_flight.discard(id)
             elif isinstance(gain, RequestError):
                 message.failed.append((id, _failure(gain)))
-                self._flying.discard(id)
+                self._in_flight.discard(id)
             else:
                 message.gained.append((id, gain))
         return message
@@ -204,7 +204,7 @@ def _serve(inbox: Inbox, outbox: Outbox) -> int:
     if engine is None:
         return 2
     try:
-        Host(engine, request, inbox, outbox).run()
+        EngineLoop(engine, request, inbox, outbox).run()
     finally:
         engine.close()
     return 0

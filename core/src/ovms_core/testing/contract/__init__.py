@@ -1,4 +1,4 @@
-"""`EndpointConformance`: the tests that every endpoint must pass, for an author to inherit."""
+"""`EndpointContract`: the tests that every endpoint must pass, for an author to inherit."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any, Final
 
 import pytest
 
-from ovms_core.testing.conformance.engines import EngineTests
-from ovms_core.testing.conformance.execution import ExecutionTests
-from ovms_core.testing.conformance.packages import PackageTests
-from ovms_core.testing.conformance.refusals import RefusalTests
-from ovms_core.testing.conformance.streams import StreamTests
-from ovms_core.testing.conformance.subject import Subject
+from ovms_core.testing.contract.engines import EngineTests
+from ovms_core.testing.contract.execution import ExecutionTests
+from ovms_core.testing.contract.packages import PackageTests
+from ovms_core.testing.contract.refusals import RefusalTests
+from ovms_core.testing.contract.streams import StreamTests
+from ovms_core.testing.contract.subject import Subject
 
-__all__ = ["EndpointConformance", "Subject"]
+__all__ = ["EndpointContract", "Subject"]
 
-MARKER: Final = "ovms_conformance"
-"""The pytest marker of all conformance tests: ``pytest -m ovms_conformance``."""
+MARKER: Final = "ovms_contract"
+"""The pytest marker of all contract tests: ``pytest -m ovms_contract``."""
 
 
-@pytest.mark.ovms_conformance
+@pytest.mark.ovms_contract
 @pytest.mark.asyncio(loop_scope="class")
-class EndpointConformance(RefusalTests, ExecutionTests, StreamTests, EngineTests, PackageTests):
+class EndpointContract(RefusalTests, ExecutionTests, StreamTests, EngineTests, PackageTests):
     """Subclass it with `plugin` and `valid_body`, and `models` when the endpoint has a task.
 
     One server runs for the whole class, with a real worker process for each of `models`. Tests that do not
@@ -30,7 +30,7 @@ class EndpointConformance(RefusalTests, ExecutionTests, StreamTests, EngineTests
 
     Example::
 
-        class TestWordCount(EndpointConformance):
+        class TestWordCount(EndpointContract):
             plugin = hooks
             models = [model_without_files("word_count")]
             valid_body = {"texts": ["one two three"]}
@@ -45,16 +45,16 @@ class EndpointConformance(RefusalTests, ExecutionTests, StreamTests, EngineTests
         require_complete(type(self))
 
 
-_TESTS: Final = {name: getattr(EndpointConformance, name) for name in dir(EndpointConformance) if name[:5] == "test_"}
+_TESTS: Final = {name: getattr(EndpointContract, name) for name in dir(EndpointContract) if name[:5] == "test_"}
 
 
-def require_complete(cls: type[EndpointConformance]) -> None:
+def require_complete(cls: type[EndpointContract]) -> None:
     """Raise `TypeError` when `cls` lacks or replaces a test without ``xfail(reason=...)``."""
     for name, original in _TESTS.items():
         test = getattr(cls, name, None)
         if test is not original and not _is_expected_to_fail(test):
             raise TypeError(
-                f"{cls.__name__}.{name} replaces a test of EndpointConformance: leave it as it is, or mark it with "
+                f"{cls.__name__}.{name} replaces a test of EndpointContract: leave it as it is, or mark it with "
                 "@pytest.mark.xfail(reason='why the endpoint cannot pass it')."
             )
 

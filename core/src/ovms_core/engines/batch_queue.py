@@ -78,7 +78,7 @@ class BatchLimits:
 
 @dataclass(slots=True, eq=False)
 class Entry(Generic[ItemT]):
-    """An item in the window, and the places (request, index) that wait for its result.
+    """An item in the queue, and the places (request, index) that wait for its result.
 
     `passed` counts the batches that left it out when its turn had come.
     """
@@ -91,7 +91,7 @@ class Entry(Generic[ItemT]):
     passed: int = 0
 
 
-class Window(Generic[ItemT]):
+class BatchQueue(Generic[ItemT]):
     """The items of all requests that wait or run.
 
     Requests take turns. In each round every request has one turn, of a few items, and one that arrives joins

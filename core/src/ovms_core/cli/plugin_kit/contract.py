@@ -1,4 +1,4 @@
-"""Runs a plugin's own conformance tests."""
+"""Runs a plugin's own contract tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 
-_MARKER = "ovms_conformance"
+_MARKER = "ovms_contract"
 _NEEDED = ("pytest", "pytest_asyncio", "httpx")
 _NOTHING_COLLECTED = 5
 _WHOLE_REASONS = "1000"
@@ -27,14 +27,14 @@ _WHOLE_REASONS = "1000"
 _LAST_LINES = 5
 
 
-def conformance_findings(entry: EntryPoint, tests: Path | None) -> Iterator[Finding]:
-    """How the plugin's conformance tests ended."""
+def contract_findings(entry: EntryPoint, tests: Path | None) -> Iterator[Finding]:
+    """How the plugin's contract tests ended."""
     if not all(map(find_spec, _NEEDED)):
-        yield warn("conformance", "not tested", "Run pip install 'ovms-core[testing]'.")
+        yield warn("contract", "not tested", "Run pip install 'ovms-core[testing]'.")
         return
     where = [str(tests)] if tests else _tests_of(entry)
     if not where:
-        yield warn("conformance", "its tests are not here", "Name their folder with --tests.")
+        yield warn("contract", "its tests are not here", "Name their folder with --tests.")
         return
     command = [sys.executable, "-m", "pytest", "-m", _MARKER, "-q", "--no-header", "-rfE", *where]
     environment = {**os.environ, "COLUMNS": _WHOLE_REASONS}
@@ -45,13 +45,13 @@ def conformance_findings(entry: EntryPoint, tests: Path | None) -> Iterator[Find
 def _finding(finished: subprocess.CompletedProcess[str]) -> Finding:
     lines = finished.stdout.strip().splitlines()
     if finished.returncode == _NOTHING_COLLECTED:
-        return warn("conformance", "it has no conformance tests", "Subclass ovms_core.testing.EndpointConformance.")
+        return warn("contract", "it has no contract tests", "Subclass ovms_core.testing.EndpointContract.")
     if finished.returncode:
         said = "\n".join(_failures(lines)) or "\n".join(lines[-_LAST_LINES:]) or finished.stderr.strip()
-        return fail("conformance", said, f"Run pytest -m {_MARKER}.")
+        return fail("contract", said, f"Run pytest -m {_MARKER}.")
     if "passed" not in lines[-1]:
-        return warn("conformance", lines[-1], f"No test was run: pytest -m {_MARKER} -rs says why.")
-    return ok("conformance", lines[-1])
+        return warn("contract", lines[-1], f"No test was run: pytest -m {_MARKER} -rs says why.")
+    return ok("contract", lines[-1])
 
 
 def _failures(lines: Sequence[str]) -> Iterator[str]:

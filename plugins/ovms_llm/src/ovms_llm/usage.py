@@ -13,7 +13,7 @@ from ovms_llm.responses import PromptTokensDetails, TimingsReport, Usage
 
 
 @dataclass(slots=True)
-class Tally:
+class UsageCounter:
     """Tokens and times, added up over the events of one call."""
 
     prompt_tokens: int = 0
@@ -55,7 +55,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Choice:
+class ChoiceBuilder:
     """One answer, put together from its deltas."""
 
     index: int
@@ -78,11 +78,11 @@ class Choice:
             self.stop_reason = UNSET if delta.stop_reason is None else delta.stop_reason
 
 
-def collect(events: Iterable[Any], count: int) -> tuple[list[Choice], Tally]:
+def collect(events: Iterable[Any], count: int) -> tuple[list[ChoiceBuilder], UsageCounter]:
     """The `count` choices that `events` make, and what they add up to."""
-    choices, tally = [Choice(index) for index in range(count)], Tally()
+    choices, counter = [ChoiceBuilder(index) for index in range(count)], UsageCounter()
     for event in events:
-        tally.add(event)
+        counter.add(event)
         if isinstance(event, Delta):
             choices[event.index].add(event)
-    return choices, tally
+    return choices, counter

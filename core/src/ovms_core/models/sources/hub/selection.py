@@ -24,7 +24,7 @@ _FOLDERS = ("openvino/", "onnx/")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FileSelection:
     """The files to fetch: where each lies in the model's folder, by its name in the repository.
 
     `format` is ``"openvino"``, ``"gguf"``, ``"onnx"`` or ``"pytorch"``; the last must be converted, and
@@ -37,7 +37,7 @@ class Choice:
     others: Sequence[str] = ()
 
 
-def choose(names: Iterable[str], wanted: str = "") -> Choice:
+def select(names: Iterable[str], wanted: str = "") -> FileSelection:
     """Choose from a repository's file names: OpenVINO IR, else GGUF, else ONNX.
 
     `wanted` names a file, or a part of one's name (``Q4_K_M``, ``int8``). Raises `SourceError` when
@@ -47,10 +47,10 @@ def choose(names: Iterable[str], wanted: str = "") -> Choice:
     if wanted:
         return _wanted(names, wanted)
     for pick in (_openvino, _gguf, _onnx):
-        if choice := pick(names):
-            return choice
+        if selection := pick(names):
+            return selection
     if any(name.endswith((".safetensors", ".bin", ".pt", ".pth")) for name in names):
-        return Choice("pytorch")
+        return FileSelection("pytorch")
     listed = ", ".join(names[:8]) + ("…" if len(names) > 8 else "")
     raise SourceError(f"it holds no weights that can be served (OpenVINO IR, GGUF or ONNX); its files are: {listed}.")
 
@@ -60,7 +60,7 @@ def settings_of(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if _SETTINGS.fullmatch(name))
 
 
-def _wanted(names: Sequence[str], wanted: str) -> Choice:
+def _wanted(names: Sequence[str], wanted: str) -> FileSelection:
     weights = [name for name in names if is_gguf(name) or name.lower().endswith(".onnx") or _is_ir(name, names)]
     matching = [name for name in weights if name == wanted]
     matching = matching or [name for name in weights if wanted.lower() in PurePosixPath(name).name.lower()]
@@ -75,22 +75,22 @@ def _wanted(names: Sequence[str], wanted: str) -> Choice:
     return _as_main(_with_companions("openvino", names, [name, _binary(name), *_tokenizers(name, names)], name))
 
 
-def _as_main(choice: Choice) -> Choice:
+def _as_main(selection: FileSelection) -> FileSelection:
     """With the chosen variant (``openvino_model_qint8.xml``) under the name that engines look for."""
-    stem = PurePosixPath(choice.chosen).stem
-    for name in (choice.chosen, _binary(choice.chosen)):
-        choice.files[name] = choice.files[name].replace(stem, "openvino_model")
-    return choice
+    stem = PurePosixPath(selection.chosen).stem
+    for name in (selection.chosen, _binary(selection.chosen)):
+        selection.files[name] = selection.files[name].replace(stem, "openvino_model")
+    return selection
 
 
-def _openvino(names: Sequence[str]) -> Choice | None:
+def _openvino(names: Sequence[str]) -> FileSelection | None:
     models = [name for name in names if _is_ir(name, names)]
     if not models:
         return None
     if "model_index.json" in names:  # a diffusion pipeline: a folder a part
         files = [each for name in models for each in (name, _binary(name))]
         parts = [name for name in names if _is_companion(name)]
-        return Choice(
+        return FileSelection(
             "openvino", {name: name for name in [*files, *_all_tokenizers(names), *parts]}, "model_index.json"
         )
     folder = _folder(min(models, key=lambda name: (name.count("/"), name)))
@@ -117,7 +117,7 @@ def _all_tokenizers(names: Sequence[str]) -> list[str]:
     return [name for name in names if PurePosixPath(name).stem in _TOKENIZERS and name.endswith((".xml", ".bin"))]
 
 
-def _gguf(names: Sequence[str]) -> Choice | None:
+def _gguf(names: Sequence[str]) -> FileSelection | None:
     models = [model.name for model in gguf_models(names)]
     if not models:
         return None
@@ -125,7 +125,7 @@ def _gguf(names: Sequence[str]) -> Choice | None:
     return _gguf_files(chosen, names, [name for name in models if name != chosen])
 
 
-def _gguf_files(name: str, names: Sequence[str], others: Sequence[str] = ()) -> Choice:
+def _gguf_files(name: str, names: Sequence[str], others: Sequence[str] = ()) -> FileSelection:
     model = next(model for model in gguf_models(names) if model.name == name)
     if model.missing:
         raise SourceError(
@@ -134,7 +134,7 @@ def _gguf_files(name: str, names: Sequence[str], others: Sequence[str] = ()) -> 
     return _with_companions("gguf", names, model.files, name, others)
 
 
-def _onnx(names: Sequence[str]) -> Choice | None:
+def _onnx(names: Sequence[str]) -> FileSelection | None:
     models = [name for name in names if name.lower().endswith(".onnx")]
     if not models:
         return None
@@ -151,7 +151,7 @@ def _onnx_files(name: str, names: Sequence[str]) -> list[str]:
 
 def _with_companions(
     format: str, names: Sequence[str], weights: Sequence[str], chosen: str, others: Sequence[str] = ()
-) -> Choice:
+) -> FileSelection:
     """The weights and the small files at the top and beside them; in one folder, where the engine looks."""
     folder = _folder(chosen)
     lifted = folder if folder in _FOLDERS or format == "gguf" else ""
@@ -159,7 +159,7 @@ def _with_companions(
     top = [name for name in names if ("/" not in name and _is_companion(name)) or _MODULES.fullmatch(name)]
     files = {name: name.removeprefix(lifted) for name in [*beside, *weights]}
     files = {name: local for name, local in files.items() if name in weights or local not in top}
-    return Choice(format, files | {name: name for name in top}, chosen, others)
+    return FileSelection(format, files | {name: name for name in top}, chosen, others)
 
 
 def _is_companion(name: str) -> bool:

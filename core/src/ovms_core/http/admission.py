@@ -1,4 +1,4 @@
-"""The gate: finds the route, asks for the key, and turns away what is too much."""
+"""Admission: finds the route, asks for the key, and turns away what is too much."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovms_core.http.routing import Route, RouteTable
 from ovms_core.settings import Settings
 
 
-class Gate:
+class Admission:
     """Lets a request through to `app` with its route in ``scope["ovms.route"]``.
 
     A path that no route has needs the key as well: a stranger learns nothing from it. Once `draining`
@@ -66,5 +66,5 @@ class Gate:
 
 
 async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand a request that came through the gate to its route."""
+    """Hand a request that was admitted to its route."""
     await scope["ovms.route"].app(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from ovms_core.plugin import Task, TaskOptions, hookimpl
-from ovms_core.testing import EndpointConformance, model_without_files
+from ovms_core.testing import EndpointContract, model_without_files
 from ovms_llm.messages import AnyEvent, AnyRequest
 from ovms_messages import hooks
 from ovms_messages.endpoints import CountTokens, Messages
@@ -23,7 +23,7 @@ def tasks() -> list[Task]:
 PARROT = SimpleNamespace(__name__="parrot", ovms_register_tasks=tasks)
 
 
-class TestMessagesConformance(EndpointConformance):
+class TestMessagesContract(EndpointContract):
     plugin = hooks
     needs = (PARROT,)
     endpoint = Messages
@@ -32,7 +32,7 @@ class TestMessagesConformance(EndpointConformance):
     ends_with = "message_stop"
 
 
-class TestCountTokensConformance(EndpointConformance):
+class TestCountTokensContract(EndpointContract):
     plugin = hooks
     needs = (PARROT,)
     endpoint = CountTokens

@@ -12,8 +12,8 @@ import httpx
 from ovms_core.endpoint import Call, Executor
 from ovms_core.messages import Request
 from ovms_core.models.model import Runner, RunnerLoad
-from ovms_core.testing.conformance.execution import Held
-from ovms_core.testing.conformance.subject import Contract, Subject, error_in, error_of
+from ovms_core.testing.contract.execution import Held
+from ovms_core.testing.contract.subject import Contract, Subject, error_in, error_of
 from ovms_core.testing.frames import read_frames
 
 _CROWD = 8
@@ -22,34 +22,34 @@ _CROWD = 8
 class EngineTests(Contract):
     """Clients leave, crowds come, processes die: the engine serves on."""
 
-    async def test_a_client_that_leaves_closes_its_request_to_the_engine(self, conformance: Subject) -> None:
-        for stream in (False, True) if conformance.endpoint.streams else (False,):
+    async def test_a_client_that_leaves_closes_its_request_to_the_engine(self, subject: Subject) -> None:
+        for stream in (False, True) if subject.endpoint.streams else (False,):
             held = Held()
-            with conformance.engine_replaced(lambda runner, held=held: HeldRunner(runner, held)):  # type: ignore[misc]
-                request = asyncio.create_task(self.ask(conformance, stream=stream))
+            with subject.engine_replaced(lambda runner, held=held: HeldRunner(runner, held)):  # type: ignore[misc]
+                request = asyncio.create_task(self.ask(subject, stream=stream))
                 await self.until_or_answered(held.entered, request)
                 request.cancel()
                 await asyncio.wait({request})
                 await self.until(held.closed.is_set)
 
-    async def test_cancelled_requests_free_their_slots_and_harm_nobody(self, conformance: Subject) -> None:
-        with conformance.frozen() as worker:
-            crowd = [asyncio.create_task(self.ask(conformance)) for _ in range(_CROWD)]
+    async def test_cancelled_requests_free_their_slots_and_harm_nobody(self, subject: Subject) -> None:
+        with subject.frozen() as worker:
+            crowd = [asyncio.create_task(self.ask(subject)) for _ in range(_CROWD)]
             await self.until(lambda: worker.in_flight > 0)
             for request in crowd:
                 request.cancel()
             await asyncio.wait(crowd)
             await self.until(lambda: worker.in_flight == 0)
-        answer = await self.ask(conformance)
+        answer = await self.ask(subject)
         assert answer.status_code == 200, answer.text
         assert worker.runner.load().restarts == 0, f"cancel() killed the engine: {worker.runner.problem}"
 
-    async def test_a_full_queue_is_a_429_with_retry_after(self, conformance: Subject) -> None:
-        model = conformance.require_engine()
+    async def test_a_full_queue_is_a_429_with_retry_after(self, subject: Subject) -> None:
+        model = subject.require_engine()
         assert model.info is not None
-        with conformance.frozen():
+        with subject.frozen():
             count = model.info.slots + model.settings.max_queue + 1
-            crowd = {asyncio.create_task(self.ask(conformance)) for _ in range(count)}
+            crowd = {asyncio.create_task(self.ask(subject)) for _ in range(count)}
             refused, admitted = await asyncio.wait(crowd, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
             assert refused, f"{count} requests, and none was turned away"
             for request in refused:
@@ -62,25 +62,25 @@ class EngineTests(Contract):
         answer = await first
         assert answer.status_code == 200, f"what was admitted still finishes: {answer.text}"
 
-    async def test_a_killed_engine_is_a_pause_or_a_clean_error(self, conformance: Subject) -> None:
-        conformance.require_engine()
-        expected = (await self.ask(conformance)).json()
-        kill = self._killed_in_mid_stream if conformance.endpoint.streams else self._killed_at_once
-        for answer in await kill(conformance):
+    async def test_a_killed_engine_is_a_pause_or_a_clean_error(self, subject: Subject) -> None:
+        subject.require_engine()
+        expected = (await self.ask(subject)).json()
+        kill = self._killed_in_mid_stream if subject.endpoint.streams else self._killed_at_once
+        for answer in await kill(subject):
             self._check_survival(answer, expected)
-        after = await self.ask(conformance)
+        after = await self.ask(subject)
         assert after.status_code == 200, f"after its engine was killed, the endpoint answers {after.text}"
 
-    async def _killed_at_once(self, conformance: Subject) -> list[httpx.Response]:
-        with conformance.frozen() as worker:
-            request = asyncio.create_task(self.ask(conformance))
+    async def _killed_at_once(self, subject: Subject) -> list[httpx.Response]:
+        with subject.frozen() as worker:
+            request = asyncio.create_task(self.ask(subject))
             await self.until(lambda: worker.in_flight > 0)
             worker.kill()
             return [await request]
 
-    async def _killed_in_mid_stream(self, conformance: Subject) -> list[httpx.Response]:
+    async def _killed_in_mid_stream(self, subject: Subject) -> list[httpx.Response]:
         """The answers to a whole and a streaming request whose engine is killed at the first event of the stream."""
-        worker = conformance.worker()
+        worker = subject.worker()
         alive = True
 
         async def kill_at_first_event(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
@@ -92,8 +92,8 @@ class EngineTests(Contract):
                         alive = False
                     yield event
 
-        with conformance.intercepted(kill_at_first_event):
-            return list(await asyncio.gather(self.ask(conformance), self.ask(conformance, stream=True)))
+        with subject.intercepted(kill_at_first_event):
+            return list(await asyncio.gather(self.ask(subject), self.ask(subject, stream=True)))
 
     def _check_survival(self, answer: httpx.Response, expected: Any) -> None:
         if answer.status_code != 200:

@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ovms_core.endpoint import Endpoint, Interceptor
-from ovms_core.loader import Host, PluginError, PluginReport, require
+from ovms_core.loader import PluginError, PluginHost, PluginReport, require
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
 from ovms_core.settings import Settings
@@ -64,7 +64,7 @@ class _Registered:
     endpoints: list[Endpoint[Any]]
 
 
-def gather(host: Host, settings: Settings) -> Offerings:
+def gather(host: PluginHost, settings: Settings) -> Offerings:
     """Ask every plugin what it offers.
 
     A plugin that raises is quarantined whole: nothing of it stays. Raises `PluginError` when two plugins
@@ -85,7 +85,7 @@ def gather(host: Host, settings: Settings) -> Offerings:
     )
 
 
-def _register(host: Host, owner: str, settings: Settings) -> _Registered | None:
+def _register(host: PluginHost, owner: str, settings: Settings) -> _Registered | None:
     try:
         return _Registered(
             list(host.ask(owner, "ovms_register_tasks") or ()),
@@ -103,7 +103,7 @@ def _whole(endpoint: Endpoint[Any]) -> Endpoint[Any]:
     return endpoint
 
 
-def _replacements(host: Host, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:
+def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:
     """Every answer to the hooks that replace a stage of one of `endpoints`."""
     for endpoint, hook in product(endpoints, _STAGES):
         for owner, implementation in host.implementations(hook):
@@ -128,7 +128,7 @@ def _unique(what: str, items: Iterable[tuple[str, T]], key: Callable[[T], str]) 
     return {name: item for name, (_, item) in found.items()}
 
 
-def _guards(host: Host, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]]:
+def _guards(host: PluginHost, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]]:
     """The answers of a hook that guards requests: a failure stops the startup."""
     for owner, implementation in host.implementations(hook):
         try:
@@ -142,7 +142,7 @@ def _guards(host: Host, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]
             yield owner, made
 
 
-def _observers(host: Host, settings: Settings) -> list[Observer]:
+def _observers(host: PluginHost, settings: Settings) -> list[Observer]:
     found = []
     for owner, implementation in host.implementations("ovms_observe"):
         try:
@@ -155,7 +155,7 @@ def _observers(host: Host, settings: Settings) -> list[Observer]:
     return found
 
 
-def interceptors(host: Host, endpoint: Endpoint[Any], settings: Settings) -> list[Interceptor]:
+def interceptors(host: PluginHost, endpoint: Endpoint[Any], settings: Settings) -> list[Interceptor]:
     """What wraps the execution of `endpoint`, outermost first. Raises `PluginError` when a plugin fails."""
     answers = _guards(host, "ovms_wrap_execution", endpoint=endpoint, settings=settings)
     return [interceptor for _, interceptor in answers]

@@ -24,7 +24,7 @@ class Place(NamedTuple):
     path: str
 
 
-class Job:
+class Scoring:
     """A `Score` request in work.
 
     Equal pairs of texts are scored once. It saves work, and it keeps ties: the same document gets the same

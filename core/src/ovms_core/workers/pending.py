@@ -10,10 +10,10 @@ from ovms_core.errors import APIError
 from ovms_core.messages import Request
 
 
-class Job:
+class PendingRequest:
     """One request. Events are pushed from the worker's side and taken by the one who submitted it.
 
-    `deaths` counts the deaths in a row of engines that had this job in flight. `fresh` is true from the
+    `deaths` counts the deaths in a row of engines that had it in flight. `fresh` is true from the
     moment it is sent to an engine until it gains something there.
     """
 
@@ -53,7 +53,7 @@ class Job:
             events, self._inbox = self._inbox, []
             return events
         if self._error is not None:
-            raise self._error.with_traceback(None)  # one error may end many jobs
+            raise self._error.with_traceback(None)  # one error may end many requests
         return ()
 
     def resume(self) -> bool:

@@ -97,7 +97,7 @@ def _said(document: Any) -> Iterator[str]:
             yield from _said(item)
 
 
-BLOCKED = "conformance_blocked"
+BLOCKED = "contract_blocked"
 
 
 def block(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
@@ -108,7 +108,7 @@ def block(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
 class Control:
     """The kit's own plugin: knows the endpoints, and lets a test step in between."""
 
-    __name__ = "conformance"
+    __name__ = "contract"
 
     def __init__(self) -> None:
         self.endpoints: list[Endpoint[Any]] = []
@@ -232,7 +232,7 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
         control,
         models=models,
         max_body_size=limit,
-        api_keys={"conformance": API_KEY},
+        api_keys={"contract": API_KEY},
     )
     headers = {"authorization": f"Bearer {API_KEY}"}
     async with connected(app, headers=headers) as client:

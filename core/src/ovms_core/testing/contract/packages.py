@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ovms_core.testing.conformance.subject import Contract, Subject
+from ovms_core.testing.contract.subject import Contract, Subject
 from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
 
 
@@ -24,23 +24,23 @@ class PackageTests(Contract):
         loaded = await asyncio.to_thread(imported_with, self._module(), registered=True)
         assert not loaded & ENGINES, f"{self._module()} brings {', '.join(sorted(loaded & ENGINES))} into the server"
 
-    async def test_the_openapi_entry_is_valid(self, conformance: Subject) -> None:
-        document = (await conformance.client.get("/openapi.json")).json()
-        operation = document["paths"][conformance.endpoint.path][conformance.endpoint.method.lower()]
-        assert operation["summary"] != conformance.endpoint.path, "the endpoint's class has no docstring"
+    async def test_the_openapi_entry_is_valid(self, subject: Subject) -> None:
+        document = (await subject.client.get("/openapi.json")).json()
+        operation = document["paths"][subject.endpoint.path][subject.endpoint.method.lower()]
+        assert operation["summary"] != subject.endpoint.path, "the endpoint's class has no docstring"
         for reference in _references(operation):
             assert _resolve(document, reference) is not None, f"{reference} is nowhere in /openapi.json"
         if "requestBody" in operation:
             for content in operation["requestBody"]["content"].values():
-                self._check_schema(document, content["schema"], conformance)
-        if conformance.endpoint.streams:
+                self._check_schema(document, content["schema"], subject)
+        if subject.endpoint.streams:
             assert "text/event-stream" in operation["responses"]["200"]["content"]
 
-    def _check_schema(self, document: Any, schema: Any, conformance: Subject) -> None:
+    def _check_schema(self, document: Any, schema: Any, subject: Subject) -> None:
         body = _resolve(document, schema["$ref"]) if "$ref" in schema else schema
-        known = set(body["properties"]) | conformance.endpoint.body.ignored
+        known = set(body["properties"]) | subject.endpoint.body.ignored
         assert set(self.valid_body) <= known, f"not described: {set(self.valid_body) - known}"
-        assert not conformance.endpoint.streams or "stream" in known, "the endpoint streams; its body has no 'stream'"
+        assert not subject.endpoint.streams or "stream" in known, "the endpoint streams; its body has no 'stream'"
 
     def _module(self) -> str:
         if not isinstance(self.plugin, ModuleType):

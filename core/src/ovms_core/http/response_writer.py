@@ -1,4 +1,4 @@
-"""One request's conversation with its client: when headers go out, who notices that the client left."""
+"""Writes the answer to one request: when headers go out, what keeps a stream alive, who sees that the client left."""
 
 from __future__ import annotations
 
@@ -14,46 +14,16 @@ from starlette.types import Receive, Scope, Send
 
 from ovms_core import sse
 from ovms_core.errors import APIError
-from ovms_core.http.boundary import cut_short, stopping
+from ovms_core.http.errors import cut_short, stopping
+from ovms_core.http.long_requests import LongRequestTimer
 from ovms_core.settings import Settings
-
-_ROUND_EVERY = 0.05
-"""Seconds between two rounds of a `Nightwatch`."""
 
 
 class ClientGoneError(Exception):
     """The client left before its answer was complete."""
 
 
-class Nightwatch:
-    """Sees on its rounds which requests last, and lets these attend to their clients.
-
-    A timer for every request would cost more than most requests do.
-    """
-
-    def __init__(self) -> None:
-        self._new: set[Exchange] = set()
-        self._armed = False
-
-    def add(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
-        """A request has begun."""
-        self._new.add(exchange)
-        if not self._armed:
-            self._armed = True
-            loop.call_later(_ROUND_EVERY, self._go_round)
-
-    def remove(self, exchange: Exchange) -> None:
-        """A request is over."""
-        self._new.discard(exchange)
-
-    def _go_round(self) -> None:
-        self._armed = False
-        lasting, self._new = self._new, set()
-        for exchange in lasting:
-            exchange.attend()
-
-
-class Exchange:
+class ResponseWriter:
     """Sends the answer to one request, on behalf of the task that entered it.
 
     That task is cancelled when the client leaves (raises `ClientGoneError` on exit) or when the
@@ -66,8 +36,8 @@ class Exchange:
         "_ended",
         "_headers",
         "_interruption",
+        "_long_requests",
         "_loop",
-        "_nightwatch",
         "_owner",
         "_receive",
         "_scope",
@@ -90,7 +60,7 @@ class Exchange:
         *,
         streams: bool,
         headers: Callable[[], Mapping[str, str]],
-        nightwatch: Nightwatch,
+        long_requests: LongRequestTimer,
     ) -> None:
         self.started_at: float | None = None
         self._scope = scope
@@ -99,7 +69,7 @@ class Exchange:
         self._settings = settings
         self._streams = streams
         self._headers = headers
-        self._nightwatch = nightwatch
+        self._long_requests = long_requests
         self._interruption: APIError | ClientGoneError | None = None
         self._ended = False
         self._sent_at = time.monotonic()
@@ -115,14 +85,14 @@ class Exchange:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._owner = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
-        self._nightwatch.add(self, self._loop)
+        self._long_requests.add(self, self._loop)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended = True
-        self._nightwatch.remove(self)
+        self._long_requests.remove(self)
         if self._timer is not None:
             self._timer.cancel()
         for task in self._tasks:

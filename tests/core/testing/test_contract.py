@@ -1,4 +1,4 @@
-"""`EndpointConformance`: what is sound passes, and every fault is found by the test that is there for it."""
+"""`EndpointContract`: what is sound passes, and every fault is found by the test that is there for it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 import pytest
 from tests.core.testing.faulty_endpoints import Echo, plugin_of
 
-from ovms_core.testing import EndpointConformance, scripted_model, scripted_plugin
-from ovms_core.testing.conformance.subject import running
+from ovms_core.testing import EndpointContract, scripted_model, scripted_plugin
+from ovms_core.testing.contract.subject import running
 from ovms_core.testing.scripted import ScriptEndpoint
 
 FAULTY = Path(__file__).parent / "faulty_endpoints.py"
 
 
-class TestScripted(EndpointConformance):
+class TestScripted(EndpointContract):
     """The scripted endpoint: it streams, and its requests can be resumed."""
 
     plugin = scripted_plugin
@@ -74,7 +74,7 @@ def test_a_fault_is_found(failures: dict[str, set[str]], kind: str, test: str) -
 async def test_the_endpoint_under_test_is_the_plugins_own_whatever_it_needs() -> None:
     echo = Echo()
 
-    class Own(EndpointConformance):
+    class Own(EndpointContract):
         plugin = plugin_of(echo)
         needs = (scripted_plugin,)
         valid_body: ClassVar = {"text": "one"}
@@ -84,7 +84,7 @@ async def test_the_endpoint_under_test_is_the_plugins_own_whatever_it_needs() ->
 
 
 async def test_of_several_endpoints_one_must_be_named() -> None:
-    class Vague(EndpointConformance):
+    class Vague(EndpointContract):
         plugin = scripted_plugin
         models = (scripted_model(),)
         valid_body: ClassVar = {"count": 1}
@@ -96,7 +96,7 @@ async def test_of_several_endpoints_one_must_be_named() -> None:
 
 def test_a_test_cannot_be_removed() -> None:
     with pytest.raises(TypeError, match="test_a_stream_ends_properly replaces a test"):
-        type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": None})
+        type("TestLess", (EndpointContract,), {"test_a_stream_ends_properly": None})
 
 
 def test_a_test_cannot_be_replaced() -> None:
@@ -104,14 +104,14 @@ def test_a_test_cannot_be_replaced() -> None:
         """Nothing."""
 
     with pytest.raises(TypeError, match="xfail"):
-        type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": passes})
+        type("TestLess", (EndpointContract,), {"test_a_stream_ends_properly": passes})
     without_reason = pytest.mark.xfail(passes)
     with pytest.raises(TypeError, match="reason"):
-        type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": without_reason})
+        type("TestLess", (EndpointContract,), {"test_a_stream_ends_properly": without_reason})
 
 
 async def test_a_test_that_is_taken_away_later_is_missed() -> None:
-    cls = type("TestLess", (EndpointConformance,), {})
+    cls = type("TestLess", (EndpointContract,), {})
     await cls().test_no_test_was_left_out()
     setattr(cls, "test_a_stream_ends_properly", None)  # noqa: B010 - mypy does not know the attribute
     with pytest.raises(TypeError, match="replaces a test"):
@@ -123,14 +123,14 @@ def test_a_test_can_be_expected_to_fail_for_a_reason() -> None:
     async def fails(self: object) -> None:
         raise AssertionError
 
-    type("TestLess", (EndpointConformance,), {"test_a_stream_ends_properly": fails})
+    type("TestLess", (EndpointContract,), {"test_a_stream_ends_properly": fails})
 
 
 @pytest.mark.parametrize("mark", ["xfail", "skip", "xfail('no reason by name')"])
 def test_a_class_is_not_set_aside_without_a_reason(tmp_path: Path, mark: str) -> None:
     (tmp_path / "test_less.py").write_text(
-        "import pytest\nfrom ovms_core.testing import EndpointConformance, scripted_plugin\n\n"
-        f"@pytest.mark.{mark}\nclass TestLess(EndpointConformance):\n    plugin = scripted_plugin\n"
+        "import pytest\nfrom ovms_core.testing import EndpointContract, scripted_plugin\n\n"
+        f"@pytest.mark.{mark}\nclass TestLess(EndpointContract):\n    plugin = scripted_plugin\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
