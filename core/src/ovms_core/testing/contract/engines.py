@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from ovms_core.endpoint import Call, Executor
+from ovms_core.errors import APIError
 from ovms_core.messages import Request
 from ovms_core.models.model import Runner, RunnerLoad
 from ovms_core.testing.contract.execution import Held
@@ -31,6 +32,21 @@ class EngineTests(Contract):
                 request.cancel()
                 await asyncio.wait({request})
                 await self.until(held.closed.is_set)
+
+    async def test_an_execution_that_is_closed_has_closed_its_requests_to_the_engine(self, subject: Subject) -> None:
+        """Python closes a generator that is just left only later: hence ``async with aclosing(model.submit(...))``."""
+        open_requests: list[int] = []
+
+        async def stop_at_first_event(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+                event = await anext(events, None)
+            open_requests.append(counted.open)
+            raise APIError(403, "One event was enough.")
+            yield event
+
+        with subject.engine_replaced(CountedRunner) as counted, subject.intercepted(stop_at_first_event):
+            await self.ask(subject)
+        assert open_requests == [0], "the engine still worked for a call that was closed"
 
     async def test_cancelled_requests_free_their_slots_and_harm_nobody(self, subject: Subject) -> None:
         with subject.frozen() as worker:
@@ -120,20 +136,25 @@ def _lasting(document: Any) -> Any:
     return {name: value for name, value in document.items() if name not in ("id", "created")}
 
 
-class HeldRunner:
-    """A runner that takes requests and never answers."""
+class CountedRunner:
+    """A runner that counts its open requests."""
 
-    def __init__(self, runner: Runner, held: Held) -> None:
+    def __init__(self, runner: Runner) -> None:
         self.info = runner.info
         self.ready = runner.ready
         self.failed = runner.failed
         self.problem = runner.problem
+        self.open = 0
         self._runner = runner
-        self._held = held
 
     async def submit(self, request: Request) -> AsyncGenerator[Any, None]:
-        await self._held.hold()
-        yield
+        self.open += 1
+        try:
+            async with aclosing(self._runner.submit(request)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self.open -= 1
 
     def load(self) -> RunnerLoad:
         return self._runner.load()
@@ -143,3 +164,15 @@ class HeldRunner:
 
     async def stop(self) -> None:
         await self._runner.stop()
+
+
+class HeldRunner(CountedRunner):
+    """A runner that takes requests and never answers."""
+
+    def __init__(self, runner: Runner, held: Held) -> None:
+        super().__init__(runner)
+        self._held = held
+
+    async def submit(self, request: Request) -> AsyncGenerator[Any, None]:
+        await self._held.hold()
+        yield
