@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from types import SimpleNamespace
 from contextlib import aclosing
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import msgspec
