@@ -93,14 +93,17 @@ class Stream:
             self.closed += 1
 
 
+async def read(streams: list[AsyncGenerator[str, None]]) -> list[str]:
+    async with asyncio.timeout(5):
+        return [event async for event in merge(streams)]
+
+
 @pytest.mark.parametrize("error", [APIError(400, "no"), asyncio.CancelledError("lost")])
 async def test_whatever_ends_one_stream_ends_the_call_and_closes_the_others(error: BaseException) -> None:
     failing, others = Stream(error), [Stream(), Stream()]
     failing.gate.set()
     with pytest.raises(type(error)):
-        async with asyncio.timeout(5):
-            async for _ in merge([stream.events() for stream in (*others, failing)]):
-                pass
+        await read([stream.events() for stream in (*others, failing)])
     assert [stream.closed for stream in (*others, failing)] == [1, 1, 1]
 
 
@@ -115,19 +118,13 @@ async def test_an_error_of_closing_does_not_hide_the_first() -> None:
     failing, other = Stream(APIError(400, "first")), Stream()
     failing.gate.set()
     with pytest.raises(APIError, match="first"):
-        async for _ in merge([stubborn(), failing.events(), other.events()]):
-            pass
+        await read([stubborn(), failing.events(), other.events()])
     assert other.closed == 1
 
 
 async def test_a_call_that_is_cancelled_twice_still_closes_its_streams() -> None:
     streams = [Stream(), Stream()]
-
-    async def read() -> None:
-        async for _ in merge([stream.events() for stream in streams]):
-            pass
-
-    reading = asyncio.create_task(read())
+    reading = asyncio.create_task(read([stream.events() for stream in streams]))
     for _ in range(2):
         for _ in range(5):
             await asyncio.sleep(0)

@@ -10,10 +10,9 @@ from typing import Any
 import httpx
 
 from ovms_core.endpoint import Call, Executor
-from ovms_core.errors import APIError
 from ovms_core.messages import Request
 from ovms_core.models.model import Runner, RunnerLoad
-from ovms_core.testing.contract.execution import Held
+from ovms_core.testing.contract.execution import Held, reject
 from ovms_core.testing.contract.subject import Contract, Subject, error_in, error_of
 from ovms_core.testing.frames import read_frames
 
@@ -39,10 +38,10 @@ class EngineTests(Contract):
 
         async def stop_at_first_event(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
             async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
-                event = await anext(events, None)
+                first = await anext(events)
             open_requests.append(counted.open)
-            raise APIError(403, "One event was enough.")
-            yield event
+            for event in reject([first]):
+                yield event
 
         with subject.engine_replaced(CountedRunner) as counted, subject.intercepted(stop_at_first_event):
             await self.ask(subject)
