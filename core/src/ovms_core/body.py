@@ -12,8 +12,9 @@ from pydantic import model_validator as _model_validator
 from pydantic_core import PydanticCustomError, from_json
 
 from ovms_core.errors import APIError
-from ovms_core.unknown_fields import Path, find_slip, suggestion, take_unknown
-from ovms_core.validation import json_path, kind_of, taught
+from ovms_core.field_errors import Path, json_path
+from ovms_core.unknown_fields import find_slip, suggestion, take_unknown
+from ovms_core.validation import kind_of, taught
 
 B = TypeVar("B", bound="Body")
 
