@@ -31,7 +31,7 @@ class Telling:
     def progress(self, app: Application) -> None: ...
 
     def settled(self, url: str, app: Application) -> None:
-        pids = [model.runner.pid for model in app.state.models if model.runner]
+        pids = [model.runner.connection.pid for model in app.state.models if model.runner]
         sys.stdout.write(f"settled {json.dumps(pids)}\n")
         sys.stdout.flush()
 

@@ -29,7 +29,7 @@ async def url(app: Application) -> AsyncIterator[str]:
 
 
 def pid_of(app: Application, model: str = "scripted") -> int:
-    pid: int = app.state.models.find(model).runner.pid
+    pid: int = app.state.models.find(model).runner.connection.pid
     return pid
 
 

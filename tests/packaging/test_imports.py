@@ -1,10 +1,14 @@
-"""What the modules of a wheel import: public modules of the core, declared dependencies, nothing of another plugin."""
+"""What the modules of a wheel import: public modules of the core, declared dependencies, nothing of another plugin.
+
+And what the rooms of the core import: the arrows between them point one way.
+"""
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.metadata import packages_distributions
 
@@ -93,3 +97,49 @@ def required(wheels: dict[str, Wheel], package: str) -> set[NormalizedName]:
                 if more.marker and any(more.marker.evaluate({"extra": extra}) for extra in requirement.extras)
             }
     return found
+
+
+def test_the_rooms_of_the_core_import_one_another_in_no_circle(wheels: dict[str, Wheel]) -> None:
+    try:
+        TopologicalSorter(arrows(wheels[CORE].sources())).prepare()
+    except CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
+
+
+def test_only_where_everything_meets_is_it_known_that_workers_are_local(wheels: dict[str, Wheel]) -> None:
+    met = arrows(wheels[CORE].sources(), types=True)
+    assert {room for room in met if "workers" in met[room]} == {"app", "testing"}
+
+
+def arrows(sources: Mapping[str, str], *, types: bool = False) -> dict[str, set[str]]:
+    """Which rooms each room of the core imports; with `types`, what it imports for type checkers counts, too."""
+    rooms: dict[str, set[str]] = {}
+    for file, source in sources.items():
+        room = room_of(file.removesuffix(".py").replace("/", "."))
+        met = {
+            room_of(path) for path in imported_at_once(ast.parse(source).body, types) if path.startswith("ovms_core")
+        }
+        rooms.setdefault(room, set()).update(met - {room, ""})
+    return rooms
+
+
+def imported_at_once(body: Iterable[ast.AST], types: bool) -> Iterator[str]:
+    """What a module imports when it is imported itself, and what it takes from there."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from imported_at_once(ast.iter_child_nodes(node), types)
+
+
+def room_of(path: str) -> str:
+    """The folder or the module right below `ovms_core` that a module is in; nothing for `ovms_core` itself."""
+    _, _, below = path.partition(".")
+    room = below.partition(".")[0]
+    return "" if room.startswith("__") else room

@@ -34,6 +34,7 @@ from ovms_core.pipeline import Pipeline
 from ovms_core.routes import docs, health, metrics, models, openapi
 from ovms_core.routes.index import index
 from ovms_core.settings import Settings
+from ovms_core.workers.local import start_local_runner
 
 AppMiddleware = Callable[[ASGIApp], ASGIApp]
 """ASGI middleware: given the application inside, the application outside."""
@@ -65,7 +66,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     host = load_plugins(settings.plugins, plugins)
     offerings = offered.gather(host, settings)
     served = Models([Model(model) for model in settings.models])
-    lifecycle = Lifecycle(settings, list(served), offerings.tasks, offerings.sources)
+    lifecycle = Lifecycle(settings, list(served), offerings.tasks, offerings.sources, start_local_runner)
     lifecycle.check()
     closed: set[str] = set()
     mounted = _mount(host, offerings, settings, closed)

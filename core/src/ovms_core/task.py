@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ovms_core.models.files import ModelFiles
+if TYPE_CHECKING:
+    from ovms_core.models.files import ModelFiles
 
 
 class TaskOptions(BaseModel):

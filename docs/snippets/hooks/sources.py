@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ovms_core.plugin import Offer, Progress, Source, SourceError, hookimpl
+from ovms_core.plugin import FetchProgress, Offer, Source, SourceError, hookimpl
 
 SHARE = Path("/mnt/models")
 
@@ -15,7 +15,7 @@ class Share:
     def locate(self, name: str) -> Path | None:
         return None
 
-    def fetch(self, name: str, into: Path, *, offline: bool, progress: Progress) -> None:
+    def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         if not (SHARE / name).is_dir():
             raise SourceError(f"share:{name} is not there: see {SHARE} for what is.")
         shutil.copytree(SHARE / name, into, dirs_exist_ok=True)

@@ -91,7 +91,7 @@ async def test_a_model_whose_load_hangs_does_not_hold_the_others(
 async def test_at_the_end_every_worker_process_is_gone() -> None:
     app = app_with(scripted_plugin, models=[scripted_model(name) for name in "ab"])
     async with serving(app):
-        pids = [model.runner.pid for model in app.state.models]
+        pids = [model.runner.connection.pid for model in app.state.models]
     assert not any(map(psutil.pid_exists, pids))
     assert {model.state for model in app.state.models} == {State.UNLOADED}
 

@@ -6,8 +6,9 @@ import pytest
 
 from ovms_core.errors import APIError
 from ovms_core.messages import EngineInfo
-from ovms_core.models.model import Model, RunnerLoad
+from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
+from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ import msgspec
 import psutil
 import pytest
 from tests.core.support import until
-from tests.core.workers import engines
+from tests.core.workers import engines, in_memory
 
 from ovms_core.errors import APIError
 from ovms_core.messages import ModelSpec
@@ -24,17 +25,20 @@ from ovms_core.task import Task
 from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
 from ovms_core.testing.scripted import TASK
 from ovms_core.workers.breaker import Breaker
+from ovms_core.workers.connection import Connect, Connection
 from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.supervisor import Supervisor
 
 
 @asynccontextmanager
-async def supervised(task: Task = TASK, breaker: Breaker | None = None, **settings: Any) -> AsyncIterator[Supervisor]:
+async def supervised(
+    task: Task = TASK, breaker: Breaker | None = None, connect: Connect = WorkerProcess.start, **settings: Any
+) -> AsyncIterator[Supervisor]:
     """A supervisor with its worker, settled. `settings` are its limits, and the engine's options."""
     limits = {"max_queue": 100, "load_timeout": 30.0, "step_timeout": 30.0}
     limits |= {name: settings.pop(name) for name in limits if name in settings}
     spec = ModelSpec(name="m", task=task.name, path="/srv/models/m", work_dir="", options=settings)
-    supervisor = Supervisor(task, spec, breaker=breaker, **limits)  # type: ignore[arg-type]
+    supervisor = Supervisor(task, spec, connect, breaker=breaker, **limits)  # type: ignore[arg-type]
     supervisor.start()
     await supervisor.settled()
     try:
@@ -72,17 +76,35 @@ async def started(supervisor: Supervisor, script: Script) -> tuple[Any, Word]:
     return events, await anext(events)
 
 
+def pid_of(supervisor: Supervisor) -> int:
+    assert isinstance(supervisor.connection, WorkerProcess)
+    return supervisor.connection.pid
+
+
 def kill(supervisor: Supervisor) -> int:
-    assert supervisor.pid is not None
-    os.kill(supervisor.pid, signal.SIGKILL)
-    return supervisor.pid
+    pid = pid_of(supervisor)
+    os.kill(pid, signal.SIGKILL)
+    return pid
 
 
 async def test_requests_are_served_side_by_side_in_a_process_of_their_own() -> None:
     async with supervised() as supervisor:
         results = await asyncio.gather(*(run(supervisor, Script(count=n)) for n in (1, 5, 3)))
         assert results == [[0], [0, 1, 2, 3, 4], [0, 1, 2]]
-        assert (await probe(supervisor)).pid == supervisor.pid != os.getpid()
+        assert (await probe(supervisor)).pid == pid_of(supervisor) != os.getpid()
+
+
+async def test_a_supervisor_keeps_engines_alive_that_run_in_no_process() -> None:
+    async with supervised(connect=in_memory.connecting()) as supervisor:
+        running = asyncio.create_task(run(supervisor, Script(count=40)))
+        events, _ = await started(supervisor, Script(count=10_000))
+        first = supervisor.connection
+        assert isinstance(first, in_memory.InMemoryWorker)
+        await events.aclose()
+        assert len(first.cancelled) == 1
+        first.kill()
+        assert await running == list(range(40))
+        assert supervisor.connection is not first
 
 
 async def test_closing_the_events_cancels_in_the_engine_within_a_step() -> None:
@@ -102,7 +124,7 @@ async def test_after_a_kill_all_requests_finish_without_gap_or_duplicate() -> No
         await until(lambda: any(len(pending.history) > 5 for pending in supervisor.queue.in_flight.values()))
         dead = kill(supervisor)
         assert await asyncio.gather(*running) == [list(range(40))] * 32
-        assert supervisor.pid != dead
+        assert pid_of(supervisor) != dead
         assert supervisor.restarts == 1
 
 
@@ -236,7 +258,7 @@ async def test_an_engine_that_cannot_be_imported_has_failed_to_load() -> None:
 async def test_loading_has_a_time_limit() -> None:
     async with supervised(load_seconds=60, load_timeout=0.5) as supervisor:
         assert supervisor.problem == "loading took longer than 0.5 s: raise load_timeout."
-        assert supervisor.pid is None
+        assert supervisor.connection is None
 
 
 async def test_what_could_be_loaded_once_is_tried_again_when_it_cannot_be_loaded_after_a_death(tmp_path: Path) -> None:
@@ -248,30 +270,27 @@ async def test_what_could_be_loaded_once_is_tried_again_when_it_cannot_be_loaded
         assert supervisor.restarts == 2
 
 
-async def test_a_process_that_cannot_be_started_for_the_moment_is_started_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with supervised() as supervisor:
-        start, failures = WorkerProcess.start, iter([OSError(errno.EMFILE, "Too many open files")])
+async def test_a_worker_that_cannot_be_started_for_the_moment_is_started_later() -> None:
+    start, attempts = in_memory.connecting(), itertools.count()
 
-        async def start_if_possible(*arguments: Any) -> WorkerProcess:
-            for failure in failures:
-                raise failure
-            return await start(*arguments)
+    async def start_but_the_second_time(*arguments: Any) -> Connection:
+        if next(attempts) == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await start(*arguments)
 
-        monkeypatch.setattr(WorkerProcess, "start", start_if_possible)
-        kill(supervisor)
+    async with supervised(connect=start_but_the_second_time) as supervisor:
+        assert supervisor.connection is not None
+        supervisor.connection.kill()
         await until(lambda: supervisor.restarts == 2)
         assert await run(supervisor, Script(count=2)) == [0, 1]
 
 
-async def test_a_process_that_cannot_be_started_at_all_is_tried_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def start(*arguments: Any) -> WorkerProcess:
+async def test_a_worker_that_cannot_be_started_at_all_is_tried_three_times() -> None:
+    async def start(*arguments: Any) -> Connection:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(WorkerProcess, "start", start)
-    async with supervised() as supervisor:
-        assert supervisor.problem == "its process cannot be started (Resource temporarily unavailable), 3 times"
+    async with supervised(connect=start) as supervisor:
+        assert supervisor.problem == "its worker cannot be started (Resource temporarily unavailable), 3 times"
 
 
 async def test_requests_wait_for_a_model_that_still_loads() -> None:
@@ -311,27 +330,25 @@ async def test_when_the_breaker_opens_what_waits_fails() -> None:
 
 async def test_stopping_ends_the_process_and_the_requests() -> None:
     async with supervised() as supervisor:
-        pid = supervisor.pid
+        pid = pid_of(supervisor)
         running = asyncio.create_task(outcome(supervisor, Script(count=500, seconds=0.01)))
         await until(lambda: supervisor.load().in_flight == 1)
         await supervisor.stop()
         failure = await running
         assert isinstance(failure, APIError)
-        assert (failure.status, supervisor.pid) == (503, None)
-        assert pid is not None
+        assert (failure.status, supervisor.connection) == (503, None)
         assert not psutil.pid_exists(pid)
         assert isinstance(await outcome(supervisor, Script()), APIError)
 
 
 async def test_stopping_while_loading_ends_the_process() -> None:
     spec = ModelSpec(name="m", task="scripted", path="", work_dir="", options={"load_seconds": 60})
-    supervisor = Supervisor(TASK, spec, max_queue=1, load_timeout=60, step_timeout=60)
+    supervisor = Supervisor(TASK, spec, WorkerProcess.start, max_queue=1, load_timeout=60, step_timeout=60)
     supervisor.start()
-    await until(lambda: supervisor.pid is not None)
-    pid = supervisor.pid
+    await until(lambda: supervisor.connection is not None)
+    pid = pid_of(supervisor)
     stopping = asyncio.create_task(supervisor.stop())
     await stopping
-    assert pid is not None
     assert not psutil.pid_exists(pid)
 
 

@@ -18,9 +18,9 @@ from ovms_core.models.model import Model
 from ovms_core.models.repository import Repository
 from ovms_core.models.source import Source, SourceError
 from ovms_core.models.sources import Reference, parse_reference
+from ovms_core.runner import Runner, RunnerFactory
 from ovms_core.settings import Settings
 from ovms_core.task import Task
-from ovms_core.workers.supervisor import Supervisor
 
 log = logging.getLogger("ovms.models")
 
@@ -39,12 +39,18 @@ class Lifecycle:
     """
 
     def __init__(
-        self, settings: Settings, models: Sequence[Model], tasks: Mapping[str, Task], sources: Mapping[str, Source]
+        self,
+        settings: Settings,
+        models: Sequence[Model],
+        tasks: Mapping[str, Task],
+        sources: Mapping[str, Source],
+        start_runner: RunnerFactory,
     ) -> None:
         self._settings = settings
         self._models = list(models)
         self._tasks = tasks
         self._sources = sources
+        self._start_runner = start_runner
         self._repository = Repository(Path(settings.model_repository) if settings.model_repository else None)
         self._background = Background()
         self._under_way: list[asyncio.Task[None]] = []
@@ -159,23 +165,14 @@ class Lifecycle:
         dumped: dict[str, object] = options.model_dump(mode="json")
         return dumped
 
-    async def _take_turn(self, model: Model, runner: Supervisor) -> None:
+    async def _take_turn(self, model: Model, runner: Runner) -> None:
         try:
             await asyncio.wait_for(runner.settled(), _TURN)
         except TimeoutError:
             log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
 
-    def _load(self, model: Model, spec: ModelSpec) -> Supervisor:
+    def _load(self, model: Model, spec: ModelSpec) -> Runner:
         assert model.task is not None
-        settings = model.settings
-        runner = Supervisor(
-            model.task,
-            spec,
-            max_queue=settings.max_queue,
-            load_timeout=settings.load_timeout,
-            step_timeout=settings.step_timeout,
-        )
         model.detail = None
-        model.runner = runner
-        runner.start()
-        return runner
+        model.runner = self._start_runner(model.task, spec, model.settings, lambda: None)
+        return model.runner

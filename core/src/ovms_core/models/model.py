@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ovms_core.configuration.models import default_name
 from ovms_core.errors import APIError
@@ -13,6 +12,7 @@ from ovms_core.messages import EngineInfo, Request
 from ovms_core.redaction import without_paths
 
 if TYPE_CHECKING:
+    from ovms_core.runner import Runner
     from ovms_core.settings import ModelSettings
     from ovms_core.task import Task
 
@@ -25,36 +25,6 @@ class State(StrEnum):
     READY = "ready"
     FAILED = "failed"
     UNLOADED = "unloaded"
-
-
-@dataclass(frozen=True, slots=True)
-class RunnerLoad:
-    """What a runner has to do: requests that wait, requests in its engine; and how often it was replaced."""
-
-    waiting: int
-    in_flight: int
-    restarts: int
-
-
-class Runner(Protocol):
-    """Runs a model's engine, wherever that is."""
-
-    info: EngineInfo | None
-    ready: bool
-    failed: bool
-    problem: str | None
-
-    def submit(self, request: Request) -> AsyncGenerator[Any, None]:
-        """The request's events. Closing the generator cancels the request."""
-
-    def load(self) -> RunnerLoad:
-        """How busy the engine is."""
-
-    async def settled(self) -> None:
-        """Wait until the engine is ready for the first time, or has failed to load."""
-
-    async def stop(self) -> None:
-        """End the engine."""
 
 
 class Model:

@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from ovms_core.errors import APIError, RequestError
 from ovms_core.hookspecs import hookimpl
 from ovms_core.messages import EngineInfo, Request
-from ovms_core.models.model import Model, RunnerLoad
+from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
+from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
 
@@ -63,7 +64,7 @@ class FakeEngine:
         """Wait until a request was closed before its end."""
         await self._cancellation.wait()
 
-    # -- ovms_core.models.model.Runner
+    # -- ovms_core.runner.Runner
 
     async def submit(self, request: Request) -> AsyncGenerator[Any, None]:
         """The events for `request`."""

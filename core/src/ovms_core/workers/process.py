@@ -23,9 +23,9 @@ _TAIL_LINES = 20
 
 
 class WorkerProcess(asyncio.SubprocessProtocol):
-    """A live worker. `on_message` hears every message, in order, on the event loop.
+    """A live worker on this machine: a `Connection`. `on_message` hears every message, in order, on the event loop.
 
-    `exited` is done, with the exit status, when the process and its pipes are gone.
+    `exited` is done when the process and its pipes are gone.
     """
 
     def __init__(self, task: Task, log: logging.Logger, on_message: Callable[[Any], None]) -> None:
@@ -36,7 +36,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._transport: asyncio.SubprocessTransport | None = None
         self._line = b""
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def start(
@@ -117,7 +117,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         assert self._transport is not None
-        self.exited.set_result(self._transport.get_returncode() or 0)
+        self.exited.set_result(_how_it_ended(self._transport.get_returncode() or 0))
         self._transport.close()
 
     def _relay(self, data: bytes) -> None:
@@ -128,3 +128,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             if text:
                 self._tail.append(text)
                 self._log.info("%s", text)
+
+
+def _how_it_ended(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -11,12 +11,12 @@ from typing import Any
 
 from ovms_core.errors import APIError
 from ovms_core.messages import EngineInfo, ModelSpec, Request
-from ovms_core.models.model import RunnerLoad
 from ovms_core.redaction import without_paths
+from ovms_core.runner import RunnerLoad
 from ovms_core.task import Task
 from ovms_core.workers.breaker import Breaker
+from ovms_core.workers.connection import Connect, Connection
 from ovms_core.workers.pending import PendingRequest
-from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.queue import Queue
 from ovms_core.workers.wire import Cancel, Crashed, Failure, Loaded, LoadFailed, Step, Submit
 
@@ -29,8 +29,9 @@ class LoadFailedError(Exception):
 
 
 class Supervisor:
-    """Runs a model's engine in a worker process, replaces it when it dies or hangs, and resumes its requests.
+    """Runs a model's engine in a worker, replaces it when it dies or hangs, and resumes its requests.
 
+    `connect` starts a worker, wherever that is; `connection` is the one there is now.
     `on_change` is called whenever `ready`, `failed`, `info` or `problem` changed.
     """
 
@@ -38,6 +39,7 @@ class Supervisor:
         self,
         task: Task,
         model: ModelSpec,
+        connect: Connect,
         *,
         max_queue: int,
         load_timeout: float,
@@ -53,13 +55,14 @@ class Supervisor:
         self.problem: str | None = None
         self.restarts = 0
         self.queue = Queue(max_queue)
+        self.connection: Connection | None = None
+        self._connect = connect
         self._load_timeout = load_timeout
         self._step_timeout = step_timeout
         self._breaker = breaker or Breaker()
         self._on_change = on_change
         self._log = logging.getLogger(f"ovms.model.{model.name}")
         self._ids = itertools.count(1)
-        self._worker: WorkerProcess | None = None
         self._loaded: asyncio.Future[EngineInfo | LoadFailedError] | None = None
         self._crash: str | None = None
         self._raised = False
@@ -82,11 +85,6 @@ class Supervisor:
                     yield event
         finally:
             self._drop(pending)
-
-    @property
-    def pid(self) -> int | None:
-        """The worker's process id, while there is one."""
-        return self._worker.pid if self._worker else None
 
     def load(self) -> RunnerLoad:
         """How busy the engine is, and how often it was replaced."""
@@ -111,20 +109,20 @@ class Supervisor:
         return APIError(503, message, code="model_unavailable", retry_after=self._breaker.open_for or 5)
 
     def _drop(self, pending: PendingRequest) -> None:
-        if self.queue.drop(pending) and self._worker is not None:
-            self._worker.send(Cancel(pending.id))
+        if self.queue.drop(pending) and self.connection is not None:
+            self.connection.send(Cancel(pending.id))
         self._pump()
 
     def _pump(self) -> None:
         """Send the engine whatever may go to it now."""
-        if not self.ready or self._worker is None:
+        if not self.ready or self.connection is None:
             return
         if not self.queue.in_flight:
             self._heard_at = time.monotonic()
         while (pending := self.queue.take_next()) is not None:
-            self._dispatch(self._worker, pending)
+            self._dispatch(self.connection, pending)
 
-    def _dispatch(self, worker: WorkerProcess, pending: PendingRequest) -> None:
+    def _dispatch(self, worker: Connection, pending: PendingRequest) -> None:
         try:
             worker.send(Submit(pending.id, pending.request))
         except (TypeError, ValueError, OverflowError) as error:
@@ -143,7 +141,7 @@ class Supervisor:
         await self._settled.wait()
 
     async def stop(self) -> None:
-        """End the engine's process; requests that are left fail with 503."""
+        """End the worker; requests that are left fail with 503."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -182,7 +180,7 @@ class Supervisor:
         try:
             await self._live_once()
         except OSError as error:
-            self._note_failed_start(f"its process cannot be started ({error.strerror or error})")
+            self._note_failed_start(f"its worker cannot be started ({error.strerror or error})")
         except LoadFailedError as error:
             if self.info is None:
                 raise
@@ -199,22 +197,21 @@ class Supervisor:
         """One life of the engine, from its start to its death."""
         self._crash, self._raised = None, False
         self._loaded = asyncio.get_running_loop().create_future()
-        worker = await WorkerProcess.start(self.task, self.model, self._log, self._hear)
-        self._worker = worker
+        worker = await self._connect(self.task, self.model, self._log, self._hear)
+        self.connection = worker
         watchdog: asyncio.Task[None] | None = None
         try:
             if await self._load(worker):
                 watchdog = asyncio.create_task(self._watch(worker))
-                status = await asyncio.shield(worker.exited)
-                self._bury(status)
+                self._bury(await asyncio.shield(worker.exited))
         finally:
             self.ready = False
-            self._worker = None
+            self.connection = None
             if watchdog is not None:
                 watchdog.cancel()
             await worker.stop(_STOP_GRACE if watchdog is not None else 0.0)  # loading has nothing to lose
 
-    async def _load(self, worker: WorkerProcess) -> bool:
+    async def _load(self, worker: Connection) -> bool:
         """Wait for the model to load; false when the process died on the way and may be tried again."""
         assert self._loaded is not None
         either: set[asyncio.Future[Any]] = {self._loaded, worker.exited}
@@ -225,9 +222,7 @@ class Supervisor:
             worker.kill()
             raise LoadFailedError(f"loading took longer than {self._load_timeout:g} s: raise load_timeout.")
         self._log.warning("%s", worker.last_words)
-        self._note_failed_start(
-            f"the engine died while loading ({self._crash or _exit_reason(worker.exited.result())})"
-        )
+        self._note_failed_start(f"the engine died while loading ({self._crash or worker.exited.result()})")
         return False
 
     def _take_loaded(self, info: EngineInfo | LoadFailedError) -> bool:
@@ -245,7 +240,7 @@ class Supervisor:
         self._pump()
         return True
 
-    async def _watch(self, worker: WorkerProcess) -> None:
+    async def _watch(self, worker: Connection) -> None:
         """Kill the engine when it has work and gives no sign of life for `step_timeout` seconds."""
         while True:
             await asyncio.sleep(min(1.0, self._step_timeout / 4))
@@ -253,9 +248,9 @@ class Supervisor:
                 self._crash = f"a step took longer than {self._step_timeout:g} s"
                 worker.kill()
 
-    def _bury(self, status: int) -> None:
+    def _bury(self, reason: str) -> None:
         raised = self._raised
-        self.problem = self._crash or f"the engine died ({_exit_reason(status)})"
+        self.problem = self._crash or f"the engine died ({reason})"
         self._log.error("%s; starting it again with %d requests", self.problem, len(self.queue.in_flight))
         for pending in self.queue.bury(raised=raised):
             message = f"The request made the engine fail: {without_paths(self.problem)}."
@@ -311,7 +306,3 @@ class Supervisor:
 
 def _error(failure: Failure) -> APIError:
     return APIError(failure.status, failure.message, param=failure.param, code=failure.code)
-
-
-def _exit_reason(status: int) -> str:
-    return f"signal {-status}" if status < 0 else f"exit status {status}"

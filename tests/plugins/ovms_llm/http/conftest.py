@@ -16,8 +16,9 @@ from ovms_core.app import Application
 from ovms_core.hookspecs import hookimpl
 from ovms_core.messages import EngineInfo
 from ovms_core.models.files import ModelFiles
-from ovms_core.models.model import Model, RunnerLoad
+from ovms_core.models.model import Model
 from ovms_core.plugin import Endpoint, Settings, Task, TaskOptions
+from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings
 from ovms_core.testing import app_with
 from ovms_llm import hooks

@@ -19,7 +19,8 @@ from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
 from ovms_core.errors import APIError
 from ovms_core.hookspecs import hookimpl
 from ovms_core.loader import name_of
-from ovms_core.models.model import Model, Runner, State
+from ovms_core.models.model import Model, State
+from ovms_core.runner import Runner
 from ovms_core.settings import ModelSettings
 from ovms_core.testing.client import app_with
 from ovms_core.testing.in_process import connected
@@ -27,6 +28,7 @@ from ovms_core.testing.in_process import connected
 if TYPE_CHECKING:
     from ovms_core.models.registry import Models
     from ovms_core.settings import Settings
+    from ovms_core.workers.process import WorkerProcess
     from ovms_core.workers.supervisor import Supervisor
 
 R = TypeVar("R", bound=Runner)
@@ -204,22 +206,22 @@ class Worker:
 
     def __init__(self, runner: Supervisor) -> None:
         self.runner = runner
-        assert runner.pid is not None, "the engine is not running"
-        self._pid = runner.pid
+        assert runner.connection is not None, "the engine is not running"
+        self._process = cast("WorkerProcess", runner.connection)
 
     @property
     def in_flight(self) -> int:
         return self.runner.load().in_flight
 
     def freeze(self) -> None:
-        os.kill(self._pid, signal.SIGSTOP)
+        os.kill(self._process.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        if self.runner.pid == self._pid:
-            os.kill(self._pid, signal.SIGCONT)
+        if not self._process.exited.done():
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        os.kill(self._pid, signal.SIGKILL)
+        self._process.kill()
 
 
 @asynccontextmanager
