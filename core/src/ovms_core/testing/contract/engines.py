@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 
 from ovms_core.endpoint import Call, Executor
+from ovms_core.frames import read_frames
 from ovms_core.messages import Request
 from ovms_core.runner import Runner, RunnerLoad
 from ovms_core.testing.contract.execution import Held, reject
 from ovms_core.testing.contract.subject import Contract, Subject, error_in, error_of
-from ovms_core.testing.frames import read_frames
 
 _CROWD = 8
 
