@@ -9,9 +9,9 @@ _PIECE: Final = 3 << 16
 """Bytes, or characters, converted at once, in about half a millisecond; four characters stand for three bytes."""
 
 
-def to_base64(data: bytes) -> bytes:
+def to_base64(data: bytes) -> str:
     """`data` as base64."""
-    return b"".join(base64.b64encode(data[at : at + _PIECE]) for at in range(0, len(data), _PIECE))
+    return b"".join(base64.b64encode(data[at : at + _PIECE]) for at in range(0, len(data), _PIECE)).decode("ascii")
 
 
 def from_base64(text: str) -> bytes:
