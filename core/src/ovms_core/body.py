@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic import model_validator as _model_validator
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import CoreSchema, PydanticCustomError, from_json
 
 from ovms_core.errors import APIError
 from ovms_core.field_errors import Path, json_path
+from ovms_core.large_json import parse_large
+from ovms_core.slices import in_slices
 from ovms_core.unknown_fields import find_slip, suggestion, take_unknown
 from ovms_core.validation import kind_of, taught
 
@@ -56,6 +58,9 @@ Json = Annotated[Any, AfterValidator(_portable)]
 """Any JSON value, its numbers finite and of 64 bits at most."""
 
 
+_MOST_UNKNOWN: Final = 1000
+
+
 class Part(BaseModel):
     """An object inside a body: strict types, no NaN or infinity.
 
@@ -65,11 +70,17 @@ class Part(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, protected_namespaces=())
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return in_slices(handler(source))  # type: ignore[no-any-return]
+
     @_model_validator(mode="before")
     @classmethod
     def _given_and_meant(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
+        if len(value) > len(cls.__pydantic_fields__) + _MOST_UNKNOWN:
+            raise fault(f"An object has over {_MOST_UNKNOWN} unknown fields: leave them out.", code="unknown_field")
         given = {name: item for name, item in value.items() if item is not None}
         if not given.keys() <= cls.__pydantic_fields__.keys() and (slip := find_slip(given, cls)):
             name, meant = slip
@@ -119,6 +130,9 @@ def _holder(body: BaseModel, steps: list[str | int]) -> type[BaseModel]:
     return type(here)
 
 
+LARGE: Final = 64 << 10
+"""Bytes of a body from which on it is parsed off the event loop: a smaller one is parsed before it is handed over."""
+
 _OTHER_ENCODINGS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -128,8 +142,9 @@ def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
     Of a member that is there twice the last one counts. Raises `APIError` 400 with the JSON path of
     the first field at fault.
     """
+    text = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        document = from_json(raw.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False, allow_partial=False)
+        document = parse_large(text) if len(raw) > LARGE else from_json(text, allow_inf_nan=False, allow_partial=False)
     except ValueError as error:
         hint = " Encode it in UTF-8." if raw.startswith(_OTHER_ENCODINGS) else ""
         raise APIError(400, f"The request body is not valid JSON: {error}.{hint}", code="invalid_json") from None

@@ -7,15 +7,16 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ovms_core import sse
-from ovms_core.body import B, Body, decode_body
+from ovms_core.body import LARGE, B, Body, decode_body
 from ovms_core.errors import APIError
+from ovms_core.off_loop import P, R, off_loop
 
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
@@ -30,7 +31,8 @@ class Call(Generic[B]):
     `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
     the API key that was used. `ignored` names the request's fields that have no effect, `warnings` are
     sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
-    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on.
+    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body had
+    more than 64 KiB.
     """
 
     endpoint: Endpoint[B]
@@ -43,10 +45,18 @@ class Call(Generic[B]):
     warnings: list[str] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
     created: int = field(default_factory=lambda: int(time.time()))
+    large: bool = False
 
     def texts(self) -> Iterator[str]:
         """Every text in the request that a guardrail must read."""
         return self.endpoint.texts(self)
+
+    async def off_loop(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What `function` returns or raises: called beside the event loop if the call is `large`, else at once.
+
+        For work that goes through all of a body.
+        """
+        return await off_loop(function, *args, **kwargs) if self.large else function(*args, **kwargs)
 
     def require_model(self) -> Model:
         """The model; for endpoints with a task it is always there."""
@@ -59,19 +69,58 @@ Executor = Callable[[Call[Any]], AsyncIterator[Any]]
 Interceptor = Callable[[Call[Any], Executor], AsyncIterator[Any]]
 
 
-class Formatter(Protocol):
-    """Turns a call's events into HTTP; an `Endpoint` is one. Subclass it to inherit `error`."""
+class Formatter(ABC):
+    """Turns a call's events into HTTP; an `Endpoint` is one. Streams are server-sent events unless it says otherwise.
 
-    async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response: ...
+    Example::
 
-    def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]: ...
+        class JsonLines(Formatter):
+            media_type = "application/x-ndjson"
+            keep_alive = b"\\n"
 
-    def error(self, call: Call[Any], error: APIError) -> bytes:
-        """The last frame of a stream that failed after it had started; then the stream ends."""
+            async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
+                return await call.endpoint.unary(call, events)
+
+            async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+                async for event in events:
+                    yield msgspec.json.encode(event) + b"\\n"
+
+            def error(self, call: Call[Any], error: APIError) -> bytes:
+                return error.document() + b"\\n"
+    """
+
+    media_type: str = "text/event-stream; charset=utf-8"
+    """What a stream is, as its ``Content-Type`` and the API's documentation say."""
+    keep_alive: bytes | None = sse.PING
+    """What is sent while a stream is silent: after ``prime_timeout`` the headers and this, then this every
+    ``ping_interval``. With `None` nothing is, and the headers wait for the first frame: an error before that has its
+    status. With ``b""`` only the headers do not wait."""
+
+    @abstractmethod
+    async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
+        """The answer to a call that does not stream."""
+
+    @abstractmethod
+    def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+        """The answer to a call that streams: an async generator of frames, each sent as it comes."""
+
+    def stream_headers(self, call: Call[Any]) -> dict[str, str]:
+        """The headers of a stream, asked for when it begins: any text may be in them.
+
+        By default `media_type`, and that nothing on the way may keep the stream or hold it back.
+        """
+        return {"content-type": self.media_type, "cache-control": "no-cache", "x-accel-buffering": "no"}
+
+    def error(self, call: Call[Any], error: APIError) -> bytes | None:
+        """The last frame of a stream that failed after it had started; then the stream ends.
+
+        `None` where the format has no such frame: the connection breaks off, which tells the client that something
+        is missing.
+        """
         return b"data: %b\n\n" % error.document()
 
 
-class Endpoint(ABC, Generic[B]):
+class Endpoint(Formatter, Generic[B]):
     """Subclass with `path`, `body`, `task`, `execute` and `to_json`; the rest has defaults.
 
     `path` is mounted under every prefix of the server (``/v3``, ``/v1``, ``/v3/v1``), and so are the
@@ -110,9 +159,7 @@ class Endpoint(ABC, Generic[B]):
 
     async def parse(self, request: Request) -> Call[B]:
         """Read the HTTP request. Raises `APIError` 400, 404, 413 or 415."""
-        require_json(request)
-        body, ignored = decode_body(await read_body(request), self.body)
-        return self.call(request, body, ignored)
+        return self.call(request, *await read_json(request, self.body))
 
     def call(self, request: Request, body: B, ignored: Sequence[str] = ()) -> Call[B]:
         """The call of a request whose body is known: finds the model by `body.model` and `task`.
@@ -121,7 +168,7 @@ class Endpoint(ABC, Generic[B]):
         """
         if _wants_no_unknown_fields(request):
             body.refuse_unknown()
-        models: Models = request.app.state.models
+        models: Models = request.app.server.models
         state = request.scope.get("state", {})
         return Call(
             endpoint=self,
@@ -131,6 +178,7 @@ class Endpoint(ABC, Generic[B]):
             id=state.get("request_id") or uuid.uuid4().hex,
             user=state.get("user"),
             ignored=[*ignored, *body.without_effect()],
+            large=_size(request) > LARGE,
         )
 
     @abstractmethod
@@ -156,9 +204,11 @@ class Endpoint(ABC, Generic[B]):
             yield sse.data(event)
         yield sse.DONE
 
-    def error(self, call: Call[B], error: APIError) -> bytes:
-        """The last frame of a stream that failed after it had started; then the stream ends."""
-        return Formatter.error(self, call, error)
+
+def _size(request: Request) -> int:
+    """The bytes of the body that have come."""
+    body = request.scope.get("ovms.body")
+    return 0 if body is None else body.size
 
 
 def _wants_no_unknown_fields(request: Request) -> bool:
@@ -166,8 +216,21 @@ def _wants_no_unknown_fields(request: Request) -> bool:
     strict: bytes | None = headers.get(b"x-strict")
     if strict is not None and strict.strip().lower() in (b"1", b"true", b"yes"):
         return True
-    settings: Settings = request.app.state.settings
+    settings: Settings = request.app.server.settings
     return settings.unknown_fields == "reject"
+
+
+async def read_json(request: Request, body: type[B]) -> tuple[B, list[str]]:
+    """The JSON body of `request`, with the paths of the fields that have no effect; large ones are parsed off the loop.
+
+    Raises `APIError` 415 if it says that it is something else, 413 or 408 when it breaks the server's limits, and 400
+    with the path of the first field at fault.
+    """
+    require_json(request)
+    raw = await read_body(request)
+    if len(raw) <= LARGE:
+        return decode_body(raw, body)
+    return await off_loop(decode_body, raw, body)
 
 
 async def read_body(request: Request) -> bytes:
@@ -205,4 +268,4 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-__all__ = ["Body", "Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"]
+__all__ = ["Body", "Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"]

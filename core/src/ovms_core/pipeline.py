@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 from starlette.requests import Request
@@ -15,7 +15,6 @@ from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor,
 from ovms_core.errors import APIError
 from ovms_core.http.errors import cut_short, unexpected
 from ovms_core.http.long_requests import LongRequestTimer
-from ovms_core.http.remarks import remarks
 from ovms_core.http.response_writer import ClientGoneError, ResponseWriter
 from ovms_core.observe import Observers, Outcome
 from ovms_core.settings import Settings
@@ -36,8 +35,8 @@ class Pipeline:
     """The ASGI application of one endpoint.
 
     Guarantees: the first event is awaited before headers are sent, for a while; on disconnect, error
-    or timeout the whole chain of iterators is closed; after headers, an error is one SSE frame and
-    then the end.
+    or timeout the whole chain of iterators is closed; after headers, an error is one frame and then the
+    end, or the connection breaks off where the formatter has no frame for it.
     """
 
     def __init__(
@@ -60,6 +59,8 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._parse(Request(scope, receive))
+        if (body := scope.get("ovms.body")) is not None:
+            body.release()
         outcome = Outcome()
         self._observers.call_started(call)
         writer = ResponseWriter(
@@ -67,10 +68,12 @@ class Pipeline:
             receive,
             send,
             self._settings,
-            streams=call.stream,
-            headers=partial(remarks, call.ignored, call.warnings),
+            call=call,
+            formatter=self._formatter,
             long_requests=self._long_requests,
         )
+        if (model := call.model) is not None:
+            model.hold()
         try:
             async with writer:
                 await self._answer(call, writer, outcome)
@@ -86,6 +89,8 @@ class Pipeline:
             outcome.status, outcome.error = 500, type(error).__name__
             raise
         finally:
+            if model is not None:
+                model.release()
             outcome.first_byte = writer.started_at
             self._observers.call_ended(call, outcome)
 
@@ -114,7 +119,9 @@ class Pipeline:
             if told is None:
                 raise
             outcome.status, outcome.error = told.status, told.code
-            await writer.send_frame(self._formatter.error(call, told))
+            if (last := self._formatter.error(call, told)) is None:
+                return  # without an end, so that the client does not take what it has for the whole
+            await writer.send_frame(last)
         await writer.end()
 
 

@@ -11,29 +11,37 @@ from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ovms_core import sse
+    from ovms_core.application import Application, AppMiddleware, Server
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
-    from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, require_json
+    from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, read_json, require_json
     from ovms_core.errors import APIError
+    from ovms_core.http.headers import header_text
     from ovms_core.messages import Event, Request
     from ovms_core.models.files import ModelFiles
     from ovms_core.models.model import Model
     from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
+    from ovms_core.off_loop import give_way, off_loop
+    from ovms_core.routes.route import Route
     from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
+    "application": ("AppMiddleware", "Application", "Server"),
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
-    "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "require_json"),
+    "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"),
     "errors": ("APIError",),
+    "http.headers": ("header_text",),
     "messages": ("Event", "Request"),
     "models.files": ("ModelFiles",),
     "models.model": ("Model",),
     "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
+    "off_loop": ("give_way", "off_loop"),
+    "routes.route": ("Route",),
     "settings": ("ModelSettings", "Settings"),
     "sse": ("sse",),
     "task": ("Task", "TaskOptions"),
@@ -53,6 +61,8 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "APIError",
+    "AppMiddleware",
+    "Application",
     "Body",
     "Call",
     "Endpoint",
@@ -73,6 +83,8 @@ __all__ = [
     "Part",
     "PypiSource",
     "Request",
+    "Route",
+    "Server",
     "Settings",
     "Source",
     "SourceError",
@@ -81,7 +93,11 @@ __all__ = [
     "Window",
     "decode_body",
     "fault",
+    "give_way",
+    "header_text",
     "hookimpl",
+    "off_loop",
+    "read_json",
     "require_json",
     "sse",
     "validate_body",

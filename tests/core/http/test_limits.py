@@ -59,16 +59,65 @@ async def test_bodies_together_may_hold_no_more_than_max_body_memory() -> None:
     async with serving(app) as url, Client(url) as client:
         reader, writer = await connect(url)
         writer.write(post("/v1/talk", text(1000)[:-1], f"content-length: {len(text(1000))}"))
-        await until(lambda: app.state.admission._budget._held > 1000)
+        await until(lambda: app.server.admission._budget._held > 1000)
         refused = await client.post("/v1/talk", content=text(1000))
         assert refused.status_code == 503
         assert error_of(refused)["code"] == "overloaded"
         assert "retry-after" in refused.headers
         writer.write(text(1000)[-1:])
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        await until(lambda: app.state.admission._budget._held == 0)
+        await until(lambda: app.server.admission._budget._held == 0)
         assert (await client.post("/v1/talk", content=text(1000))).status_code == 200
         writer.close()
+
+
+async def test_a_body_counts_only_until_it_has_been_parsed() -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def compute(call: Call[Any]) -> AsyncIterator[str]:
+        if not started.is_set():
+            started.set()
+            await go_on.wait()
+        yield call.body.text[:1]
+
+    app = app_with(talking(compute), max_body_memory=1500)
+    async with serving(app) as url, Client(url) as client:
+        first = asyncio.create_task(client.post("/v1/talk", content=text(1000)))
+        await started.wait()
+        assert (await client.post("/v1/talk", content=text(1000))).json() == {"text": "x"}
+        go_on.set()
+        assert (await first).json() == {"text": "x"}
+        assert app.server.admission._budget._held == 0
+
+
+@pytest.mark.parametrize("reading", ["stream", "body", "form"])
+async def test_a_body_counts_no_longer_however_a_parser_read_it(reading: str) -> None:
+    class Reading(Endpoint[Any]):
+        path = "/reading"
+        body = Body
+
+        async def parse(self, request: Any) -> Call[Any]:
+            if reading == "stream":
+                async for _ in request.stream():
+                    pass
+            else:
+                await getattr(request, reading)()
+            assert held() == len(content)
+            return Call(self, Body(), None, id="reading")
+
+        async def execute(self, call: Call[Any]) -> AsyncIterator[int]:
+            yield held()
+
+    def held() -> int:
+        return app.server.admission._budget._held
+
+    content = b"--b\r\ncontent-disposition: form-data; name=a\r\n\r\nb\r\n--b--\r\n"
+    app = app_with(plugin("reading", ovms_register_endpoints=lambda: [Reading()]))
+    async with serving(app) as url, Client(url) as client:
+        answer = await client.post(
+            "/v1/reading", content=content, headers={"content-type": "multipart/form-data; boundary=b"}
+        )
+        assert answer.json() == {"events": [0]}
 
 
 async def test_a_body_that_trickles_in_is_a_408() -> None:
@@ -82,10 +131,10 @@ async def test_a_client_that_leaves_in_mid_body_holds_nothing() -> None:
     async with serving(app) as url:
         _, writer = await connect(url)
         writer.write(post("/v1/talk", b"x" * 100, "content-length: 200"))
-        await until(lambda: app.state.admission._budget._held == 100)
+        await until(lambda: app.server.admission._budget._held == 100)
         writer.close()
-        await until(lambda: app.state.admission.in_flight == 0)
-        assert app.state.admission._budget._held == 0
+        await until(lambda: app.server.admission.in_flight == 0)
+        assert app.server.admission._budget._held == 0
 
 
 async def test_a_body_that_the_endpoint_never_reads_is_bounded_as_well() -> None:
@@ -121,5 +170,6 @@ async def test_what_a_meter_counted_is_given_back_once() -> None:
     await meter()
     with pytest.raises(APIError, match="larger than 10 bytes"):
         await meter()
-    meter.close()
+    meter.release()
+    meter.release()
     assert budget._held == 0

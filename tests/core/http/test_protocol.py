@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -67,21 +68,55 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         writer.close()
 
 
+def offering(body: bytes, *headers: str, name: str = "Upgrade") -> bytes:
+    """A request that offers to go on in another protocol, as Java's HTTP client does with every request."""
+    offer = ("Connection: Upgrade, HTTP2-Settings", f"{name}: h2c", "HTTP2-Settings: A", *headers)
+    return post("/v1/talk", body, *offer)
+
+
+async def cut(writer: asyncio.StreamWriter, data: bytes, *places: int) -> None:
+    """Send `data` in packets that end at these places."""
+    for start, end in pairwise((0, *places, len(data))):
+        writer.write(data[start:end])
+        await writer.drain()
+        await asyncio.sleep(0)  # the server, in this event loop, reads each packet before the next is sent
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("name", ["Upgrade", "upgrade", "UPGRADE"])
-async def test_the_body_of_a_request_that_offers_another_protocol_is_read(
+async def test_the_body_of_a_request_that_offers_another_protocol_is_read_wherever_it_is_cut(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Java's HTTP client offers HTTP/2 with every request."""
-    offer = post(
-        "/v1/talk", b'{"text": "a"}', "Connection: Upgrade, HTTP2-Settings", f"{name}: h2c", "HTTP2-Settings: A"
-    )
+    offer = offering(b'{"text": "a"}', name=name)
+    begin, end = offer.index(name.encode()), offer.index(b"\r\n\r\n")
     async with serving(app_with(talking(echo))) as url:
         reader, writer = await connect(url)
-        for _ in range(2):
-            writer.write(offer)
-            assert b'{"text":"a"}' in await reader.readuntil(b"}")
+        for place in (0, 1, *range(begin - 2, begin + 10), *range(end, end + 6), len(offer) - 1):
+            await cut(writer, offer, place)
+            assert b'{"text":"a"}' in await reader.readuntil(b"}"), f"cut at {place}"
+        await cut(writer, offer, *range(len(offer)))
+        assert b'{"text":"a"}' in await reader.readuntil(b"}"), "byte by byte"
         writer.close()
     assert caplog.text == ""
+
+
+async def test_requests_that_offer_another_protocol_may_be_pipelined_and_chunked() -> None:
+    async with serving(app_with(talking(echo))) as url:
+        reader, writer = await connect(url)
+        chunks = chunked([b'{"text": ', b'"1"}']) + b"0\r\n\r\n"
+        several = offering(b'{"text": "0"}') + offering(b"", "transfer-encoding: chunked") + chunks
+        several += post("/v1/talk", b'{"text": "2"}') + offering(b'{"text": "3"}')
+        await cut(writer, several, several.rindex(b"Upgrade") + 2, len(several) - 2)
+        for index in range(4):
+            assert b'{"text":"%d"}' % index in await reader.readuntil(b"}")
+        writer.close()
+
+
+async def test_a_proxys_connect_is_refused_and_harms_nobody() -> None:
+    async with serving(app_with()) as url, Client(url) as client:
+        answer = await raw(url, b"CONNECT example.org:443 HTTP/1.1\r\nhost: example.org\r\n\r\n\x16\x03")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert (await client.get("/health")).status_code == 200
 
 
 async def test_trailers_without_an_end_are_refused() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from tests.core.support import Client, connect, echo, error_of, frames, plugin, post, refusing, talking
 
 from ovms_core.errors import APIError
@@ -242,6 +244,34 @@ async def test_a_complete_answer_is_not_taken_for_a_client_that_left() -> None:
         assert outcome.status == 200
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_middleware_that_goes_on_after_the_last_byte_is_not_taken_for_a_client_that_left(stream: bool) -> None:
+    watcher, went_on = Watcher(), asyncio.Event()
+
+    async def lasting(call: Call[Any]) -> AsyncIterator[str]:
+        await asyncio.sleep(0.1)  # long enough for the client to be watched
+        yield "w0"
+
+    async def accounting(app: Any, scope: Any, receive: Any, send: Any) -> None:
+        async def late(message: Any) -> None:
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                await asyncio.sleep(0.05)
+                went_on.set()
+
+        await app(scope, receive, late)
+
+    plugin = talking(
+        lasting,
+        ovms_observe=lambda: watcher,
+        ovms_wrap_app=lambda: lambda app: lambda *asgi: accounting(app, *asgi),
+    )
+    async with serving(app_with(plugin)) as url, Client(url) as client:
+        assert (await client.say(stream=stream)).status_code == 200
+        assert (await watcher.outcomes.get()).status == 200
+        assert went_on.is_set()
+
+
 async def test_a_unary_request_over_its_time_is_a_504() -> None:
     stage = Stage()
     async with serving(app_with(talking(stage.execute), request_timeout=0.2)) as url, Client(url) as client:
@@ -375,3 +405,102 @@ async def test_a_formatter_may_answer_with_a_streaming_response() -> None:
     app = app_with(talking(echo), plugin("raw", ovms_formatter=lambda: Raw()))
     async with serving(app) as url, Client(url) as client:
         assert (await client.say(text="a b c")).text == "abc"
+
+
+class Lines(Formatter):
+    """Answers in lines of JSON."""
+
+    media_type = "application/x-ndjson"
+    keep_alive: bytes | None = b"\n"
+
+    async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
+        return await call.endpoint.unary(call, events)
+
+    async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+        async for event in events:
+            yield json.dumps(event).encode() + b"\n"
+
+    def error(self, call: Call[Any], error: APIError) -> bytes | None:
+        return error.document() + b"\n"
+
+
+class Sound(Lines):
+    """Answers in bytes that mean something as a whole, of the kind that the request names."""
+
+    media_type = "audio/wav"
+    keep_alive: bytes | None = None
+
+    async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+        async for event in events:
+            yield f"<{event}>".encode()
+
+    def stream_headers(self, call: Call[Any]) -> dict[str, str]:
+        return {"content-type": f"audio/{call.body.text}" if call.body.text else self.media_type}
+
+    def error(self, call: Call[Any], error: APIError) -> None:
+        return None
+
+
+async def test_a_stream_of_lines_keeps_itself_alive_with_empty_ones_and_ends_with_an_error_line() -> None:
+    async def break_down(call: Call[Any]) -> AsyncIterator[str]:
+        await asyncio.sleep(0.3)
+        yield "w0"
+        raise APIError(503, "The engine is gone.", code="gone")
+
+    app = app_with(talking(break_down, ovms_formatter=lambda: Lines()), prime_timeout=0.1, ping_interval=0.1)
+    async with serving(app) as url, Client(url) as client:
+        answer = await client.say(stream=True)
+        assert answer.headers["content-type"] == "application/x-ndjson"
+        empty, *rest = answer.text.splitlines()
+        first, error = (json.loads(line) for line in rest if line)
+        assert (empty, first, error["error"]["code"]) == ("", "w0", "gone")
+
+
+async def test_a_stream_without_anything_to_keep_it_alive_is_silent_until_its_first_frame() -> None:
+    stage = Stage()
+    app = app_with(talking(stage.execute, ovms_formatter=lambda: Sound()), prime_timeout=0.05, ping_interval=0.05)
+    async with serving(app) as url, Client(url) as client:
+        answer = asyncio.create_task(client.say(text="ogg", stream=True))
+        await stage.started.wait()
+        await asyncio.sleep(0.2)  # beyond the prime timeout
+        assert not answer.done()
+        stage.cue.release()
+        stage.cue.release()
+        assert ((await answer).headers["content-type"], (await answer).text) == ("audio/ogg", "<w0><w1>")
+
+
+async def test_a_late_error_keeps_its_status_where_nothing_keeps_the_stream_alive() -> None:
+    late = refusing(APIError(418, "I am a teapot.", code="teapot"), after=0.2)
+    app = app_with(talking(late, ovms_formatter=lambda: Sound()), prime_timeout=0.05, ping_interval=0.05)
+    async with serving(app) as url, Client(url) as client:
+        assert (await client.say(stream=True)).status_code == 418
+
+
+async def test_a_stream_that_cannot_tell_an_error_breaks_off() -> None:
+    async def break_down(call: Call[Any]) -> AsyncIterator[str]:
+        yield "w0"
+        raise APIError(503, "The engine is gone.", code="gone")
+
+    watcher = Watcher()
+    plugin = talking(break_down, ovms_formatter=lambda: Sound(), ovms_observe=lambda: watcher)
+    async with serving(app_with(plugin)) as url, Client(url) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.say(stream=True)
+        assert (await watcher.outcomes.get()).error == "gone"
+        assert (await client.get("/health")).status_code == 200
+
+
+async def test_headers_alone_may_go_out_early() -> None:
+    class Early(Sound):
+        keep_alive = b""
+
+    stage = Stage(words=1)
+    app = app_with(talking(stage.execute, ovms_formatter=lambda: Early()), prime_timeout=0.05)
+    async with (
+        serving(app) as url,
+        Client(url) as client,
+        client.stream("POST", "/v1/talk", json={"stream": True}) as answer,
+    ):
+        assert answer.headers["content-type"] == "audio/wav"
+        stage.cue.release()
+        assert await answer.aread() == b"<w0>"

@@ -8,15 +8,16 @@ from ovms_core.errors import APIError
 from ovms_core.http.auth import Keys
 from ovms_core.http.cors import NoCors
 from ovms_core.http.limits import BodyBudget
-from ovms_core.http.routing import Route, RouteTable
+from ovms_core.http.routing import MountedRoute, RouteTable
 from ovms_core.settings import Settings
 
 
 class Admission:
     """Lets a request through to `app` with its route in ``scope["ovms.route"]``.
 
-    A path that no route has needs the key as well: a stranger learns nothing from it. Once `draining`
-    is set, only public routes answer.
+    Its `BodyMeter` is in ``scope["ovms.body"]``: who has parsed the body may release it before the request is over.
+    A path that no route has needs the key as well: a stranger learns nothing from it. Once `draining` is set, only
+    public routes answer.
     """
 
     def __init__(self, app: ASGIApp, routes: RouteTable, keys: Keys, settings: Settings) -> None:
@@ -34,13 +35,13 @@ class Admission:
             await self.app(scope, receive, send)
             return
         self._admit(scope)
-        body = self._budget.meter(scope, receive)
+        body = scope["ovms.body"] = self._budget.meter(scope, receive)
         self.in_flight += 1
         try:
             await self.app(scope, body, send)
         finally:
             self.in_flight -= 1
-            body.close()
+            body.release()
 
     def _admit(self, scope: Scope) -> None:
         try:
@@ -57,7 +58,7 @@ class Admission:
         scope["ovms.route"] = route
         scope["path_params"] = parameters
 
-    def _check_load(self, route: Route) -> None:
+    def _check_load(self, route: MountedRoute) -> None:
         if self.draining:
             message = "The server is shutting down."
             raise APIError(503, message, code="draining", retry_after=5, headers={"connection": "close"})

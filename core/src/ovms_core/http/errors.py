@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.errors import APIError
+from ovms_core.http.headers import raw_headers
 
 log = logging.getLogger("ovms.http")
 
@@ -66,7 +67,7 @@ def unexpected(id: str) -> APIError:
 async def send_error(error: APIError, send: Send) -> None:
     """Send `error` as a whole response."""
     body = error.document()
-    headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
-    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = raw_headers(error.headers)
+    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -32,16 +32,19 @@ class BodyBudget:
     def _size(self) -> Size:
         return Size(self._each, self._too_large)
 
-    def take(self, size: int, sofar: int) -> None:
-        """Count `size` more bytes of a body of `sofar`. Raises `APIError` 413, or 503 when memory is short."""
-        if sofar + size > self._each:
+    def check(self, size: int) -> None:
+        """Raise `APIError` 413 if a body of `size` bytes is too large."""
+        if size > self._each:
             raise self._too_large()
+
+    def take(self, size: int) -> None:
+        """Count `size` more bytes that are held. Raises `APIError` 503 when memory is short."""
         if self._held + size > self._all:
             raise APIError(503, "Too many large requests at once.", code="overloaded", retry_after=1, headers=_CLOSE)
         self._held += size
 
     def give_back(self, size: int) -> None:
-        """A body of `size` bytes is no longer held."""
+        """`size` bytes are no longer held."""
         self._held -= size
 
     def _too_large(self) -> APIError:
@@ -50,22 +53,31 @@ class BodyBudget:
 
 
 class BodyMeter:
-    """Receives one request's body within its limits. How long it may take is `BoundedProtocol`'s to say."""
+    """Receives one request's body within its limits. How long it may take is `BoundedProtocol`'s to say.
 
-    __slots__ = ("_budget", "_receive", "_sofar")
+    `size` is how many bytes have come.
+    """
+
+    __slots__ = ("_budget", "_held", "_receive", "_released", "size")
 
     def __init__(self, budget: BodyBudget, receive: Receive) -> None:
         self._budget = budget
         self._receive = receive
-        self._sofar = 0
+        self.size = 0
+        self._held = 0
+        self._released = False
 
     async def __call__(self) -> Message:
         message = await self._receive()
         if body := message.get("body"):
-            self._budget.take(len(body), self._sofar)
-            self._sofar += len(body)
+            self.size += len(body)
+            self._budget.check(self.size)
+            if not self._released:
+                self._budget.take(len(body))
+                self._held += len(body)
         return message
 
-    def close(self) -> None:
-        """The request is over; its body is no longer held."""
-        self._budget.give_back(self._sofar)
+    def release(self) -> None:
+        """The body has been parsed, or its request is over: it is no longer held, nor is what still comes of it."""
+        self._budget.give_back(self._held)
+        self._held, self._released = 0, True

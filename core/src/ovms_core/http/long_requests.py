@@ -24,21 +24,23 @@ class LongRequestTimer:
 
     def __init__(self) -> None:
         self._new: set[LongRequest] = set()
-        self._armed = False
+        self._armed_in: asyncio.AbstractEventLoop | None = None
 
     def add(self, request: LongRequest, loop: asyncio.AbstractEventLoop) -> None:
         """A request has begun."""
+        if self._armed_in is not loop:  # one that ended before its tick never checks
+            self._armed_in, self._new = loop, set()
+            loop.call_later(_CHECK_EVERY, self._check, loop)
         self._new.add(request)
-        if not self._armed:
-            self._armed = True
-            loop.call_later(_CHECK_EVERY, self._check)
 
     def remove(self, request: LongRequest) -> None:
         """A request is over."""
         self._new.discard(request)
 
-    def _check(self) -> None:
-        self._armed = False
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._armed_in is not loop:
+            return
+        self._armed_in = None
         lasting, self._new = self._new, set()
         for request in lasting:
             request.attend()

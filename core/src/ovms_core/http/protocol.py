@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from ovms_core.errors import APIError
@@ -22,8 +23,6 @@ MAX_AHEAD: Final = 512 << 10
 MAX_PIPELINED: Final = 100
 """Requests that a client may send while one that it sent before is answered."""
 
-_UPGRADE: Final = re.compile(rb"\nupgrade(?=:)", re.IGNORECASE)
-
 
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses a request whose headers are too large, or that has not arrived whole within ``body_timeout``.
@@ -35,14 +34,14 @@ class BoundedProtocol(HttpToolsProtocol):
     _size = 0
     _ahead = 0
     _earlier: Sequence[RequestResponseCycle] = ()
-    _in_headers = True
+    _offers = False
     _complete = False
     _body_came = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        settings: Any = self.config.app.state.settings  # type: ignore[union-attr]
+        settings: Any = self.config.app.server.settings  # type: ignore[union-attr]
         self._patience: float = settings.body_timeout
         self._begin()
 
@@ -55,10 +54,9 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
-        if b"pgrade" in data and (self._in_headers or self._complete):
-            data = _without_upgrade(data)
+        self._unset_keepalive_if_required()
         self._body_came = False
-        super().data_received(data)
+        self._parse(data)
         if self.pipeline or self._ahead:
             self._read_on(len(data))
         if self._complete:
@@ -66,6 +64,34 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size = 0 if self._body_came else self._size + len(data)
         if self._size > MAX_HEADERS:
             self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+
+    def _decline(self, rest: bytes) -> None:
+        """Read a request that offers another protocol as if it did not, and the `rest` that follows its headers.
+
+        Java's HTTP client offers HTTP/2 with every request, and httptools takes what follows, the body, for HTTP/2.
+        """
+        if not self._offers:  # CONNECT, which has been answered
+            return
+        self._offers = False
+        head = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        head += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = self._new_parser()
+        self._parse(b"\r\n".join([*head, b"", rest]))
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        with contextlib.suppress(AttributeError):  # httptools < 0.6.3
+            parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        return parser
 
     def _read_on(self, size: int) -> None:
         """Go on reading behind a request that is being answered, or else nobody would notice that its client leaves.
@@ -88,7 +114,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._begin()
 
     def on_headers_complete(self) -> None:
-        self._in_headers = False
+        self._offers = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._offers:
+            return
         if self.cycle is not None and not self.cycle.response_complete:
             self._earlier = [cycle for cycle in (*self._earlier, self.cycle) if not cycle.response_complete]
         super().on_headers_complete()
@@ -99,6 +127,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
+        if self._offers:
+            return
         self._complete = True
         super().on_message_complete()
 
@@ -107,7 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin(self) -> None:
         """From now on a request is awaited. A timer that runs already is left alone: to set one costs more."""
-        self._in_headers, self._complete = True, False
+        self._complete = False
         self._begun_at = self.loop.time()
         if self._timer is None:
             self._timer = self.loop.call_later(self._patience, self._check)
@@ -141,12 +171,3 @@ class BoundedProtocol(HttpToolsProtocol):
         id = request_id(dict(self.headers or ()).get(b"x-request-id"))
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n" % len(body)
         self.transport.write(STATUS_LINE[error.status] + head + b"x-request-id: %b\r\n\r\n" % id + body)
-
-
-def _without_upgrade(data: bytes) -> bytes:
-    """`data`, in which ``Upgrade`` is a header that means nothing.
-
-    Java's HTTP client offers HTTP/2 with every request, and httptools would take what follows, the body, for HTTP/2.
-    """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\nx-offer", head) + end + rest

@@ -1,4 +1,4 @@
-"""Every request has an id: the outermost layer."""
+"""Every request has an id, and every response headers that can be sent: the outermost layer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import random
 import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ovms_core.http.headers import sendable
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -35,7 +37,7 @@ class RequestIdMiddleware:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 scope["ovms.started"] = True
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", id)]
+                message["headers"] = [*sendable(message.get("headers", ())), (b"x-request-id", id)]
             await send(message)
 
         await self.app(scope, receive, send_with_id)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from ovms_core import sse
+from ovms_core.endpoint import Call, Formatter
 from ovms_core.errors import APIError
 from ovms_core.http.errors import cut_short, stopping
+from ovms_core.http.headers import raw_headers
 from ovms_core.http.long_requests import LongRequestTimer
+from ovms_core.http.remarks import remarks
 from ovms_core.settings import Settings
 
 
@@ -27,14 +28,15 @@ class ResponseWriter:
     """Sends the answer to one request, on behalf of the task that entered it.
 
     That task is cancelled when the client leaves (raises `ClientGoneError` on exit) or when the
-    request's time is up (raises `APIError` 504). Streams get their headers after ``prime_timeout``
-    even when nothing has come yet, and a comment whenever they were silent for ``ping_interval``.
-    `headers` are asked for when the answer begins. Tasks and timers exist only for requests that last.
+    request's time is up (raises `APIError` 504). Streams whose `formatter` has something to keep them alive get their
+    headers after ``prime_timeout`` even when nothing has come yet, and that whenever they were silent for
+    ``ping_interval``. Tasks and timers exist only for requests that last.
     """
 
     __slots__ = (
+        "_call",
         "_ended",
-        "_headers",
+        "_formatter",
         "_interruption",
         "_long_requests",
         "_loop",
@@ -44,7 +46,6 @@ class ResponseWriter:
         "_send",
         "_sent_at",
         "_settings",
-        "_streams",
         "_tasks",
         "_timer",
         "_turn",
@@ -58,8 +59,8 @@ class ResponseWriter:
         send: Send,
         settings: Settings,
         *,
-        streams: bool,
-        headers: Callable[[], Mapping[str, str]],
+        call: Call[Any],
+        formatter: Formatter,
         long_requests: LongRequestTimer,
     ) -> None:
         self.started_at: float | None = None
@@ -67,8 +68,8 @@ class ResponseWriter:
         self._receive = receive
         self._send = send
         self._settings = settings
-        self._streams = streams
-        self._headers = headers
+        self._call = call
+        self._formatter = formatter
         self._long_requests = long_requests
         self._interruption: APIError | ClientGoneError | None = None
         self._ended = False
@@ -134,10 +135,14 @@ class ResponseWriter:
 
     async def send_response(self, response: Response) -> None:
         """Send a whole response."""
-        response.headers.update(self._headers())
+        response.raw_headers += raw_headers(remarks(self._call.ignored, self._call.warnings))
         self.started_at = time.perf_counter()
-        await response(self._scope, self._receive, self._send)
-        self._ended = True
+        await response(self._scope, self._receive, self._send_noting_the_end)
+
+    async def _send_noting_the_end(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._ended = True  # before the server says so, by a disconnect: middleware may still be at work
+        await self._send(message)
 
     async def send_frame(self, frame: bytes) -> None:
         """Send a frame of the stream, after the headers if it is the first."""
@@ -156,15 +161,9 @@ class ResponseWriter:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _start(self) -> None:
+        headers = self._formatter.stream_headers(self._call) | remarks(self._call.ignored, self._call.warnings)
         self.started_at = time.perf_counter()
-        headers = {
-            "content-type": "text/event-stream; charset=utf-8",
-            "cache-control": "no-cache",
-            "x-accel-buffering": "no",
-            **self._headers(),
-        }
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-        await self._send({"type": "http.response.start", "status": 200, "headers": raw})
+        await self._send({"type": "http.response.start", "status": 200, "headers": raw_headers(headers)})
 
     # -- what goes on meanwhile
 
@@ -172,8 +171,8 @@ class ResponseWriter:
         """The request lasts: watch its client and its time from now on."""
         self._tasks.append(self._loop.create_task(self._watch()))
         self._timer = self._loop.call_later(self._settings.request_timeout, self._expire)
-        if self._streams:
-            self._tasks.append(self._loop.create_task(self._keep_alive()))
+        if self._call.stream and (keep_alive := self._formatter.keep_alive) is not None:
+            self._tasks.append(self._loop.create_task(self._keep_alive(keep_alive)))
 
     async def _watch(self) -> None:
         try:
@@ -189,7 +188,7 @@ class ResponseWriter:
         message = f"The request took longer than {limit:g} s (request_timeout)."
         self._interrupt(APIError(504, message, code="request_timeout"))
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, frame: bytes) -> None:
         with contextlib.suppress(OSError):  # the client left, as `_watch` will tell
             while not self._ended:
                 patience = self._settings.ping_interval if self.started else self._settings.prime_timeout
@@ -197,4 +196,4 @@ class ResponseWriter:
                 if left > 0:
                     await asyncio.sleep(min(left, self._settings.ping_interval))
                 else:
-                    await self.send_frame(sse.PING)
+                    await self.send_frame(frame)

@@ -34,7 +34,7 @@ class Embeddings(Endpoint[EmbeddingsBody]):
 
     async def execute(self, call: Call[EmbeddingsBody]) -> AsyncIterator[Embedded]:
         inputs = call.body.inputs()
-        _require_content(inputs, call.body)
+        await call.off_loop(_require_content, inputs, call.body)
         request = Embed(
             inputs=inputs,
             dimensions=call.body.dimensions,

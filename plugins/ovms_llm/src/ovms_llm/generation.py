@@ -56,7 +56,8 @@ class GenerationEndpoint(Endpoint[G]):
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
         call.context[_STARTED] = time.perf_counter()
         model, body = call.require_model(), call.body
-        streams = [_continuation(model, body, at, request) for at, request in enumerate(body.requests())]
+        requests = await call.off_loop(body.requests)
+        streams = [_continuation(model, body, at, request) for at, request in enumerate(requests)]
         async with aclosing(streams[0] if len(streams) == 1 else merge(streams)) as events:
             async for event in events:
                 yield event

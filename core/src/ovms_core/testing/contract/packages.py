@@ -34,7 +34,8 @@ class PackageTests(Contract):
             for content in operation["requestBody"]["content"].values():
                 self._check_schema(document, content["schema"], subject)
         if subject.endpoint.streams:
-            assert "text/event-stream" in operation["responses"]["200"]["content"]
+            kind = subject.endpoint.media_type.partition(";")[0]
+            assert kind in operation["responses"]["200"]["content"]
 
     def _check_schema(self, document: Any, schema: Any, subject: Subject) -> None:
         body = _resolve(document, schema["$ref"]) if "$ref" in schema else schema

@@ -40,6 +40,7 @@ class Packing(Formatter):
 
     def __init__(self, endpoint: Endpoint[Any]) -> None:
         self._endpoint = endpoint
+        self.media_type, self.keep_alive = endpoint.media_type, endpoint.keep_alive
 
     async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
         response = await self._endpoint.unary(call, events)
@@ -52,7 +53,10 @@ class Packing(Formatter):
     def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         return self._endpoint.stream(call, events)
 
-    def error(self, call: Call[Any], error: APIError) -> bytes:
+    def stream_headers(self, call: Call[Any]) -> dict[str, str]:
+        return self._endpoint.stream_headers(call)
+
+    def error(self, call: Call[Any], error: APIError) -> bytes | None:
         return self._endpoint.error(call, error)
 
 

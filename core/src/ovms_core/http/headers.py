@@ -1,0 +1,47 @@
+"""Response headers, made of any text: it neither splits the response nor fails it (RFC 9110, section 5.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import quote_from_bytes
+
+_PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F))) + "\t"
+_NOT_IN_NAMES: Final = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+_NOT_IN_VALUES: Final = re.compile(rb"[\0-\x08\n-\x1f\x7f]")
+
+
+def header_text(text: str) -> str:
+    """`text` as the value of a response header: what is not printable ASCII is percent-encoded, as UTF-8.
+
+    `APIError.headers` and `Formatter.stream_headers` need no such care. A Starlette `Response` refuses what is not
+    Latin-1 when it is made.
+
+    Example::
+
+        Response(picture, headers={"x-title": header_text(title)})
+    """
+    return text if text.isascii() and text.isprintable() else quote_from_bytes(_utf8(text), _PRINTABLE)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # a lone surrogate cannot be encoded
+
+
+def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """`headers` for an ASGI message."""
+    return [(_utf8(name).lower(), header_text(value).encode()) for name, value in headers.items()]
+
+
+def sendable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """`headers`, with what may not be in names or values percent-encoded: whoever wrote them."""
+    checked = list(headers)
+    for index, (name, value) in enumerate(checked):
+        if _NOT_IN_VALUES.search(value) or _NOT_IN_NAMES.search(name):
+            checked[index] = _NOT_IN_NAMES.sub(_escaped, name), _NOT_IN_VALUES.sub(_escaped, value)
+    return checked
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % found[0][0]

@@ -1,0 +1,121 @@
+"""Nothing that grows with a client's bytes holds the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from pydantic import Field
+from tests.core.support import plugin, talking
+
+from ovms_core.plugin import Body, Call, Endpoint, Part, give_way, off_loop
+from ovms_core.testing import app_with, connected
+
+
+class Turn(Part):
+    role: str
+    content: str | list[str] | None = None
+
+
+class LongBody(Body):
+    ids: list[Annotated[int, Field(ge=0)]] | list[list[int]] | list[str] | str | None = None
+    turns: list[Turn] = Field(default_factory=list)
+
+
+class Long(Endpoint[LongBody]):
+    """``POST /long``: how much it was given."""
+
+    path = "/long"
+    body = LongBody
+
+    async def execute(self, call: Call[LongBody]) -> AsyncIterator[int]:
+        yield len(call.body.ids or call.body.turns)
+
+
+async def asked(content: bytes) -> tuple[httpx.Response, int]:
+    """The answer, and how many turns the event loop had until it was there."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.002)
+            turns += 1
+
+    async with connected(app_with(plugin("long", ovms_register_endpoints=lambda: [Long()]))) as client:
+        counting = asyncio.create_task(count())
+        answer = await client.post("/v1/long", content=content, headers={"content-type": "application/json"})
+        counting.cancel()
+        return answer, turns
+
+
+IDS = list(range(250_000))
+
+
+@pytest.mark.parametrize(
+    ("document", "given", "status"),
+    [
+        ({"ids": IDS}, 250_000, 200),
+        ({"ids": [IDS[:500]] * 500}, 500, 200),
+        ({"ids": ["some words"] * 150_000}, 150_000, 200),
+        ({"ids": [*IDS, "x"]}, "ids[250000]", 400),
+        ({"ids": [1, *["x"] * 250_000]}, "ids[1]", 400),
+        ({"turns": [{"role": "user", "content": "Hello!"}] * 20_000}, 20_000, 200),
+        ({"turns": [{"role": "user", "content": 1}] * 20_000}, "turns[0].content", 400),
+        ({"turns": [[[[]]]] * 300_000}, None, 413),
+        ({"ids": '"Zeile"\n' * 300_000}, 2_400_000, 200),
+    ],
+)
+async def test_the_event_loop_goes_on_while_a_large_body_is_parsed(document: Any, given: Any, status: int) -> None:
+    answer, turns = await asked(json.dumps(document).encode())
+    assert answer.status_code == status
+    found = answer.json()["events"][0] if status == 200 else answer.json()["error"]["param"]
+    assert found == given
+    assert turns > 2
+
+
+async def test_garbage_at_the_end_of_a_large_body_is_a_400_and_holds_nobody() -> None:
+    answer, turns = await asked(b'{"ids": ' + json.dumps(IDS).encode() + b", }")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
+    assert turns > 2
+
+
+async def test_work_in_a_thread_gives_way_to_the_event_loop() -> None:
+    done = threading.Event()
+    ends = time.perf_counter() + 0.3
+
+    def work(until: float) -> str:
+        while time.perf_counter() < until:
+            sum(range(10_000))
+            give_way()
+        done.set()
+        return threading.current_thread().name
+
+    working = asyncio.create_task(off_loop(work, until=ends))
+    turns = 0
+    while not done.is_set():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 50
+    assert (await working).startswith("off-loop")
+
+
+@pytest.mark.parametrize(("size", "thread"), [(100, "MainThread"), (100_000, "off-loop")])
+async def test_only_the_work_of_a_large_call_goes_to_a_thread(size: int, thread: str) -> None:
+    async def execute(call: Call[Any]) -> AsyncIterator[str]:
+        yield (await call.off_loop(threading.current_thread)).name
+
+    async with connected(app_with(talking(execute))) as client:
+        answer = await client.post("/v1/talk", json={"text": "x" * size})
+        assert answer.json()["text"].startswith(thread)
+
+
+async def test_what_a_function_raises_off_the_loop_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await off_loop(divmod, 1, 0)
