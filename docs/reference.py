@@ -40,7 +40,6 @@ _UNDOCUMENTED = {
     "Interceptor": "Wraps an executor: gets the call and the executor inside, gives the events.",
     "Parser": "Turns an HTTP request (Starlette's `Request`) into a call.",
     "DONE": "Says that a request is complete.",
-    "hookimpl": "Marks a function as the implementation of the hook of its name.",
 }
 """What names without a docstring of their own are for."""
 
@@ -125,11 +124,15 @@ def _find(module: ModuleType, name: str) -> tuple[ModuleType, _Statement, str]:
             imported = {alias.asname or alias.name: alias.name for alias in statement.names}
             if name in imported:
                 return _find(import_module(str(statement.module)), imported[name])
-        elif isinstance(statement, _Definition) and statement.name == name:
+        elif isinstance(statement, _Definition) and statement.name == name and not _is_overload(statement):
             return module, statement, ast.get_docstring(statement) or ""
         elif isinstance(statement, ast.Assign | ast.AnnAssign) and name in _targets(statement):
             return module, statement, _text_after(scopes, at) or _UNDOCUMENTED.get(name, "")
     raise LookupError(f"{module.__name__} does not define {name}")
+
+
+def _is_overload(statement: _Definition) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == "overload" for each in statement.decorator_list)
 
 
 def _targets(statement: ast.Assign | ast.AnnAssign) -> list[str]:

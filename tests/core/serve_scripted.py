@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
 
+from tests.core.support import worker_pid
+
 from ovms_core import app, serve
 from ovms_core.app import Application
 from ovms_core.plugin import hookimpl
@@ -31,7 +33,7 @@ class Telling:
     def progress(self, app: Application) -> None: ...
 
     def settled(self, url: str, app: Application) -> None:
-        pids = [model.runner.connection.pid for model in app.state.models if model.runner]
+        pids = [worker_pid(app, model.name) for model in app.server.models if model.runner]
         sys.stdout.write(f"settled {json.dumps(pids)}\n")
         sys.stdout.flush()
 

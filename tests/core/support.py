@@ -17,6 +17,8 @@ import pytest
 from ovms_core.app import Application
 from ovms_core.plugin import Body, Call, Endpoint, hookimpl
 from ovms_core.testing import Probe, Probed
+from ovms_core.workers.process import WorkerProcess
+from ovms_core.workers.supervisor import Supervisor
 
 Execute = Callable[[Call[Any]], AsyncIterator[Any]]
 
@@ -125,9 +127,23 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
     return error
 
 
+def supervisor_of(app: Application, model: str = "scripted") -> Supervisor:
+    """What runs the engine of a model."""
+    runner = app.server.models.find(model).runner
+    assert isinstance(runner, Supervisor)
+    return runner
+
+
+def worker_pid(app: Application, model: str = "scripted") -> int:
+    """The process that the engine of a model is in."""
+    worker = supervisor_of(app, model).connection
+    assert isinstance(worker, WorkerProcess)
+    return worker.pid
+
+
 async def probe(app: Application, model: str = "scripted") -> Probed:
     """What the scripted engine holds now."""
-    events = [event async for event in app.state.models.find(model).submit(Probe())]
+    events = [event async for event in app.server.models.find(model).submit(Probe())]
     assert isinstance(events[0], Probed)
     return events[0]
 

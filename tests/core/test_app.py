@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.support import Client, counted, error_of, post, probe, raw, words
+from tests.core.support import Client, counted, error_of, post, probe, raw, supervisor_of, words
 
 from ovms_core.app import Application
 from ovms_core.settings import ModelSettings
@@ -175,7 +175,7 @@ async def test_no_body_whatever_makes_the_server_fail(app: Application, url: str
 
     await asyncio.to_thread(fuzz)
     await client.aclose()
-    assert app.state.models.find("scripted").runner.restarts == 0
+    assert supervisor_of(app).restarts == 0
     assert (await probe(app)).in_flight == 0
 
 
@@ -194,7 +194,7 @@ async def test_a_model_that_still_loads_is_503_and_the_server_listens_at_once() 
         assert answer.status_code == 503
         assert error_of(answer)["code"] == "model_loading"
         assert "retry-after" in answer.headers
-        await app.state.lifecycle.settled()
+        await app.server.lifecycle.settled()
         assert (await client.say("/v1/script", count=1)).json() == {"text": "w0 "}
 
 
@@ -229,5 +229,5 @@ print(sorted(heavy & set(sys.modules)))
 
 def test_making_an_application_needs_no_running_loop_and_shares_nothing() -> None:
     one, two = app_with(scripted_plugin), app_with(scripted_plugin)
-    assert one.state.models is not two.state.models
-    assert one.state.registries[0] is not two.state.registries[0]
+    assert one.server.models is not two.server.models
+    assert one.server.metrics is not two.server.metrics

@@ -11,7 +11,20 @@ from collections.abc import AsyncIterator
 import httpx
 import psutil
 import pytest
-from tests.core.support import Client, chunked, connect, counted, error_of, post, probe, raw, until, words
+from tests.core.support import (
+    Client,
+    chunked,
+    connect,
+    counted,
+    error_of,
+    post,
+    probe,
+    raw,
+    supervisor_of,
+    until,
+    words,
+    worker_pid,
+)
 
 from ovms_core.app import Application
 from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
@@ -28,24 +41,19 @@ async def url(app: Application) -> AsyncIterator[str]:
         yield url
 
 
-def pid_of(app: Application, model: str = "scripted") -> int:
-    pid: int = app.state.models.find(model).runner.connection.pid
-    return pid
-
-
 async def test_kill_9_of_a_worker_under_32_streams_is_a_pause_and_nothing_else(app: Application, url: str) -> None:
     async with Client(url) as client:
         script = {"model": "scripted", "count": 40, "seconds": 0.005, "stream": True}
         streams = [asyncio.create_task(client.say("/v1/script", **script)) for _ in range(32)]
         others = asyncio.create_task(_others(client))
-        await until(lambda: app.state.models.find("scripted").runner.load().in_flight == 32)
-        dead = pid_of(app)
+        await until(lambda: supervisor_of(app).load().in_flight == 32)
+        dead = worker_pid(app)
         os.kill(dead, signal.SIGKILL)
         for stream in streams:
             assert words(await stream) == counted(40)
         assert await others == ["w0 w1 w2 "] * 50
-        assert pid_of(app) != dead
-        assert app.state.models.find("other").runner.load().restarts == 0
+        assert worker_pid(app) != dead
+        assert supervisor_of(app, "other").load().restarts == 0
 
 
 async def _others(client: Client) -> list[str]:
@@ -66,11 +74,11 @@ async def test_500_clients_that_start_a_stream_and_vanish_leave_nothing_behind(a
                 await reader.readline()
             writer.transport.abort()
 
-        runner = app.state.models.find("scripted").runner
+        runner = supervisor_of(app)
         for start in range(0, 500, 100):
             await asyncio.gather(*(vanish(start + index) for index in range(100)))
         async with asyncio.timeout(15):
-            while app.state.admission.in_flight or runner.load().in_flight or runner.load().waiting:
+            while app.server.admission.in_flight or runner.load().in_flight or runner.load().waiting:
                 await asyncio.sleep(0.01)
         assert (await probe(app)).in_flight == 0
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
@@ -110,13 +118,13 @@ async def test_half_open_and_garbage_connections_harm_nobody(app: Application, u
         assert (await client.say("/v1/script", model="scripted", count=1)).status_code == 200
         for writer in writers:
             writer.close()
-        await until(lambda: app.state.admission.in_flight == 0)
+        await until(lambda: app.server.admission.in_flight == 0)
 
 
 async def test_a_client_that_closes_its_side_after_asking_is_taken_as_gone(app: Application, url: str) -> None:
     with contextlib.suppress(ConnectionError):
         await raw(url, post("/v1/script", b'{"model": "scripted", "count": 100000, "seconds": 0.01}'), end=True)
-    await until(lambda: app.state.admission.in_flight == 0)
+    await until(lambda: app.server.admission.in_flight == 0)
     assert (await probe(app)).in_flight == 0
 
 
@@ -133,17 +141,25 @@ async def test_a_huge_chunked_body_is_refused_while_it_is_on_its_way_and_never_h
         with contextlib.suppress(ConnectionError):
             assert (await reader.readline()).startswith(b"HTTP/1.1 413")
         writer.close()
-        await until(lambda: app.state.admission.in_flight == 0)
+        await until(lambda: app.server.admission.in_flight == 0)
         assert psutil.Process().memory_info().rss - memory < 50 << 20
 
 
 async def test_a_slow_reader_holds_its_own_stream_and_no_other(app: Application, url: str) -> None:
-    _, writer = await connect(url)
+    """The engine stops working for it, so the server holds little, and goes on once it reads."""
+    runner = supervisor_of(app)
+    memory = psutil.Process().memory_info().rss
+    reader, writer = await connect(url)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
-    writer.write(post("/v1/script", b'{"model": "scripted", "count": 20000, "stream": true}'))
+    script = b'{"model": "scripted", "count": 1000, "padding": 32768, "stream": true}'
+    writer.write(post("/v1/script", script, "connection: close"))
+    await until(lambda: runner.load().parked == 1)
     async with Client(url) as client:
         for _ in range(5):
             assert words(await client.say("/v1/script", model="scripted", count=20, stream=True)) == counted(20)
-    writer.transport.abort()
-    await until(lambda: app.state.admission.in_flight == 0)
     assert (await probe(app)).in_flight == 0
+    assert psutil.Process().memory_info().rss - memory < 32 << 20
+    writer.transport.resume_reading()  # type: ignore[attr-defined]
+    said = [line.partition(b",")[2].partition(b",")[0] async for line in reader if line.startswith(b'data: ["word"')]
+    assert said == [b"%d" % number for number in range(1000)]
+    writer.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pluggy
 import pytest
 from tests.core.support import echo, plugin, talking
 
@@ -126,11 +127,12 @@ def test_plugins_are_blocked_by_name_and_by_not_being_allowed(site: Site) -> Non
     assert state(host, "acme-c").state is PluginState.BLOCKED
 
 
-def test_a_name_that_no_plugin_has_is_warned_of(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("setting", ["block", "order"])
+def test_a_name_that_no_plugin_has_is_warned_of(site: Site, caplog: pytest.LogCaptureFixture, setting: str) -> None:
     site.install("acme-package", name="acme")
-    load("acme", block=["acme-package"])
+    load("acme", **{setting: ["acme-package"]})
     (message,) = caplog.messages
-    assert message.startswith("plugins.block: there is no plugin 'acme-package'. Installed are acme, core, ")
+    assert message.startswith(f"plugins.{setting}: there is no plugin 'acme-package'. Installed are acme, core, ")
 
 
 def test_a_required_plugin_must_work(site: Site) -> None:
@@ -169,7 +171,7 @@ def test_a_plugin_that_may_guard_requests_is_never_just_set_aside() -> None:
 async def _asynchronous(endpoint: Any) -> None: ...
 
 
-@hookimpl(wrapper=True)
+@pluggy.HookimplMarker("ovms")(wrapper=True)
 def _wrapping(endpoint: Any) -> Iterator[Any]:
     return (yield)
 

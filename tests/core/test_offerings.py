@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import typer
-from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from tests.core.support import Client, Talk, echo, error_of, frames, plugin, raising, talking
 
-from ovms_core.loader import PluginError, PluginState
-from ovms_core.plugin import Call, Endpoint, Formatter, Observer, Outcome
+from ovms_core.loader import GUARDS, PluginError, PluginState
+from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
 from ovms_core.testing.scripted import TASK
@@ -41,15 +42,20 @@ async def shout(call: Call[Any]) -> AsyncIterator[str]:
     yield call.body.text.upper()
 
 
-def stage(hook: str) -> SimpleNamespace:
+async def page(request: Request) -> Response:
+    raise NotImplementedError
+
+
+def stage(hook: str) -> Any:
     """Something that a plugin may answer to a replacing `hook`."""
-    return SimpleNamespace(hook=hook)
+    return Talk(echo) if "formatter" in hook else SimpleNamespace(hook=hook)
 
 
 CONFLICTS: list[tuple[dict[str, Any], str]] = [
     ({"ovms_register_tasks": lambda: [dataclasses.replace(TASK)]}, r"register the task 'scripted': 'one' and 'two'"),
     ({"ovms_register_sources": lambda: [Shelf()]}, r"register the source 'shelf': 'one' and 'two'"),
     ({"ovms_register_endpoints": lambda: [Talk(echo)]}, r"claim POST /v3/talk: 'one' and 'two'"),
+    ({"ovms_register_routes": lambda: [Route("GET", "/page", page)]}, r"claim GET /page: 'one' and 'two'"),
     ({"ovms_parser": lambda: stage("parser")}, r"'one' and 'two' both answer ovms_parser for /base"),
     ({"ovms_executor": lambda: stage("executor")}, r"'one' and 'two' both answer ovms_executor for /base"),
     ({"ovms_formatter": lambda: Talk(echo)}, r"'one' and 'two' both answer ovms_formatter for /base"),
@@ -63,12 +69,20 @@ def test_two_plugins_that_give_incompatible_answers_stop_the_start(hooks: dict[s
 
 
 @pytest.mark.parametrize(
-    "hook", ["ovms_register_tasks", "ovms_register_endpoints", "ovms_register_sources", "ovms_parser", "ovms_formatter"]
+    "hook",
+    [
+        "ovms_register_tasks",
+        "ovms_register_endpoints",
+        "ovms_register_routes",
+        "ovms_register_sources",
+        "ovms_parser",
+        "ovms_formatter",
+    ],
 )
 async def test_a_plugin_whose_hook_raises_is_quarantined_and_the_others_serve(hook: str) -> None:
     hooks = {"ovms_register_endpoints": lambda: [Talk(echo, "/broken")], hook: lambda: raising(ValueError("no luck"))()}
     app = app_with(talking(echo), plugin("broken", **hooks))
-    report = next(report for report in app.state.plugins if report.name == "broken")
+    report = next(report for report in app.server.plugins if report.name == "broken")
     assert report.state is PluginState.QUARANTINED
     assert "ValueError: no luck" in report.reason
     async with serving(app) as url, Client(url) as client:
@@ -106,18 +120,18 @@ def test_an_endpoint_that_lacks_a_path_or_a_body_quarantines_its_plugin() -> Non
             raise NotImplementedError
 
     app = app_with(plugin("half", ovms_register_endpoints=lambda: [Half()]))
-    assert [report.reason for report in app.state.plugins if report.name == "half"] == [
+    assert [report.reason for report in app.server.plugins if report.name == "half"] == [
         "its registration failed: PluginError: endpoint Half has no path and no body"
     ]
 
 
-@pytest.mark.parametrize("hook", ["ovms_wrap_execution", "ovms_wrap_app"])
+@pytest.mark.parametrize("hook", GUARDS)
 def test_a_guard_that_raises_stops_the_start(hook: str) -> None:
     with pytest.raises(PluginError, match=rf"'guard' failed in {hook}: ValueError: no policy.*does not start"):
         app_with(talking(echo), plugin("guard", **{hook: lambda: raising(ValueError("no policy"))()}))
 
 
-@pytest.mark.parametrize("hook", ["ovms_wrap_execution", "ovms_wrap_app"])
+@pytest.mark.parametrize("hook", GUARDS)
 def test_a_guard_that_cannot_be_called_stops_the_start(hook: str) -> None:
     with pytest.raises(PluginError, match=rf"'guard' answers {hook} with 3, which cannot be called"):
         app_with(talking(echo), plugin("guard", **{hook: lambda: 3}))
@@ -178,8 +192,8 @@ async def test_a_lifespan_is_open_while_the_server_runs() -> None:
         yield
         events.append("closed")
 
-    def lifespan(app: Starlette) -> Any:
-        assert app.state.settings
+    def lifespan(app: Application) -> Any:
+        assert app.server.settings
         return life()
 
     async with serving(app_with(talking(echo, ovms_lifespan=lifespan))):
@@ -197,7 +211,7 @@ async def test_a_lifespan_that_fails_closes_the_plugins_endpoints_and_no_others(
         assert "secret" not in answer.text
         assert "retry-after" in answer.headers
         assert (await client.say(text="a")).status_code == 200
-    assert any("is full" in report.reason for report in app.state.plugins)
+    assert any("is full" in report.reason for report in app.server.plugins)
 
 
 async def test_an_executor_a_parser_and_a_formatter_can_be_replaced() -> None:
@@ -225,24 +239,6 @@ async def test_an_executor_a_parser_and_a_formatter_can_be_replaced() -> None:
     async with serving(app_with(talking(echo), *others)) as url, Client(url) as client:
         assert (await client.post("/v1/talk?text=hello")).text == "HELLO"
         assert frames(await client.post("/v1/talk?text=hello&s=1")) == [["HELLO"]]
-
-
-async def test_middleware_wraps_the_application_in_the_order_of_names() -> None:
-    order: list[str] = []
-
-    def middleware(name: str) -> SimpleNamespace:
-        def wrap(app: Any) -> Any:
-            async def outside(scope: Any, receive: Any, send: Any) -> None:
-                order.append(name)
-                await app(scope, receive, send)
-
-            return outside
-
-        return plugin(name, ovms_wrap_app=lambda: wrap)
-
-    async with serving(app_with(talking(echo), middleware("b"), middleware("a"))) as url, Client(url) as client:
-        await client.say(text="x")
-    assert order == ["a", "b"]
 
 
 def test_a_plugin_may_add_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from ovms_core.endpoint import Executor, Interceptor
 from ovms_core.errors import APIError
 from ovms_core.pipeline import wrap
 from ovms_core.plugin import Call
+from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
 
 
@@ -27,11 +28,12 @@ def marking(name: str) -> Interceptor:
     return mark
 
 
-async def test_interceptors_nest_in_the_order_of_names_and_see_both_modes_alike() -> None:
-    marks = [plugin(name, ovms_wrap_execution=lambda name=name: marking(name)) for name in ("b", "a")]
-    async with serving(app_with(talking(echo), *marks)) as url, Client(url) as client:
-        assert (await client.say(text="x")).json() == {"text": "<a><b>x</b></a>"}
-        assert frames(await client.say(text="x", stream=True)) == ["<a>", "<b>", "x", "</b>", "</a>", "[DONE]"]
+async def test_interceptors_nest_as_the_operator_says_and_see_both_modes_alike() -> None:
+    marks = [plugin(name, ovms_wrap_execution=lambda name=name: marking(name)) for name in ("a", "b")]
+    app = app_with(talking(echo), *marks, plugins=PluginSettings(order=["b", "a"]))
+    async with serving(app) as url, Client(url) as client:
+        assert (await client.say(text="x")).json() == {"text": "<b><a>x</a></b>"}
+        assert frames(await client.say(text="x", stream=True)) == ["<b>", "<a>", "x", "</a>", "</b>", "[DONE]"]
 
 
 async def test_an_interceptor_may_refuse_by_what_the_request_says_in_both_modes() -> None:
@@ -96,7 +98,8 @@ async def test_every_interceptor_is_closed_when_the_client_leaves() -> None:
             await asyncio.sleep(0.01)
 
     marks = [plugin(name, ovms_wrap_execution=lambda name=name: closing(name)) for name in ("a", "b")]
-    async with serving(app_with(talking(endless), *marks)) as url, Client(url) as client:
+    app = app_with(talking(endless), *marks, plugins=PluginSettings(order=["a", "b"]))
+    async with serving(app) as url, Client(url) as client:
         async with client.stream("POST", "/v1/talk", json={"stream": True}) as answer:
             await anext(answer.aiter_lines())
         async with asyncio.timeout(2):

@@ -19,7 +19,7 @@ from tests.core.support import Client, counted, post, raw, until, words
 
 from ovms_core.app import Application
 from ovms_core.configuration import ConfigurationError
-from ovms_core.serve import Server, _tell, configure, listen
+from ovms_core.serve import DrainingServer, _tell, configure, listen
 from ovms_core.testing import app_with
 
 
@@ -275,7 +275,7 @@ async def test_a_report_that_nobody_reads_does_not_end_the_server(caplog: pytest
         progress = settled = listening
 
     app = app_with()
-    running = Server(configure(app), app)
+    running = DrainingServer(configure(app), app)
     running.started = True
     await asyncio.create_task(_tell(running, "", app, Unread()))  # type: ignore[arg-type]
     assert "the report of the start cannot be written" in caplog.text

@@ -14,7 +14,7 @@ import typer
 from tests.docs.pages import SNIPPETS
 from typer.testing import CliRunner
 
-from ovms_core.testing import app_with, serving
+from ovms_core.testing import app_with, connected, serving
 
 
 def example(name: str) -> ModuleType:
@@ -32,7 +32,7 @@ def example(name: str) -> ModuleType:
 async def served(*names: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server with these examples."""
     app = app_with(*(example(name) for name in names))
-    assert [report.reason for report in app.state.plugins if report.state != "active"] == []
+    assert [report.reason for report in app.server.plugins if report.state != "active"] == []
     async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
         yield client
 
@@ -109,10 +109,25 @@ async def test_middleware_adds_a_header() -> None:
     assert answer.headers["x-region"] == "north"
 
 
-async def test_an_observer_logs_every_call(caplog: pytest.LogCaptureFixture) -> None:
+async def test_middleware_around_the_server_counts_refused_requests_too() -> None:
+    counting = example("hooks/server")
+    async with connected(app_with(counting, api_keys={"ada": "key"})) as client:
+        await client.get("/v1/models")
+        await client.get("/v1/models", headers={"authorization": "Bearer key"})
+    assert counting.STATUSES == {401: 1, 200: 1}
+
+
+async def test_a_plain_route_shows_the_models() -> None:
+    async with served("hooks/routes") as client:
+        assert (await client.get("/admin/states")).json() == {}
+        assert "The state of every model." in (await client.get("/docs")).text
+
+
+async def test_an_observer_logs_and_counts_every_call(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="my_calls")
     async with served("shout/shout", "hooks/observer") as client:
         await client.post("/v1/shout", json={"text": "hello"}, headers={"x-request-id": "one"})
+        assert 'my_calls_total{user=""} 1.0' in (await client.get("/metrics")).text
     assert [record.getMessage().split()[:4] for record in caplog.records if record.name == "my_calls"] == [
         ["one", "None", "/shout", "200"]
     ]

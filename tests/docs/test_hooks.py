@@ -54,4 +54,4 @@ def _first_party() -> list[Path]:
 
 
 def _implements(file: Path, hook: str) -> bool:
-    return re.search(rf"@hookimpl\n\s*def {hook}\(", file.read_text(encoding="utf-8")) is not None
+    return re.search(rf"@hookimpl(\(.+\))?\n\s*def {hook}\(", file.read_text(encoding="utf-8")) is not None

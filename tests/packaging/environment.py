@@ -25,8 +25,8 @@ from ovms_core.settings import Settings
 
 app = create_app(Settings())
 assert "openvino" not in sys.modules, "the server process has imported openvino"
-found = {report.name: asdict(report) for report in app.state.plugins}
-print(json.dumps({"plugins": found, "routes": [route.path for route in app.state.routes.routes]}))
+found = {report.name: asdict(report) for report in app.server.plugins}
+print(json.dumps({"plugins": found, "routes": [route.path for route in app.server.routes]}))
 """
 _IMPORT_ALL = """
 import importlib, pkgutil, sys

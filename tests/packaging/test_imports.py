@@ -85,6 +85,15 @@ def test_what_a_wheel_imports_is_among_its_requirements(wheels: dict[str, Wheel]
     assert undeclared == set()
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_wheel_requires_what_reads_forms_if_and_only_if_it_reads_forms(
+    wheels: dict[str, Wheel], package: str
+) -> None:
+    """Starlette imports it when a form is read, so no import of ours shows it."""
+    reads = any("request.form(" in source for source in wheels[package].sources().values())
+    assert ("python-multipart" in required(wheels, package)) is reads
+
+
 def required(wheels: dict[str, Wheel], package: str) -> set[NormalizedName]:
     """What a wheel requires by name, extras included; with an extra of the core, what that brings."""
     found: set[NormalizedName] = set()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from ovms_core.application import AppMiddleware
     from ovms_core.models.source import Source
     from ovms_core.observe import Observer
+    from ovms_core.routes.route import Route
     from ovms_core.settings import Settings
 
 
@@ -19,6 +21,35 @@ def ovms_register_sources() -> Iterable[Source]:
     from ovms_core.models.sources import builtin_sources
 
     return builtin_sources()
+
+
+@hookimpl
+def ovms_register_routes(settings: Settings) -> Iterable[Route]:
+    """What this server is, its models, its health, its metrics and its documentation."""
+    from ovms_core.routes import docs, health, index, metrics, models, openapi
+    from ovms_core.routes.route import Route
+
+    return [
+        Route("GET", "/", index.index),
+        Route("GET", "/", index.index, prefixed=True, include_in_schema=False),
+        Route("GET", "/models", models.list_models, prefixed=True),
+        Route("GET", "/models/{id:path}", models.show_model, prefixed=True),
+        Route("GET", "/health", health.health, public=True),
+        Route("GET", "/v2/health/live", health.health, public=True),
+        Route("GET", "/v2/health/ready", health.ready, public=True),
+        Route("GET", "/version", health.version),
+        Route("GET", "/metrics", metrics.metrics),
+        Route("GET", "/openapi.json", openapi.show_openapi, include_in_schema=False),
+        Route("GET", "/docs", docs.show_docs, include_in_schema=False),
+    ]
+
+
+@hookimpl(nests="anywhere")
+def ovms_wrap_server(settings: Settings) -> AppMiddleware | None:
+    """The access log."""
+    from ovms_core.http.access_log import AccessLog
+
+    return AccessLog if settings.access_log else None
 
 
 @hookimpl

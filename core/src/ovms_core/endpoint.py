@@ -167,7 +167,7 @@ class Endpoint(Formatter, Generic[B]):
         """
         if body.__dict__.get("_unknown") and _wants_no_unknown_fields(request):
             body.refuse_unknown()
-        models: Models = request.app.state.models
+        models: Models = request.app.server.models
         state = request.scope.get("state", {})
         return Call(
             endpoint=self,
@@ -215,7 +215,7 @@ def _wants_no_unknown_fields(request: Request) -> bool:
     strict: bytes | None = headers.get(b"x-strict")
     if strict is not None and strict.strip().lower() in (b"1", b"true", b"yes"):
         return True
-    settings: Settings = request.app.state.settings
+    settings: Settings = request.app.server.settings
     return settings.unknown_fields == "reject"
 
 

@@ -6,26 +6,62 @@ the object that it returns does it. Two incompatible answers stop the startup wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pluggy
 
 if TYPE_CHECKING:
     import typer
-    from starlette.applications import Starlette
 
-    from ovms_core.app import AppMiddleware
+    from ovms_core.application import Application, AppMiddleware
     from ovms_core.endpoint import Endpoint, Executor, Formatter, Interceptor, Parser
     from ovms_core.models.source import Source
     from ovms_core.observe import Observer
+    from ovms_core.routes.route import Route
     from ovms_core.settings import Settings
     from ovms_core.task import Task
 
 PROJECT = "ovms"
+_NESTS = f"{PROJECT}_nests"
+
+Place = Literal["outside", "inside", "anywhere"]
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+
 hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+_marked = pluggy.HookimplMarker(PROJECT)
+
+
+@overload
+def hookimpl(function: Hook, /) -> Hook: ...
+@overload
+def hookimpl(*, nests: Place) -> Callable[[Hook], Hook]: ...
+def hookimpl(function: Any = None, /, *, nests: Place | None = None) -> Any:
+    """Marks a function as the implementation of the hook of its name.
+
+    At a hook that wraps, `nests` says where it belongs among those of other plugins. What guards requests, so that
+    nothing may answer before it has looked, is ``"outside"``. What may answer by itself, as a cache does, is
+    ``"inside"``. What only watches can be ``"anywhere"``.
+
+    Example::
+
+        @hookimpl(nests="outside")
+        def ovms_wrap_execution(endpoint: Endpoint[Any], settings: Settings) -> Interceptor | None:
+            return guard
+    """
+
+    def mark(function: Hook) -> Hook:
+        setattr(function, _NESTS, nests)
+        return _marked(function)
+
+    return mark if function is None else mark(function)
+
+
+def place_of(implementation: Callable[..., Any]) -> Place | None:
+    """What `hookimpl` was told about where it nests."""
+    place: Place | None = getattr(implementation, _NESTS, None)
+    return place
 
 
 @hookspec
@@ -37,6 +73,12 @@ def ovms_register_tasks() -> Iterable[Task]:
 @hookspec
 def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
     """The plugin's endpoints. The same method and path twice is an error."""
+    return ()
+
+
+@hookspec
+def ovms_register_routes(settings: Settings) -> Iterable[Route]:
+    """Plain routes, such as pages for people. The same method and path twice is an error."""
     return ()
 
 
@@ -63,12 +105,17 @@ def ovms_formatter(endpoint: Endpoint[Any]) -> Formatter | None:
 
 @hookspec
 def ovms_wrap_execution(endpoint: Endpoint[Any], settings: Settings) -> Interceptor | None:
-    """An interceptor around the endpoint's execution. They nest, sorted by plugin name, first outermost."""
+    """An interceptor around the endpoint's execution. They nest as the plugins say, or else the operator."""
 
 
 @hookspec
 def ovms_wrap_app(settings: Settings) -> AppMiddleware | None:
-    """ASGI middleware around the whole application. They nest, sorted by plugin name, first outermost."""
+    """ASGI middleware around all routes, for requests that were let in. They nest as interceptors do."""
+
+
+@hookspec
+def ovms_wrap_server(settings: Settings) -> AppMiddleware | None:
+    """ASGI middleware around everything: it sees every request, refused ones too. They nest as interceptors do."""
 
 
 @hookspec
@@ -77,7 +124,7 @@ def ovms_observe(settings: Settings) -> Observer | None:
 
 
 @hookspec
-def ovms_lifespan(app: Starlette) -> AbstractAsyncContextManager[None] | None:
+def ovms_lifespan(app: Application) -> AbstractAsyncContextManager[None] | None:
     """What must be open while the server runs. If it fails to open, the plugin's endpoints answer 503."""
 
 

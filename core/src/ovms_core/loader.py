@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import wraps
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import pluggy
 from importlib_metadata import EntryPoint, entry_points
@@ -18,13 +19,14 @@ from packaging.utils import canonicalize_name
 
 import ovms_core
 from ovms_core import hookspecs
+from ovms_core.hookspecs import Place, place_of
 
 log = logging.getLogger("ovms.plugins")
 
 GROUP = hookspecs.PROJECT
 CORE = "ovms-core"
-GUARDS = ("ovms_wrap_execution", "ovms_wrap_app")
-"""The hooks of plugins that may guard requests: without such a plugin the server does not start."""
+GUARDS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
+"""The hooks that wrap. A plugin with one may guard requests, so the server does not start without it."""
 
 
 class PluginSelection(Protocol):
@@ -39,12 +41,16 @@ class PluginSelection(Protocol):
     @property
     def required(self) -> list[str]: ...
 
+    @property
+    def order(self) -> list[str]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _EveryPlugin:
     allow: list[str] | None = None
     block: list[str] = field(default_factory=list)
     required: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
 
 
 EVERY_PLUGIN: PluginSelection = _EveryPlugin()
@@ -103,6 +109,8 @@ class PluginHost:
             raise PluginError("implements no hook: mark its functions with @hookimpl")
         if odd := [name for name in _implementations(plugin) if not _is_plain(getattr(plugin, name))]:
             raise PluginError(f"implements {', '.join(odd)} as a coroutine or wrapper: hooks are plain functions")
+        for name in _implementations(plugin):
+            _check_place(name, place_of(getattr(plugin, name)))
         self.manager.register(plugin, name=report.name)
 
     def quarantine(
@@ -141,10 +149,18 @@ class PluginHost:
 
 
 def _by_name(impl: pluggy.HookImpl) -> Callable[..., Any]:
+    @wraps(impl.function)
     def call(**arguments: Any) -> Any:
         return impl.function(*(arguments[name] for name in impl.argnames))
 
     return call
+
+
+def _check_place(hook: str, place: Place | None) -> None:
+    if place is not None and place not in get_args(Place):
+        raise PluginError(f"marks {hook} with nests={place!r}, which is none of 'outside', 'inside' or 'anywhere'")
+    if place is not None and hook not in GUARDS:
+        raise PluginError(f"says how {hook} nests, which wraps nothing")
 
 
 def _specifications() -> list[str]:
@@ -196,7 +212,7 @@ def load_plugins(settings: PluginSelection, plugins: Sequence[object] | None = N
 
 def _warn_of_unknown(host: PluginHost, settings: PluginSelection) -> None:
     """A name that nothing has chooses nothing: most likely it is misspelt, or a package's."""
-    for setting, names in (("allow", settings.allow or ()), ("block", settings.block)):
+    for setting, names in (("allow", settings.allow or ()), ("block", settings.block), ("order", settings.order)):
         for name in sorted(set(names) - set(host.reports)):
             known = ", ".join(sorted(host.reports))
             log.warning("plugins.%s: there is no plugin '%s'. Installed are %s.", setting, name, known)

@@ -25,11 +25,14 @@ class Request(msgspec.Struct, tag=True):
     """One unit of work for an engine."""
 
     def resumed(self, events: Sequence[Any]) -> Self | None:
-        """The request that continues this one after its engine died.
+        """The request that continues this one, after its engine died or while its client does not read.
 
-        `events` are all events that the engine gave for it so far; they have been passed on and will
-        not be taken back. Asked only when there is at least one: a request that gained nothing is
-        simply sent again. `None`, the default, means that it cannot be continued and must fail.
+        `events` are those that the engine gave since the request was made or last resumed, at least one; they have been
+        passed on and will not be taken back. So ``resumed(a).resumed(b)`` is ``resumed(a + b)``. It is asked now and
+        then while the engine works, too, since the result takes less memory than the events.
+
+        `None`, the default, means that it cannot be continued: it fails when its engine dies. A request that
+        gained nothing is simply sent again.
         """
         return None
 

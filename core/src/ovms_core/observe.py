@@ -6,9 +6,12 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovms_core.endpoint import Call
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 log = logging.getLogger("ovms.observe")
 
@@ -32,8 +35,11 @@ class Observer:
     """Subclass with the methods that matter to you. They run on the event loop: be brief.
 
     Nothing is called for every event: what an observer wants of them is in the `Outcome`, or is the
-    business of an interceptor.
+    business of an interceptor. What is in `collectors`, metrics of prometheus_client, is shown at ``GET /metrics``:
+    make them with ``registry=None``, so that every application has its own.
     """
+
+    collectors: Sequence[Collector] = ()
 
     def call_started(self, call: Call[Any]) -> None:
         """A request was parsed and will be executed."""

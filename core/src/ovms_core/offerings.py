@@ -6,17 +6,15 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from ovms_core.endpoint import Endpoint, Formatter, Interceptor
+from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.loader import PluginError, PluginHost, PluginReport, require
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
+from ovms_core.routes.route import Route
 from ovms_core.settings import Settings
 from ovms_core.task import Task
-
-if TYPE_CHECKING:
-    from ovms_core.app import AppMiddleware
 
 log = logging.getLogger("ovms.plugins")
 T = TypeVar("T")
@@ -43,8 +41,8 @@ class Offerings:
     sources: dict[str, Source] = field(default_factory=dict)
     endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
     replacements: list[Replacement] = field(default_factory=list)
-    observers: list[Observer] = field(default_factory=list)
-    middleware: list[AppMiddleware] = field(default_factory=list)
+    routes: list[tuple[str, Route]] = field(default_factory=list)
+    observers: dict[str, Observer] = field(default_factory=dict)
 
     def replacement(self, hook: str, endpoint: Endpoint[Any]) -> Any | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
@@ -62,6 +60,7 @@ class _Registered:
     tasks: list[Task]
     sources: list[Source]
     endpoints: list[Endpoint[Any]]
+    routes: list[Route]
 
 
 def gather(host: PluginHost, settings: Settings) -> Offerings:
@@ -79,9 +78,9 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
         tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),
         sources=_unique("source", ((o, s) for o, r in registered.items() for s in r.sources), lambda s: s.scheme),
         endpoints=[(owner, endpoint) for owner, found in registered.items() for endpoint in found.endpoints],
+        routes=[(owner, route) for owner, found in registered.items() for route in found.routes],
         replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
-        middleware=[made for _, made in _guards(host, "ovms_wrap_app", settings=settings)],
     )
 
 
@@ -91,6 +90,7 @@ def _register(host: PluginHost, owner: str, settings: Settings) -> _Registered |
             list(host.ask(owner, "ovms_register_tasks") or ()),
             list(host.ask(owner, "ovms_register_sources") or ()),
             [_whole(each) for each in host.ask(owner, "ovms_register_endpoints", settings=settings) or ()],
+            [_rooted(each) for each in host.ask(owner, "ovms_register_routes", settings=settings) or ()],
         )
     except Exception as error:
         host.quarantine(owner, f"its registration failed: {type(error).__name__}: {error}")
@@ -101,6 +101,12 @@ def _whole(endpoint: Endpoint[Any]) -> Endpoint[Any]:
     if lacking := [name for name in ("path", "body") if not hasattr(endpoint, name)]:
         raise PluginError(f"endpoint {type(endpoint).__name__} has no {' and no '.join(lacking)}")
     return endpoint
+
+
+def _rooted(route: Route) -> Route:
+    if not route.path.startswith("/"):
+        raise PluginError(f"the path of a route begins with '/', not '{route.path}'")
+    return route
 
 
 def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:
@@ -134,22 +140,8 @@ def _unique(what: str, items: Iterable[tuple[str, T]], key: Callable[[T], str]) 
     return {name: item for name, (_, item) in found.items()}
 
 
-def _guards(host: PluginHost, hook: str, **arguments: Any) -> Iterable[tuple[str, Any]]:
-    """The answers of a hook that guards requests: a failure stops the startup."""
-    for owner, implementation in host.implementations(hook):
-        try:
-            made = implementation(**arguments)
-        except Exception as error:
-            message = f"Plugin '{owner}' failed in {hook}: {type(error).__name__}: {error}"
-            raise PluginError(f"{message}. It may guard requests, so the server does not start without it.") from error
-        if made is not None and not callable(made):
-            raise PluginError(f"Plugin '{owner}' answers {hook} with {made!r}, which cannot be called.")
-        if made is not None:
-            yield owner, made
-
-
-def _observers(host: PluginHost, settings: Settings) -> list[Observer]:
-    found = []
+def _observers(host: PluginHost, settings: Settings) -> dict[str, Observer]:
+    found = {}
     for owner, implementation in host.implementations("ovms_observe"):
         try:
             observer = implementation(settings=settings)
@@ -157,14 +149,8 @@ def _observers(host: PluginHost, settings: Settings) -> list[Observer]:
             log.exception("plugin %s: ovms_observe failed; it observes nothing", owner)
             continue
         if observer is not None:
-            found.append(observer)
+            found[owner] = observer
     return found
 
 
-def interceptors(host: PluginHost, endpoint: Endpoint[Any], settings: Settings) -> list[Interceptor]:
-    """What wraps the execution of `endpoint`, outermost first. Raises `PluginError` when a plugin fails."""
-    answers = _guards(host, "ovms_wrap_execution", endpoint=endpoint, settings=settings)
-    return [interceptor for _, interceptor in answers]
-
-
-__all__ = ["Offerings", "PluginReport", "gather", "interceptors"]
+__all__ = ["Offerings", "PluginReport", "gather"]

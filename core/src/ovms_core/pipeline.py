@@ -72,6 +72,8 @@ class Pipeline:
             formatter=self._formatter,
             long_requests=self._long_requests,
         )
+        if (model := call.model) is not None:
+            model.hold()
         try:
             async with writer:
                 await self._answer(call, writer, outcome)
@@ -87,6 +89,8 @@ class Pipeline:
             outcome.status, outcome.error = 500, type(error).__name__
             raise
         finally:
+            if model is not None:
+                model.release()
             outcome.first_byte = writer.started_at
             self._observers.call_ended(call, outcome)
 

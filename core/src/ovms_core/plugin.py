@@ -11,6 +11,7 @@ from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ovms_core import sse
+    from ovms_core.application import Application, AppMiddleware, Server
     from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, read_json, require_json
     from ovms_core.errors import APIError
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
     from ovms_core.off_loop import give_way, off_loop
+    from ovms_core.routes.route import Route
     from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
+    "application": ("AppMiddleware", "Application", "Server"),
     "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"),
     "errors": ("APIError",),
@@ -38,6 +41,7 @@ _HOMES = {
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
     "off_loop": ("give_way", "off_loop"),
+    "routes.route": ("Route",),
     "settings": ("ModelSettings", "Settings"),
     "sse": ("sse",),
     "task": ("Task", "TaskOptions"),
@@ -57,6 +61,8 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "APIError",
+    "AppMiddleware",
+    "Application",
     "Body",
     "Call",
     "Endpoint",
@@ -77,6 +83,8 @@ __all__ = [
     "Part",
     "PypiSource",
     "Request",
+    "Route",
+    "Server",
     "Settings",
     "Source",
     "SourceError",

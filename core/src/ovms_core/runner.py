@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunnerLoad:
-    """What a runner has to do: requests that wait, requests in its engine; and how often it was replaced."""
+    """What a runner has to do: requests that wait, requests in its engine; how often that was replaced.
+
+    `parked` counts the requests that go on when their clients have read what is there.
+    """
 
     waiting: int
     in_flight: int
     restarts: int
+    parked: int = 0
 
 
 class Runner(Protocol):

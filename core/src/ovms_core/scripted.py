@@ -19,7 +19,7 @@ from ovms_core.engine import DONE, Engine, EngineInfo, Event, Gain, LoadError, M
 
 
 class Script(Request, tag="script", kw_only=True):
-    """Give `count` words, one a step, each step taking `seconds`.
+    """Give `count` words, one a step, each step taking `seconds`; `padding` makes each word longer.
 
     At word `fail_at` the request fails, at `raise_at` the step raises, at `hang_at` it never returns, and
     at `die_at` the process kills itself. `start` is the first word that is wanted.
@@ -27,6 +27,7 @@ class Script(Request, tag="script", kw_only=True):
 
     count: int = 3
     seconds: float = 0.0
+    padding: int = 0
     start: int = 0
     fail_at: int | None = None
     raise_at: int | None = None
@@ -110,7 +111,7 @@ class ScriptedEngine(Engine):
             _misbehave(request, at)
             self._at[id] = (request, at + 1)
             if at < request.count:
-                yield id, Word(at, f"w{at} ")
+                yield id, Word(at, f"w{at} " + "." * request.padding)
         if isinstance(request, Probe) or at + 1 >= request.count:
             yield id, DONE
             del self._at[id]

@@ -44,7 +44,7 @@ class Report(Protocol):
         """Every model is ready or has failed."""
 
 
-class Server(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """uvicorn, but a signal drains the application first and ends the process with status 0.
 
     A second signal ends what is still running.
@@ -74,13 +74,13 @@ class Server(uvicorn.Server):
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that tasks are cut short is as wanted
             self.force_exit = True
             return
-        admission = self._app.state.admission
+        admission = self._app.server.admission
         log.info(
-            "stopping: %d requests in flight have %g s", admission.in_flight, self._app.state.settings.drain_timeout
+            "stopping: %d requests in flight have %g s", admission.in_flight, self._app.server.settings.drain_timeout
         )
         admission.draining = True
         self.should_exit = True
-        _end_in(self._app.state.settings.drain_timeout + _PATIENCE)
+        _end_in(self._app.server.settings.drain_timeout + _PATIENCE)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's; then a client that does not read what it is told in the end cannot keep the process."""
@@ -114,7 +114,7 @@ def run(settings: Settings, *, report: Report) -> int:
         listen(settings.host, settings.port) as listener,
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
     ):
-        return runner.run(_serve(Server(config, app), listener, app, report))
+        return runner.run(_serve(DrainingServer(config, app), listener, app, report))
 
 
 def _allow_many_connections() -> None:
@@ -130,7 +130,7 @@ def _allow_many_connections() -> None:
 
 def configure(app: Application) -> uvicorn.Config:
     """How uvicorn serves `app`: its limits, and no log of its own for every request."""
-    settings: Settings = app.state.settings
+    settings: Settings = app.server.settings
     return uvicorn.Config(
         app,
         http=_protocol(),
@@ -164,7 +164,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"{reason}. Choose another with --host and --port.") from None
 
 
-async def _serve(server: Server, listener: socket.socket, app: Application, report: Report) -> int:
+async def _serve(server: DrainingServer, listener: socket.socket, app: Application, report: Report) -> int:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     telling = asyncio.create_task(_tell(server, url, app, report))
@@ -175,7 +175,7 @@ async def _serve(server: Server, listener: socket.socket, app: Application, repo
     return 0 if server.started else 1
 
 
-async def _tell(server: Server, url: str, app: Application, report: Report) -> None:
+async def _tell(server: DrainingServer, url: str, app: Application, report: Report) -> None:
     try:
         await _tell_as_it_goes(server, url, app, report)
     except (Exception, SystemExit) as error:  # rich wants to end the process when nobody reads what it prints
@@ -183,11 +183,11 @@ async def _tell(server: Server, url: str, app: Application, report: Report) -> N
         log.warning("the report of the start cannot be written: %s", reason)
 
 
-async def _tell_as_it_goes(server: Server, url: str, app: Application, report: Report) -> None:
+async def _tell_as_it_goes(server: DrainingServer, url: str, app: Application, report: Report) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     report.listening(url, app)
-    settled = asyncio.create_task(app.state.lifecycle.settled())
+    settled = asyncio.create_task(app.server.lifecycle.settled())
     while not settled.done():
         await asyncio.wait({settled}, timeout=0.2)
         report.progress(app)

@@ -26,6 +26,9 @@ class PluginSettings(Section):
     allow: list[str] | None = Field(default=None, description="Load only these plugins; all when not set.")
     block: list[str] = Field(default=[], description="Never load these plugins.")
     required: list[str] = Field(default=[], description="Refuse to start unless these plugins work.")
+    order: list[str] = Field(
+        default=[], description="How plugins that wrap the same thing nest, outermost first; the others follow."
+    )
 
 
 class ModelSettings(Section):
@@ -41,7 +44,7 @@ class ModelSettings(Section):
     max_queue: int = Field(default=128, ge=0, description="Requests that may wait; the next gets a 429.")
     load_timeout: Seconds = Field(default=1800, description="Seconds that loading may take.")
     step_timeout: Seconds = Field(
-        default=300, description="Seconds without a sign of life after which the engine is replaced."
+        default=300, description="Seconds with work but without progress after which the engine is replaced."
     )
 
 
@@ -74,7 +77,12 @@ class Settings(Section):
     )
     ping_interval: Seconds = Field(default=10, description="Seconds of silence after which a stream gets a comment.")
     drain_timeout: Seconds = Field(default=30, description="Seconds that running requests have to finish at shutdown.")
+    worker_environment: list[Name] = Field(
+        default=[],
+        description="Further environment variables that workers get: names, or patterns such as DRIVER_*.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+    access_log: bool = Field(default=False, description="Log a line of JSON for every request.")
 
     _where: Where | None = PrivateAttr(default=None)
 

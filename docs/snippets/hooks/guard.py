@@ -17,6 +17,6 @@ async def guard(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
             yield event
 
 
-@hookimpl
+@hookimpl(nests="outside")
 def ovms_wrap_execution(endpoint: Endpoint[Any], settings: Settings) -> Interceptor | None:
     return guard

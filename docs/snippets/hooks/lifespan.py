@@ -4,18 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
-from starlette.applications import Starlette
 
-from ovms_core.plugin import hookimpl
+from ovms_core.plugin import Application, hookimpl
 
 
 @asynccontextmanager
-async def pool(app: Starlette) -> AsyncIterator[None]:
+async def pool(app: Application) -> AsyncIterator[None]:
     async with httpx.AsyncClient() as client:
         app.state.my_pool = client
         yield
 
 
 @hookimpl
-def ovms_lifespan(app: Starlette) -> AbstractAsyncContextManager[None] | None:
+def ovms_lifespan(app: Application) -> AbstractAsyncContextManager[None] | None:
     return pool(app)

@@ -1,10 +1,8 @@
-"""A plugin that adds a header to every response."""
-
-from collections.abc import Callable
+"""A plugin that adds a header to every response of a route."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ovms_core.plugin import Settings, hookimpl
+from ovms_core.plugin import AppMiddleware, Settings, hookimpl
 
 
 class Region:
@@ -20,6 +18,6 @@ class Region:
         await self.app(scope, receive, send_with_region)
 
 
-@hookimpl
-def ovms_wrap_app(settings: Settings) -> Callable[[ASGIApp], ASGIApp] | None:
+@hookimpl(nests="anywhere")
+def ovms_wrap_app(settings: Settings) -> AppMiddleware | None:
     return Region

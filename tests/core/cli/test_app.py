@@ -111,6 +111,10 @@ def test_plugins_are_shown_with_state_and_reason(ovms: Ovms, share_plugin: None)
     assert "share" in ovms("plugins").stdout
 
 
+def test_what_plugins_wrap_is_shown_when_asked_for(ovms: Ovms) -> None:
+    assert "server   core" in ovms("plugins", "-v", OVMS_ACCESS_LOG="true").stdout
+
+
 def test_starter_models_need_their_package(ovms: Ovms) -> None:
     finished = ovms("serve", "--starter", OVMS_PLUGINS__BLOCK="starter")
     assert finished.returncode == 2

@@ -13,7 +13,7 @@ from rich.console import Console
 from ovms_core.app import Application, create_app
 from ovms_core.cli.startup import StartupReport
 from ovms_core.configuration import read_settings
-from ovms_core.models.model import Model
+from ovms_core.models.model import Model, State
 
 URL = "http://127.0.0.1:1"
 
@@ -46,7 +46,7 @@ class Screen:
 
 
 def models(app: Application) -> list[Model]:
-    return list(app.state.models)
+    return list(app.server.models)
 
 
 def test_plugins_and_routes_are_shown_once_it_listens(app: Application) -> None:
@@ -61,7 +61,7 @@ def test_progress_is_a_line_for_every_change_where_nobody_watches(app: Applicati
     screen = Screen()
     with screen.report as report:
         for detail in (None, "fetching, 1 %", "fetching, 2 %"):
-            models(app)[0].detail = detail
+            models(app)[0].become(State.QUEUED, detail=detail)
             report.progress(app)
     assert screen.err.getvalue().splitlines() == ["one: queued", "b: queued", "one: fetching"]
 
@@ -69,17 +69,17 @@ def test_progress_is_a_line_for_every_change_where_nobody_watches(app: Applicati
 def test_progress_is_redrawn_at_a_terminal(app: Application) -> None:
     screen = Screen(terminal=True)
     with screen.report as report:
-        models(app)[0].detail = "fetching, 50 %"
+        models(app)[0].become(State.QUEUED, detail="fetching, 50 %")
         report.progress(app)
         for model in models(app):
-            model.failure = "not there"
+            model.become(State.FAILED, problem="not there")
         report.progress(app)
     assert "fetching, 50 %" in screen.err.getvalue()
 
 
 def test_settled_models_are_shown_with_where_their_device_was_written(app: Application) -> None:
     for model in models(app):
-        model.failure = "not there"
+        model.become(State.FAILED, problem="not there")
     screen = Screen()
     screen.report.settled(URL, app)
     rows = [line.split() for line in screen.out.getvalue().splitlines()]
@@ -90,7 +90,7 @@ def test_settled_models_are_shown_with_where_their_device_was_written(app: Appli
 
 def test_a_server_that_is_stopped_before_invites_nobody(app: Application) -> None:
     for model in models(app):
-        model.unloaded = True
+        model.become(State.UNLOADED)
     screen = Screen()
     screen.report.settled(URL, app)
     assert screen.out.getvalue() == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 
@@ -63,6 +64,13 @@ class Lengths(BatchEngine[Measure, str, int]):
 
     def join(self, request: Measure, results: Sequence[int]) -> Measured:
         return Measured(list(results))
+
+
+class Slow(Lengths):
+    """Its gate holds back only what is slow."""
+
+    def run(self, items: Sequence[str]) -> Sequence[int]:
+        return super().run(items) if "slow" in items else [len(item) for item in items]
 
 
 @pytest.fixture
@@ -282,16 +290,35 @@ def test_whatever_else_a_batch_raises_comes_out_of_the_step(engine: Lengths) -> 
         finish(engine, 1)
 
 
-def test_a_batch_that_does_not_end_is_seen_as_a_step_that_does_not_end(
-    engine: Lengths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_that_runs_for_long_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Slow(BatchLimits(LIMITS.shapes, streams=2))
     engine.add(1, Measure(["slow"]))
     begin(engine)
-    monkeypatch.setattr(batching, "_HUNG_AFTER", 0)
-    timer = threading.Timer(0.05, engine.gate.set)
-    timer.start()
-    assert (1, DONE) in list(engine.step())
-    timer.join()
+    monkeypatch.setattr(batching, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+    try:
+        step = threading.Thread(target=lambda: list(engine.step()))
+        step.start()
+        step.join(10)
+        assert not step.is_alive()
+        engine.add(2, Measure(["quick"]))
+        assert finish(engine, 2) == {2: Measured([5])}
+    finally:
+        engine.gate.set()
+        engine.close()
+
+
+def test_batches_on_other_streams_do_not_hide_one_that_hangs() -> None:
+    engine = Slow(BatchLimits(LIMITS.shapes, streams=2))
+    engine.add(1, Measure(["slow"]))
+    begin(engine)
+    assert engine.progressed()
+    engine.add(2, Measure(["quick"]))
+    finish(engine, 2)
+    assert not engine.progressed()
+    engine.gate.set()
+    finish(engine, 1)
+    assert engine.progressed()
+    engine.close()
 
 
 def test_as_many_batches_run_at_once_as_there_are_streams() -> None:

@@ -33,12 +33,14 @@ class Counting(JobEngine):
     def __init__(self) -> None:
         super().__init__(ModelSpec(name="counting", task="counting", path="", work_dir=""))
         self.reported: list[int] = []
+        self.begun = threading.Event()
         self.left = threading.Event()
 
     def info(self) -> EngineInfo:
         return EngineInfo(slots=4, device="CPU")
 
     def run(self, request: Count, progress: Progress) -> None:
+        self.begun.set()
         for number in range(request.upto):
             if request.gate is not None:
                 request.gate.acquire()
@@ -152,14 +154,20 @@ def test_an_engine_that_broke_on_a_cancelled_job_is_dead_all_the_same(engine: Co
         run_until(engine, ended(1))
 
 
-def test_a_job_that_hangs_is_the_engines_death(engine: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Semaphore(1)
+def test_progress_is_what_the_job_reports_and_not_that_steps_are_made(engine: Counting) -> None:
+    gate = threading.Semaphore(0)
     engine.add(1, Count(upto=2, gate=gate))
-    run_until(engine, lambda gains: len(gains) == 1)
-    monkeypatch.setattr(Counting, "stall_seconds", 0.01)
-    with pytest.raises(TimeoutError, match="has not reported"):
-        run_until(engine, ended(1))
+    assert engine.begun.wait(20)
+    assert engine.progressed()
+    assert list(engine.step()) == []
+    assert not engine.progressed()
     gate.release()
+    run_until(engine, lambda gains: len(gains) == 1)
+    assert engine.progressed()
+    assert not engine.progressed()
+    gate.release()
+    run_until(engine, ended(1))
+    assert engine.progressed()
 
 
 def test_closing_ends_the_running_job_and_the_thread() -> None:

@@ -22,7 +22,7 @@ async def test_over_max_requests_the_next_is_turned_away_at_once_and_the_admitte
     app = app_with(talking(wait), max_requests=2)
     async with serving(app) as url, Client(url) as client:
         admitted = [asyncio.create_task(client.say(stream=stream)) for stream in (True, False)]
-        await until(lambda: app.state.admission.in_flight == 2)
+        await until(lambda: app.server.admission.in_flight == 2)
         refused = await client.say()
         assert refused.status_code == 503
         assert error_of(refused)["code"] == "overloaded"
@@ -32,7 +32,7 @@ async def test_over_max_requests_the_next_is_turned_away_at_once_and_the_admitte
         go.set()
         assert [answer.status_code for answer in await asyncio.gather(*admitted)] == [200, 200]
         assert (await client.say()).status_code == 200
-        assert app.state.admission.in_flight == 0
+        assert app.server.admission.in_flight == 0
 
 
 async def test_middleware_sees_the_path_of_the_route_however_many_slashes_a_client_sends() -> None:
@@ -59,7 +59,7 @@ async def test_a_draining_server_refuses_new_work_and_says_so_in_readiness() -> 
     app = app_with(talking(hello))
     async with serving(app) as url, Client(url) as client:
         assert (await client.get("/v2/health/ready")).status_code == 200
-        app.state.admission.draining = True
+        app.server.admission.draining = True
         refused, ready = await client.say(), await client.get("/v2/health/ready")
         for answer in (refused, ready):
             assert answer.status_code == 503

@@ -44,7 +44,7 @@ async def url(app: Application) -> AsyncIterator[str]:
 
 async def test_every_route_that_is_not_public_needs_the_key(app: Application, url: str) -> None:
     async with Client(url) as client:
-        routes = [route for route in app.state.routes.routes if not route.public]
+        routes = [route for route in app.server.routes if not route.public]
         assert {"/v3/models", "/v3/models/{id:path}", "/metrics", "/version", "/v1/talk"} <= {r.path for r in routes}
         for route in routes:
             answer = await client.request(route.method, route.path)

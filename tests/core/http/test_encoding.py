@@ -288,7 +288,7 @@ async def test_a_client_that_leaves_in_the_middle_of_a_compressed_body_holds_not
     body = gzip.compress(json.dumps({"text": "y" * 500_000}).encode(), compresslevel=0)
     _, writer = await connect(url)
     writer.write(post("/v1/talk", body[:-10], f"content-length: {len(body)}", "content-encoding: gzip"))
-    await until(lambda: app.state.admission._budget._held > 400_000)
+    await until(lambda: app.server.admission._budget._held > 400_000)
     writer.close()
-    await until(lambda: app.state.admission.in_flight == 0)
-    assert app.state.admission._budget._held == 0
+    await until(lambda: app.server.admission.in_flight == 0)
+    assert app.server.admission._budget._held == 0

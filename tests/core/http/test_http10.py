@@ -87,7 +87,7 @@ async def test_a_client_of_1_0_that_leaves_in_mid_stream_is_noticed(app: Applica
     await reader.readuntil(b"data:")
     writer.close()
     await asyncio.wait_for(left.wait(), 2)
-    await until(lambda: app.state.admission.in_flight == 0)
+    await until(lambda: app.server.admission.in_flight == 0)
 
 
 async def test_a_client_of_1_1_still_gets_chunks_and_keeps_its_connection(url: str) -> None:

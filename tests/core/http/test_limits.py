@@ -59,14 +59,14 @@ async def test_bodies_together_may_hold_no_more_than_max_body_memory() -> None:
     async with serving(app) as url, Client(url) as client:
         reader, writer = await connect(url)
         writer.write(post("/v1/talk", text(1000)[:-1], f"content-length: {len(text(1000))}"))
-        await until(lambda: app.state.admission._budget._held > 1000)
+        await until(lambda: app.server.admission._budget._held > 1000)
         refused = await client.post("/v1/talk", content=text(1000))
         assert refused.status_code == 503
         assert error_of(refused)["code"] == "overloaded"
         assert "retry-after" in refused.headers
         writer.write(text(1000)[-1:])
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        await until(lambda: app.state.admission._budget._held == 0)
+        await until(lambda: app.server.admission._budget._held == 0)
         assert (await client.post("/v1/talk", content=text(1000))).status_code == 200
         writer.close()
 
@@ -87,7 +87,7 @@ async def test_a_body_counts_only_until_it_has_been_parsed() -> None:
         assert (await client.post("/v1/talk", content=text(1000))).json() == {"text": "x"}
         go_on.set()
         assert (await first).json() == {"text": "x"}
-        assert app.state.admission._budget._held == 0
+        assert app.server.admission._budget._held == 0
 
 
 @pytest.mark.parametrize("reading", ["stream", "body", "form"])
@@ -109,7 +109,7 @@ async def test_a_body_counts_no_longer_however_a_parser_read_it(reading: str) ->
             yield held()
 
     def held() -> int:
-        return app.state.admission._budget._held  # type: ignore[no-any-return]
+        return app.server.admission._budget._held
 
     content = b"--b\r\ncontent-disposition: form-data; name=a\r\n\r\nb\r\n--b--\r\n"
     app = app_with(plugin("reading", ovms_register_endpoints=lambda: [Reading()]))
@@ -131,10 +131,10 @@ async def test_a_client_that_leaves_in_mid_body_holds_nothing() -> None:
     async with serving(app) as url:
         _, writer = await connect(url)
         writer.write(post("/v1/talk", b"x" * 100, "content-length: 200"))
-        await until(lambda: app.state.admission._budget._held == 100)
+        await until(lambda: app.server.admission._budget._held == 100)
         writer.close()
-        await until(lambda: app.state.admission.in_flight == 0)
-        assert app.state.admission._budget._held == 0
+        await until(lambda: app.server.admission.in_flight == 0)
+        assert app.server.admission._budget._held == 0
 
 
 async def test_a_body_that_the_endpoint_never_reads_is_bounded_as_well() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ovms_core.errors import APIError
-from ovms_core.http.routing import Route, RouteConflictError, RouteTable
+from ovms_core.http.routing import MountedRoute, RouteConflictError, RouteTable
 
 
 async def app(*asgi: Any) -> None:
@@ -16,7 +16,9 @@ async def app(*asgi: Any) -> None:
 
 
 def table(*routes: tuple[str, str]) -> RouteTable:
-    return RouteTable(Route(method, path, app, owner=f"owner{index}") for index, (method, path) in enumerate(routes))
+    return RouteTable(
+        MountedRoute(method, path, app, owner=f"owner{index}") for index, (method, path) in enumerate(routes)
+    )
 
 
 def test_a_route_is_found_by_method_and_path() -> None:

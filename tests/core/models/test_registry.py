@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.core.support import raising
 
 from ovms_core.errors import APIError
 from ovms_core.messages import EngineInfo
-from ovms_core.models.model import Model
-from ovms_core.models.registry import Models
+from ovms_core.models.events import Change, ModelEvent
+from ovms_core.models.model import Model, State, Status
+from ovms_core.models.registry import Models, NameTakenError
 from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
@@ -35,9 +37,16 @@ class Ready:
 def model(name: str, task: str | None = None, *aliases: str) -> Model:
     made = Model(ModelSettings(name=name, source=f"org/{name}", aliases=list(aliases)))
     if task:
-        made.task = Task(task, "x:Y", TaskOptions, None, None, lambda files: 0)
-        made.runner = Ready()  # type: ignore[assignment]
+        made.task = task_called(task)
+        made.attach(Ready())  # type: ignore[arg-type]
     return made
+
+
+def task_called(name: str) -> Task:
+    return Task(name, "x:Y", TaskOptions, None, None, lambda files: 0)
+
+
+chat = task_called("chat")
 
 
 def refusal(models: Models, name: str | None, task: str = "chat") -> APIError:
@@ -48,8 +57,8 @@ def refusal(models: Models, name: str | None, task: str = "chat") -> APIError:
 
 def test_a_model_answers_to_its_name_its_aliases_and_its_variants() -> None:
     one = model("qwen3", "chat", "gpt-4o-mini")
-    one.variants = ["qwen3:pirate"]
     models = Models([one, model("other", "chat")])
+    models.recognise(one, chat, ["qwen3:pirate"])
     assert {models.find(name) for name in ("qwen3", "gpt-4o-mini", "qwen3:pirate")} == {one}
 
 
@@ -89,9 +98,9 @@ def test_no_model_for_the_task_is_a_404_and_a_503_while_one_may_still_come() -> 
 
 
 def test_a_failed_or_unloaded_model_is_a_503_that_can_be_retried() -> None:
-    failed, unloaded = model("f", "chat"), model("u", "chat")
-    failed.failure = "no weights at /srv/models/f/weights.bin"
-    unloaded.unloaded = True
+    failed, unloaded = model("f"), model("u")
+    failed.become(State.FAILED, problem="no weights at /srv/models/f/weights.bin")
+    unloaded.become(State.UNLOADED)
     models = Models([failed, unloaded])
     for name in ("f", "u"):
         error = refusal(models, name)
@@ -99,3 +108,89 @@ def test_a_failed_or_unloaded_model_is_a_503_that_can_be_retried() -> None:
         assert "retry-after" in error.headers
     assert refusal(models, "f").message == "Model 'f' failed: no weights at …/weights.bin"
     assert failed.problem == "no weights at /srv/models/f/weights.bin"
+
+
+def test_a_name_belongs_to_one_model_only() -> None:
+    models = Models([model("a", "chat", "x"), model("b", "chat")])
+    with pytest.raises(NameTakenError, match=r"'a' \(org/a\) and 'c' \(org/c\) .* 'x': give one of them another name"):
+        models.add(model("c", "chat", "x"))
+    with pytest.raises(NameTakenError, match=r"'a'.*'c'.*'x'"):
+        models.replace("b", model("c", "chat", "x"))
+    with pytest.raises(NameTakenError, match=r"'a'.*'b'.*'x'"):
+        models.recognise(models.find("b"), chat, ["x"])
+    assert [each.names for each in models] == [["a", "x"], ["b"]]
+    models.replace("a", model("c", "chat", "x"))
+    assert models.find("x").name == "c"
+
+
+def test_a_replaced_model_leaves_its_place_and_a_removed_one_its_names() -> None:
+    old, new, other = model("old", "chat", "best"), model("new", "chat", "best"), model("other", "chat")
+    models = Models([old, other])
+    assert models.replace("best", new) is old
+    assert list(models) == [new, other]
+    assert models.find("best") is new
+    assert models.remove("best") is new
+    assert refusal(models, "new").code == "model_not_found"
+    models.add(old)
+    assert list(models) == [other, old]
+
+
+def test_every_change_is_told_until_nobody_wants_to_know() -> None:
+    told: list[ModelEvent] = []
+    models = Models()
+    unsubscribe = models.subscribe(told.append)
+    one, two = model("one"), model("two", "chat")
+    models.add(one)
+    one.become(State.QUEUED, detail="fetching, 1%")
+    one.become(State.QUEUED, detail="fetching, 1%")
+    models.recognise(one, chat, [])
+    models.replace("one", two)
+    one.become(State.UNLOADED)
+    models.remove("two")
+    unsubscribe()
+    unsubscribe()
+    models.add(one)
+    queued, fetching, ready = Status(State.QUEUED), Status(State.QUEUED, "fetching, 1%"), Status(State.READY)
+    assert told == [
+        ModelEvent(Change.ADDED, one, queued),
+        ModelEvent(Change.CHANGED, one, fetching),
+        ModelEvent(Change.CHANGED, one, fetching),
+        ModelEvent(Change.REPLACED, two, ready, replaced=one),
+        ModelEvent(Change.REMOVED, two, ready),
+    ]
+    assert [event.gone for event in told] == [None, None, None, one, two]
+
+
+def test_a_subscriber_that_fails_is_logged_and_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[ModelEvent] = []
+    models = Models()
+    models.subscribe(raising(ZeroDivisionError("a faulty subscriber")))
+    models.subscribe(told.append)
+    models.add(model("one"))
+    assert len(told) == 1
+    assert "a subscriber failed: model one was added" in caplog.text
+    assert "a faulty subscriber" in caplog.text
+
+
+def test_all_hear_events_in_one_order_whoever_causes_them() -> None:
+    told: list[ModelEvent] = []
+    models = Models()
+
+    def interfere(event: ModelEvent) -> None:
+        if event.change is Change.ADDED:
+            event.model.become(State.FAILED, problem="refused")
+
+    models.subscribe(interfere)
+    models.subscribe(told.append)
+    models.add(model("one"))
+    assert [(event.change, event.status.state) for event in told] == [
+        (Change.ADDED, State.QUEUED),
+        (Change.CHANGED, State.FAILED),
+    ]
+
+
+def test_models_may_change_while_somebody_goes_through_them() -> None:
+    models = Models([model("a"), model("b")])
+    for each in models:
+        models.remove(each.name)
+    assert len(models) == 0

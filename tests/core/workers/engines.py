@@ -6,11 +6,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ovms_core.engine import EngineInfo, Event, Gain, LoadError, ModelSpec
-from ovms_core.scripted import ScriptedEngine
+from ovms_core.engine import (
+    BatchEngine,
+    BatchLimits,
+    EngineInfo,
+    Event,
+    Gain,
+    JobEngine,
+    LoadError,
+    ModelSpec,
+    Progress,
+    RequestError,
+    Shapes,
+)
+from ovms_core.scripted import Probe, Script, ScriptedEngine, Word
 
 
 class Marked(ScriptedEngine):
@@ -32,6 +44,75 @@ class HangsOnce(Marked):
         return super().step()
 
 
+def _hang_once(marker: Path) -> None:
+    """Hang in the first life of an engine whose file `marker` is."""
+    if not marker.exists():
+        marker.touch()
+        time.sleep(3600)
+
+
+class PreparationHangsOnce(Marked):
+    """Its preparation hangs in its first life."""
+
+    def prepare(self, request: Script) -> Script:
+        _hang_once(self.marker)
+        return request
+
+
+class Prepares(Marked):
+    """Prepares a script of N words as the file N in the folder `marker` says. If that is a pipe, it waits."""
+
+    def prepare(self, request: Script | Probe) -> Script | Probe:
+        file = self.marker / str(getattr(request, "count", "probe"))
+        match file.read_text() if file.exists() else "":
+            case "refuse":
+                raise RequestError("it cannot be served", param="count")
+            case "break":
+                raise ZeroDivisionError("/secret/path")
+        return request
+
+
+class JobHangsOnce(JobEngine):
+    """Its job hangs after the first word, in its first life; the adapter's steps go on."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        self.marker = Path(str(model.options["marker"]))
+        super().__init__(model)
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(slots=2, device="CPU")
+
+    def run(self, request: Script, progress: Progress) -> None:
+        for index in range(request.start, request.count):
+            progress(Word(index, ""))
+            _hang_once(self.marker)
+
+
+class BatchHangsOnce(BatchEngine[Script, int, int]):
+    """A batch hangs in its first life, on one of its two streams; a batch of word 7 does not."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        self.marker = Path(str(model.options["marker"]))
+        super().__init__(BatchLimits(Shapes.up_to(8), streams=2))
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(slots=64, device="CPU")
+
+    def split(self, request: Script) -> Iterable[int]:
+        return [request.count]
+
+    def cost(self, item: int) -> int:
+        return 1
+
+    def run(self, items: Sequence[int]) -> Sequence[int]:
+        if 7 not in items:
+            _hang_once(self.marker)
+        return items
+
+    def join(self, request: Script, results: Sequence[int]) -> Word:
+        return Word(results[0], "")
+
+
 class LoadsNotAtOnceAgain(Marked):
     """Loads in its first life, fails to in its second, and loads again in its third."""
 
@@ -41,6 +122,17 @@ class LoadsNotAtOnceAgain(Marked):
             file.write("x")
         if len(self.marker.read_text()) == 2:
             raise LoadError("the memory is short for the moment")
+
+
+class Idles(ScriptedEngine):
+    """Steps, and gets nowhere."""
+
+    def step(self) -> Iterable[tuple[int, Gain]]:
+        time.sleep(0.001)
+        return []
+
+    def progressed(self) -> bool:
+        return False
 
 
 class HasChild(Marked):
@@ -68,6 +160,13 @@ class NoInfo(ScriptedEngine):
 
     def info(self) -> EngineInfo:
         raise ZeroDivisionError("no info")
+
+
+class ShowsEnvironment(ScriptedEngine):
+    """Says which environment variables its process has."""
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(slots=1, device="CPU", details=dict(os.environ))
 
 
 class Talkative(ScriptedEngine):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
+from collections.abc import Sequence
 
 import pytest
 
 from ovms_core.errors import APIError
+from ovms_core.messages import Request
 from ovms_core.testing import Script
-from ovms_core.workers.pending import PendingRequest
+from ovms_core.workers.pending import UNREAD_LIMIT, PendingRequest
 
 
 async def test_events_are_taken_in_order_and_then_the_end() -> None:
@@ -31,19 +34,6 @@ async def test_what_was_gained_comes_before_the_error() -> None:
     assert await pending.take() == ["a"]
     with pytest.raises(APIError, match="broken"):
         await pending.take()
-
-
-async def test_one_error_may_end_many_jobs_without_growing() -> None:
-    error = APIError(503, "all gone")
-    for id in range(50):
-        pending = PendingRequest(id, Script())
-        pending.finish(error)
-        with pytest.raises(APIError):
-            await pending.take()
-    depth, trace = 0, error.__traceback__
-    while trace is not None:
-        depth, trace = depth + 1, trace.tb_next
-    assert depth < 5
 
 
 async def test_a_taker_that_is_cancelled_loses_nothing() -> None:
@@ -73,3 +63,52 @@ def test_a_job_that_cannot_be_resumed_says_so() -> None:
     pending = PendingRequest(1, Script(resumable=False))
     pending.push("x")
     assert not pending.resume()
+
+
+class Draw(Request, tag="draw"):
+    """Draw pictures, the next of which is `first`."""
+
+    first: int = 0
+
+    def resumed(self, events: Sequence[bytes]) -> Draw:
+        return Draw(self.first + len(events))
+
+
+class DrawOnce(Request, tag="draw_once"):
+    """Draw pictures, and never mind an engine that dies."""
+
+
+@pytest.mark.parametrize("drawing", [Draw(), DrawOnce()])
+async def test_what_has_been_taken_is_not_kept(drawing: Request) -> None:
+    pending = PendingRequest(1, drawing)
+    tracemalloc.start()
+    try:
+        for number in range(32):
+            pending.push(number.to_bytes(1) * (1 << 20))
+            await pending.take()
+        assert tracemalloc.get_traced_memory()[0] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    assert pending.resume() == isinstance(drawing, Draw)
+    assert pending.request == (Draw(32) if isinstance(drawing, Draw) else drawing)
+
+
+async def test_a_reader_is_behind_when_it_is_busy_and_too_much_waits() -> None:
+    pending = PendingRequest(1, Script())
+    seen = []
+
+    def push(event: str) -> None:
+        pending.push(event)
+        seen.append(pending.behind)
+
+    reading = asyncio.create_task(pending.take())
+    await asyncio.sleep(0)
+    push("." * UNREAD_LIMIT)
+    push("." * UNREAD_LIMIT)
+    assert seen == [False, False], "it waits for these events and just had no turn yet"
+    await reading
+    push(".")
+    push("." * UNREAD_LIMIT)
+    await pending.take()
+    push(".")
+    assert seen[2:] == [False, True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import errno
 import itertools
@@ -19,13 +20,16 @@ import pytest
 from tests.core.support import until
 from tests.core.workers import engines, in_memory
 
+from ovms_core.engine import Engine
 from ovms_core.errors import APIError
 from ovms_core.messages import ModelSpec
 from ovms_core.task import Task
-from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
+from ovms_core.testing import Probe, Probed, Script, Word
 from ovms_core.testing.scripted import TASK
 from ovms_core.workers.breaker import Breaker
 from ovms_core.workers.connection import Connect, Connection
+from ovms_core.workers.dispatcher import HARD_LIMIT
+from ovms_core.workers.pending import UNREAD_LIMIT
 from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.supervisor import Supervisor
 
@@ -47,7 +51,7 @@ async def supervised(
         await supervisor.stop()
 
 
-def with_engine(engine: type[ScriptedEngine]) -> Task:
+def with_engine(engine: type[Engine]) -> Task:
     """The scripted task with another engine."""
     return dataclasses.replace(TASK, engine=f"{engine.__module__}:{engine.__qualname__}")
 
@@ -107,6 +111,31 @@ async def test_a_supervisor_keeps_engines_alive_that_run_in_no_process() -> None
         assert supervisor.connection is not first
 
 
+async def test_a_death_is_told_before_what_is_left_of_the_worker_is_cleared_away() -> None:
+    told: list[tuple[bool, str | None]] = []
+
+    async def connect(*arguments: Any) -> Connection:
+        worker = await in_memory.connecting()(*arguments)
+        worker.stop = stop  # type: ignore[method-assign]
+        return worker
+
+    async def stop(grace: float) -> None:
+        await asyncio.sleep(3600)
+
+    def tell() -> None:
+        told.append((supervisor.ready, supervisor.problem))
+
+    spec = ModelSpec(name="m", task=TASK.name, path="", work_dir="", options={})
+    supervisor = Supervisor(TASK, spec, connect, max_queue=1, load_timeout=30, step_timeout=30, on_change=tell)
+    supervisor.start()
+    await supervisor.settled()
+    assert supervisor.connection is not None
+    supervisor.connection.kill()
+    await until(lambda: len(told) == 2)
+    assert told == [(True, None), (False, "the engine died (killed)")]
+    await supervisor.stop()
+
+
 async def test_closing_the_events_cancels_in_the_engine_within_a_step() -> None:
     async with supervised() as supervisor:
         events, _ = await started(supervisor, Script(count=10_000, seconds=0.01))
@@ -121,7 +150,7 @@ async def test_after_a_kill_all_requests_finish_without_gap_or_duplicate() -> No
     async with supervised(slots=16) as supervisor:
         scripts = [Script(count=40, seconds=0.002) for _ in range(32)]
         running = [asyncio.create_task(run(supervisor, script)) for script in scripts]
-        await until(lambda: any(len(pending.history) > 5 for pending in supervisor.queue.in_flight.values()))
+        await until(lambda: any(not pending.fresh for pending in supervisor.requests.queue.in_flight.values()))
         dead = kill(supervisor)
         assert await asyncio.gather(*running) == [list(range(40))] * 32
         assert pid_of(supervisor) != dead
@@ -150,12 +179,39 @@ async def test_an_engine_that_hangs_is_replaced_and_the_request_to_blame_fails()
         assert await good == list(range(30))
         failure = await poison
         assert isinstance(failure, APIError)
-        assert "a step took longer than 0.3 s" in failure.message
+        assert "it made no progress for 0.3 s" in failure.message
 
 
 async def test_a_hang_that_does_not_come_back_harms_nobody(tmp_path: Path) -> None:
     async with supervised(with_engine(engines.HangsOnce), step_timeout=0.3, marker=str(tmp_path / "m")) as supervisor:
         assert await run(supervisor, Script(count=5)) == [0, 1, 2, 3, 4]
+        assert supervisor.restarts == 1
+
+
+@pytest.mark.parametrize("engine", [engines.JobHangsOnce, engines.PreparationHangsOnce])
+async def test_steps_do_not_keep_alive_what_hangs_on_another_thread(engine: type[Engine], tmp_path: Path) -> None:
+    marker = str(tmp_path / "m")
+    async with asyncio.timeout(20), supervised(with_engine(engine), step_timeout=0.5, marker=marker) as supervisor:
+        assert await run(supervisor, Script(count=3)) == [0, 1, 2]
+        assert supervisor.restarts == 1
+
+
+async def test_clients_who_leave_and_come_again_do_not_keep_a_hung_engine(tmp_path: Path) -> None:
+    task, marker = with_engine(engines.JobHangsOnce), str(tmp_path / "m")
+    async with asyncio.timeout(20), supervised(task, step_timeout=0.4, marker=marker) as supervisor:
+        while not supervisor.restarts:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await run(supervisor, Script(count=3))
+
+
+async def test_a_batch_that_hangs_is_not_kept_alive_by_those_on_other_streams(tmp_path: Path) -> None:
+    task, marker = with_engine(engines.BatchHangsOnce), tmp_path / "m"
+    async with asyncio.timeout(20), supervised(task, step_timeout=0.5, marker=str(marker)) as supervisor:
+        hung = asyncio.create_task(run(supervisor, Script(count=1)))
+        while not hung.done():
+            assert await run(supervisor, Script(count=7)) == [7]
+        assert await hung == [1]
         assert supervisor.restarts == 1
 
 
@@ -170,6 +226,54 @@ async def test_what_cannot_be_resumed_fails_once_something_was_sent_and_else_run
                 pass
         assert failure.value.status == 500
         assert await waiting == [0, 1, 2]
+
+
+async def test_a_reader_that_falls_behind_gives_its_slot_to_others_and_misses_nothing() -> None:
+    async with supervised(connect=in_memory.connecting(), slots=1) as supervisor:
+        script = Script(count=500, padding=32 << 10)
+        events, first = await started(supervisor, script)
+        await until(lambda: supervisor.load().parked == 1)
+        assert supervisor.load().in_flight == 0
+        unread = sum(pending.unread for pending in supervisor.requests.queue.parked)
+        assert UNREAD_LIMIT < unread < 2 * UNREAD_LIMIT
+        assert await run(supervisor, Script(count=3)) == [0, 1, 2]
+        rest = [event.index async for event in events]
+        assert [first.index, *rest] == list(range(500))
+        assert supervisor.load().parked == 0
+
+
+async def test_a_reader_that_keeps_up_is_never_held_back() -> None:
+    worker = in_memory.connecting()
+    async with supervised(connect=worker) as supervisor:
+        assert await run(supervisor, Script(count=100, padding=UNREAD_LIMIT // 10)) == list(range(100))
+        assert isinstance(supervisor.connection, in_memory.InMemoryWorker)
+        assert supervisor.connection.cancelled == []
+
+
+async def test_a_parked_request_survives_the_engine_and_can_be_closed() -> None:
+    async with supervised(connect=in_memory.connecting()) as supervisor:
+        script = Script(count=100, padding=UNREAD_LIMIT // 10)
+        slow = [await started(supervisor, script) for _ in range(2)]
+        await until(lambda: supervisor.load().parked == 2)
+        assert supervisor.connection is not None
+        supervisor.connection.kill()
+        await until(lambda: supervisor.restarts == 1 and supervisor.ready)
+        (kept, _), (closed, _) = slow
+        await closed.aclose()
+        assert supervisor.load().parked == 1
+        assert [event.index async for event in kept] == list(range(1, 100))
+
+
+async def test_a_reader_that_is_behind_with_what_cannot_pause_gets_an_error_at_a_limit() -> None:
+    async with supervised(connect=in_memory.connecting()) as supervisor:
+        script = Script(count=100, padding=HARD_LIMIT // 20, resumable=False)
+        events, _ = await started(supervisor, script)
+        await until(lambda: supervisor.load().in_flight == 0)
+        rest = aiter(events)
+        assert [(await anext(rest)).index for _ in range(20)] == list(range(1, 21))
+        with pytest.raises(APIError, match="reads too slowly: 16 MiB") as failure:
+            await anext(rest)
+        assert failure.value.code == "slow_client"
 
 
 async def test_a_request_whose_resumption_is_broken_fails_alone() -> None:
@@ -316,6 +420,20 @@ async def test_after_repeated_deaths_requests_get_503_and_later_one_attempt_is_m
         assert not supervisor.failed
         assert supervisor.problem is None
         assert await run(supervisor, Script(count=1)) == [0]
+
+
+async def test_requests_that_fail_together_have_errors_of_their_own() -> None:
+    """An endpoint may say more of its own, such as the field at fault."""
+    async with supervised(connect=in_memory.connecting(), breaker=Breaker(limit=1, cooldown=60)) as supervisor:
+        running = [asyncio.create_task(outcome(supervisor, Script(count=10**9))) for _ in range(2)]
+        await until(lambda: supervisor.load().in_flight == 2)
+        assert supervisor.connection is not None
+        supervisor.connection.kill()
+        one, other = await asyncio.gather(*running)
+        assert isinstance(one, APIError)
+        assert isinstance(other, APIError)
+        assert (one.status, other.status) == (503, 503)
+        assert one is not other
 
 
 async def test_when_the_breaker_opens_what_waits_fails() -> None:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from ovms_core.messages import ModelSpec
-from ovms_core.testing import Probe, Script, Word
-from ovms_core.workers.wire import Cancel, Crashed, Frames, Load, Loaded, LoadFailed, Step, Submit, frame, type_paths
+from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
+from ovms_core.workers.wire import (
+    Cancel,
+    Crashed,
+    Failure,
+    Frames,
+    Load,
+    Loaded,
+    LoadFailed,
+    Step,
+    Submit,
+    frame,
+    type_paths,
+)
+from ovms_core.workers.worker import EngineLoop, Inbox, Outbox
 
-_decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[Word]).decode
+_decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[Word | Probed]).decode
 
 
 class Worker:
@@ -122,3 +137,86 @@ def test_a_step_that_raises_says_why_and_ends() -> None:
     worker.say(Submit(1, Script(raise_at=0)))
     assert worker.hear() == Crashed("RuntimeError: step raised at word 0")
     assert worker.wait() == 1
+
+
+def preparing(folder: Path, *counts: int) -> Worker:
+    """A worker that prepares scripts of `counts` words as the pipes with these names in `folder` say."""
+    for count in counts:
+        os.mkfifo(folder / str(count))
+    worker = Worker("tests.core.workers.engines:Prepares", marker=str(folder))
+    worker.hear()
+    return worker
+
+
+def test_a_request_is_prepared_while_others_are_in_flight(tmp_path: Path) -> None:
+    worker = preparing(tmp_path, 2)
+    worker.say(Submit(1, Script(count=1_000_000, seconds=0.001)), Submit(2, Script(count=2)))
+    assert {id for _ in range(5) for id, _ in worker.hear().gained} == {1}
+    (tmp_path / "2").write_text("go")
+    while 2 not in worker.hear().done:
+        pass
+    worker.end()
+
+
+def test_a_prepared_request_wakes_the_worker_and_one_that_is_quick_overtakes_it(tmp_path: Path) -> None:
+    worker = preparing(tmp_path, 2)
+    worker.say(Submit(1, Script(count=2)), Submit(2, Script(count=1)))
+    assert worker.hear().done == [2]
+    (tmp_path / "2").write_text("go")
+    assert worker.hear().gained == [(1, Word(0, "w0 "))]
+    assert worker.hear().done == [1]
+    worker.end()
+
+
+def test_a_request_cancelled_while_it_is_prepared_never_reaches_the_engine(tmp_path: Path) -> None:
+    worker = preparing(tmp_path, 2)
+    worker.say(Submit(1, Script(count=2)))
+    with (tmp_path / "2").open("w"):  # opens when it is being prepared
+        worker.say(Cancel(1), Submit(2, Script(count=1)))
+        assert worker.hear().done == [2]
+    worker.say(Submit(3, Probe()))
+    ((id, probed),) = worker.hear().gained
+    assert (id, probed.in_flight, probed.cancelled, probed.added) == (3, 0, 0, 2)
+    worker.end()
+
+
+def test_a_preparation_that_fails_is_its_own_requests_failure(tmp_path: Path) -> None:
+    worker = preparing(tmp_path)
+    (tmp_path / "2").write_text("refuse")
+    (tmp_path / "3").write_text("break")
+    worker.say(Submit(1, Script(count=2)))
+    assert worker.hear().failed == [(1, Failure(400, "it cannot be served", "count", "invalid_value"))]
+    worker.say(Submit(2, Script(count=3)))
+    ((id, failure),) = worker.hear().failed
+    assert (id, failure.status, failure.code) == (2, 500, "internal_error")
+    assert "ZeroDivisionError" in failure.message
+    assert "secret" not in failure.message
+    worker.say(Submit(3, Script(count=1)))
+    assert worker.hear().done == [3]
+    worker.end()
+
+
+def test_it_ends_with_0_when_the_server_hangs_up_while_a_request_is_prepared(tmp_path: Path) -> None:
+    worker = preparing(tmp_path, 2)
+    worker.say(Submit(1, Script(count=2)))
+    with (tmp_path / "2").open("w"):
+        assert worker.process.stdin
+        worker.process.stdin.close()
+    assert worker.wait() == 0
+
+
+def test_an_engine_that_prepares_nothing_gets_requests_without_a_detour() -> None:
+    read, write = os.pipe()
+    engine = ScriptedEngine(ModelSpec(name="m", task="scripted", path="", work_dir=""))
+    with os.fdopen(read), os.fdopen(write, "wb") as out:
+        assert EngineLoop(engine, Script, Inbox(read), Outbox(out))._preparer is None
+
+
+def test_a_refusal_is_no_progress_of_an_engine_at_work() -> None:
+    worker = Worker("tests.core.workers.engines:Idles")
+    worker.hear()
+    worker.say(Submit(1, Script(count=-1)))
+    assert worker.hear().progressed
+    worker.say(Submit(2, Script()), Submit(3, Script(count=-1)))
+    assert not worker.hear().progressed
+    worker.end()

@@ -30,9 +30,9 @@ async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.
     decoder = Decoder().save(folder / "tiny", query="query : ", document="")
     model = ModelSettings(source=str(decoder), device="CPU", options={"max_items": 100, "max_text_characters": 1000})
     app = create_app(Settings(models=[model], model_repository=str(folder / "repository")), [hooks])
-    async with app.router.lifespan_context(app):
-        await app.state.lifecycle.settled()
-        (served,) = app.state.models
+    async with app.lifespan():
+        await app.server.lifecycle.settled()
+        (served,) = app.server.models
         assert served.problem is None
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test/v1") as client:

@@ -308,7 +308,7 @@ def test_what_was_never_kept_is_not_found(http: httpx.Client, name: str) -> None
 
 
 def in_flight(served: Served) -> int:
-    [model] = list(served.app.state.models)
+    [model] = list(served.app.server.models)
     assert model.runner is not None
     load = model.runner.load()
     return int(load.waiting + load.in_flight)

@@ -13,10 +13,10 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
-from ovms_core.app import PREFIXES
 from ovms_core.cli import report
 from ovms_core.cli.output import open_console
 from ovms_core.models.model import Model, State
+from ovms_core.routes.mounting import PREFIXES
 
 if TYPE_CHECKING:
     from ovms_core.app import Application
@@ -51,13 +51,13 @@ class StartupReport:
 
     def listening(self, url: str, app: Application) -> None:
         """Plugins and routes are known, the models are on their way."""
-        plugins = [report.PluginRow(p.name, p.version, str(p.state), p.reason) for p in app.state.plugins]
+        plugins = [report.PluginRow(p.name, p.version, str(p.state), p.reason) for p in app.server.plugins]
         report.print_plugins(self._out, plugins)
         report.print_routes(self._out, _routes(app))
 
     def progress(self, app: Application) -> None:
         """A line for every model that is not settled: redrawn on a terminal, else printed when it changes."""
-        waiting = [model for model in app.state.models if model.state in {State.QUEUED, State.LOADING}]
+        waiting = [model for model in app.server.models if model.state in {State.QUEUED, State.LOADING}]
         if not self._err.is_terminal:
             self._tell_changes(waiting)
         elif waiting:
@@ -69,11 +69,11 @@ class StartupReport:
     def settled(self, url: str, app: Application) -> None:
         """All models are ready or have failed, or the server was stopped before."""
         self._live.stop()
-        if any(model.state is State.UNLOADED for model in app.state.models):
+        if any(model.state is State.UNLOADED for model in app.server.models):
             return
-        rows = [_row(index, model, app.state.settings) for index, model in enumerate(app.state.models)]
+        rows = [_row(index, model, app.server.settings) for index, model in enumerate(app.server.models)]
         report.print_models(self._out, rows)
-        report.print_invitation(self._out, url, rows, needs_key=bool(app.state.settings.api_keys))
+        report.print_invitation(self._out, url, rows, needs_key=bool(app.server.settings.api_keys))
 
     def _tell_changes(self, waiting: list[Model]) -> None:
         for model in waiting:
@@ -119,8 +119,8 @@ def _device_from(index: int, model: Model, settings: Settings) -> str:
 
 def _routes(app: Application) -> Iterator[report.RouteRow]:
     """Every route once: at its main prefix where it has one."""
-    paths = {route.path for route in app.state.routes.routes}
-    for route in app.state.routes.routes:
+    paths = {route.path for route in app.server.routes}
+    for route in app.server.routes:
         other = any(f"{route.path}/".startswith(f"{prefix}/") for prefix in _OTHER_PREFIXES)
         if not other and (_MAIN_PREFIX + route.path).rstrip("/") not in paths:
             yield report.RouteRow(route.method, route.path, route.owner)

@@ -14,14 +14,14 @@ O = TypeVar("O", bound=BaseModel)  # noqa: E741
 
 
 def validate_options(
-    model_index: int, options_cls: type[O], options: Mapping[str, Any], settings: Settings | None = None
+    model: int | str, options_cls: type[O], options: Mapping[str, Any], settings: Settings | None = None
 ) -> O:
-    """`options` of ``models[model_index]`` as the task's `options_cls`.
+    """`options` of ``models[model]`` as the task's `options_cls`; of ``models.NAME`` for one that no settings list.
 
     Raises `ConfigurationError` with the path of what is wrong (``models[0].options.cache_siz``), and, given
     the `settings` that they are from, the place where it was written.
     """
-    at = ("models", model_index, "options")
+    at = ("models", model, "options")
     return validated(options_cls, dict(options), settings.where if settings else _nowhere, at)
 
 

@@ -44,7 +44,7 @@ Gain = Event | Done | RequestError
 
 
 class Engine(ABC):
-    """A model, loaded. Every method is called on the one engine thread of its worker process."""
+    """A model, loaded. Every method but `prepare` is called on the one engine thread of its worker process."""
 
     @abstractmethod
     def __init__(self, model: ModelSpec) -> None:
@@ -54,9 +54,25 @@ class Engine(ABC):
     def info(self) -> EngineInfo:
         """What the server and its users should know about the loaded model."""
 
+    def prepare(self, request: Any) -> Any:
+        """Make of `request` what `add` takes; by default the request itself, and then no thread is involved.
+
+        For what takes a while and does not need the engine's thread, such as decoding a picture. Runs on one of a few
+        threads while the engine steps, for several requests at once, so it must not change the engine. Only code
+        that releases the GIL runs beside a step which holds it.
+
+        A request is added when it is prepared, and requests may overtake each other on the way; one that is cancelled
+        meanwhile is never added. Raise `RequestError` when it cannot be served. Whatever else is raised fails the
+        request with a 500, and the engine goes on.
+        """
+        return request
+
     @abstractmethod
     def add(self, id: int, request: Any) -> None:
-        """Take on a request. Raise `RequestError` when it cannot be served: the client gets a 400."""
+        """Take on a request, as `prepare` returned it. Raise `RequestError` when it cannot be served: a 400.
+
+        Brief: the requests in flight wait for it.
+        """
 
     @abstractmethod
     def cancel(self, id: int) -> None:
@@ -70,6 +86,15 @@ class Engine(ABC):
         ``(id, RequestError(...))``. Whatever else is raised counts as the death of the engine: its
         process is replaced and the requests in flight are tried again.
         """
+
+    def progressed(self) -> bool:
+        """Whether the work has gone forward since the last call; asked after steps.
+
+        An engine that makes no progress for the model's `step_timeout` while requests are in flight counts as hung
+        and is replaced. By default each step is progress. An engine whose steps only look what other
+        threads have done says here whether these have done anything.
+        """
+        return True
 
     def close(self) -> None:  # noqa: B027 - optional
         """Free what process exit would not free by itself."""

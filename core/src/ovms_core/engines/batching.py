@@ -32,9 +32,6 @@ _PATIENCE = 0.005
 _PLENTY = 1
 """Budgets of tokens that must wait before a batch is formed ahead: a stream then goes on with it at once."""
 
-_HUNG_AFTER = 2.0
-"""Seconds after which a step waits for its batch for good: then a hang is seen as a step that never ends."""
-
 _MAX_LENGTH = 512
 """The longest step of `Shapes` unless an engine says otherwise, in tokens: what most encoders take."""
 
@@ -90,7 +87,8 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
         self._in_flight: dict[int, _InFlight[RequestT, ItemT, ResultT]] = {}
         self._threads = ThreadPoolExecutor(limits.streams, thread_name_prefix="batch")
         self._ended: SimpleQueue[tuple[list[Entry[ItemT]], Future[Sequence[ResultT]]]] = SimpleQueue()
-        self._started: dict[Future[Sequence[ResultT]], float] = {}
+        self._started: list[Future[Sequence[ResultT]]] = []
+        self._watched: Future[Sequence[ResultT]] | None = None
 
     @abstractmethod
     def split(self, request: RequestT) -> Iterable[ItemT]:
@@ -108,7 +106,8 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
         """Compute a batch: one result for each item, in their order.
 
         Called on threads of its own, `limits.streams` at once, and should release the GIL while it computes.
-        A `RequestError` fails the requests in the batch; whatever else it raises is the death of the engine.
+        A `RequestError` fails the requests in the batch; whatever else it raises is the death of the engine. A batch
+        that takes longer than the model's `step_timeout` counts as hung.
         """
 
     @abstractmethod
@@ -126,10 +125,15 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
     def step(self) -> Iterable[tuple[int, Gain]]:
         gains = list(self._draw())
         self._launch()
-        for batch, future in self._wait(0 if gains else self._patience()):
+        for batch, future in self._wait(_PATIENCE if self._started and not gains else 0):
             gains += self._deliver(batch, future)
         self._launch()
         return gains
+
+    def progressed(self) -> bool:
+        """Whether the oldest batch has ended since the last call: the others do not hide one that hangs."""
+        watched, self._watched = self._watched, self._started[0] if self._started else None
+        return self._watched is None or self._watched is not watched
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
@@ -167,7 +171,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
         """Start batches while a stream is free and something waits; one more may be ready for the next stream."""
         while self._wants_batch() and (batch := self._queue.form(self._free_streams())):
             future = self._threads.submit(self.run, [entry.item for entry in batch])
-            self._started[future] = time.monotonic()
+            self._started.append(future)
             future.add_done_callback(partial(self._end, batch))
 
     def _wants_batch(self) -> bool:
@@ -181,23 +185,17 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
     def _end(self, batch: list[Entry[ItemT]], future: Future[Sequence[ResultT]]) -> None:
         self._ended.put((batch, future))
 
-    def _patience(self) -> float | None:
-        if not self._started:
-            return 0
-        running_for = time.monotonic() - min(self._started.values())
-        return None if running_for > _HUNG_AFTER else _PATIENCE
-
-    def _wait(self, seconds: float | None) -> Iterator[tuple[list[Entry[ItemT]], Future[Sequence[ResultT]]]]:
+    def _wait(self, seconds: float) -> Iterator[tuple[list[Entry[ItemT]], Future[Sequence[ResultT]]]]:
         """The batches that have ended; waits for the first for at most `seconds`."""
         try:
-            yield self._ended.get(block=seconds != 0, timeout=seconds)
+            yield self._ended.get(block=seconds > 0, timeout=seconds)
             while True:
                 yield self._ended.get(block=False)
         except Empty:
             return
 
     def _deliver(self, batch: list[Entry[ItemT]], future: Future[Sequence[ResultT]]) -> Iterator[tuple[int, Gain]]:
-        del self._started[future]
+        self._started.remove(future)
         self._queue.finish(batch)
         owners = {id for entry in batch for id, _ in entry.owners}
         try:

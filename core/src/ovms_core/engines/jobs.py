@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, Final, Protocol
 
 from ovms_core.engines.base import DONE, Done, Engine, Gain
 from ovms_core.errors import RequestError
@@ -27,6 +26,8 @@ class Progress(Protocol):
 
     def __call__(self, event: Event | Callable[[], Event] | None = None, /) -> bool:
         """Pass `event` on, if there is one. True means: nobody wants the rest, return soon.
+
+        Each call, with an event or without, says that the job goes forward: see `JobEngine`.
 
         An event that takes a while to make, such as a picture that must become a file, may be given as a
         function: it is called on another thread while the job goes on, and the next one begins. Events keep
@@ -52,6 +53,8 @@ class JobEngine(Engine):
     The author writes `run`, and calls ``super().__init__(model)`` once the model is loaded. What `run`
     raises is as in `Engine.step`: `RequestError` is the request's, anything else is the engine's death.
 
+    A job that neither calls `progress` nor ends for the model's `step_timeout` counts as hung.
+
     Example::
 
         class Countdown(JobEngine):
@@ -61,11 +64,8 @@ class JobEngine(Engine):
                         return
     """
 
-    stall_seconds: ClassVar[float] = 900.0
-    """Seconds without a report after which the running job counts as hung, and the engine as dead."""
-
     def __init__(self, model: ModelSpec) -> None:
-        self._reported_at = time.monotonic()
+        self._reported = False
         self._jobs: dict[int, _Job] = {}
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._gains: SimpleQueue[tuple[_Job, _Report | Gain | BaseException]] = SimpleQueue()
@@ -77,8 +77,6 @@ class JobEngine(Engine):
         """Do a whole job, giving its events to `progress`; return when it is complete or not wanted any more."""
 
     def add(self, id: int, request: Any) -> None:
-        if not self._jobs:
-            self._reported_at = time.monotonic()
         job = self._jobs[id] = _Job(id, request)
         self._queue.put(job)
 
@@ -88,10 +86,7 @@ class JobEngine(Engine):
             job.cancelled.set()
 
     def step(self) -> Iterable[tuple[int, Gain]]:
-        """What the running job gained; nothing after `STEP_SECONDS` in which it gained nothing.
-
-        Raises `TimeoutError` when it has not reported for `stall_seconds`.
-        """
+        """What the running job gained; nothing after `STEP_SECONDS` in which it gained nothing."""
         for job, report in self._waiting_gains():
             if isinstance(report, BaseException) and not isinstance(report, RequestError):
                 raise report
@@ -101,8 +96,10 @@ class JobEngine(Engine):
             if not isinstance(gain, Event):
                 self.cancel(job.id)
             yield job.id, gain
-        if self._jobs and time.monotonic() - self._reported_at > self.stall_seconds:
-            raise TimeoutError(f"the running job has not reported for {self.stall_seconds:g} s")
+
+    def progressed(self) -> bool:
+        reported, self._reported = self._reported, False
+        return reported
 
     def close(self) -> None:
         """Stop the running job at its next report and end the thread."""
@@ -126,16 +123,18 @@ class JobEngine(Engine):
 
     def _outcome(self, job: _Job) -> Gain | BaseException:
         def progress(event: _Report | None = None, /) -> bool:
-            self._reported_at = time.monotonic()
+            self._reported = True
             if event is not None:
                 self._gains.put((job, event))
             return job.cancelled.is_set()
 
-        self._reported_at = time.monotonic()
+        self._reported = True
         try:
             self.run(job.request, progress)
         except BaseException as error:  # not swallowed: `step` raises it on the engine's thread
             return error
+        finally:
+            self._reported = True
         return DONE
 
 

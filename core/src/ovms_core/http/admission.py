@@ -8,7 +8,7 @@ from ovms_core.errors import APIError
 from ovms_core.http.auth import Keys
 from ovms_core.http.cors import NoCors
 from ovms_core.http.limits import BodyBudget
-from ovms_core.http.routing import Route, RouteTable
+from ovms_core.http.routing import MountedRoute, RouteTable
 from ovms_core.settings import Settings
 
 
@@ -58,7 +58,7 @@ class Admission:
         scope["ovms.route"] = route
         scope["path_params"] = parameters
 
-    def _check_load(self, route: Route) -> None:
+    def _check_load(self, route: MountedRoute) -> None:
         if self.draining:
             message = "The server is shutting down."
             raise APIError(503, message, code="draining", retry_after=5, headers={"connection": "close"})

@@ -41,7 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        settings: Any = self.config.app.state.settings  # type: ignore[union-attr]
+        settings: Any = self.config.app.server.settings  # type: ignore[union-attr]
         self._patience: float = settings.body_timeout
         self._begin()
 

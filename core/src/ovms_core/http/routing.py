@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -18,8 +18,8 @@ _PARAMETER = re.compile(r"(\{[^}]*\})")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """A method and a path, what answers it, and whether it does so without an API key."""
+class MountedRoute:
+    """A method and a path where something answers, whose it is, and whether it does so without an API key."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ class Route:
 class _Pattern:
     regex: re.Pattern[str]
     converters: dict[str, Convertor[Any]]
-    routes: dict[str, Route] = field(default_factory=dict)
+    routes: dict[str, MountedRoute] = field(default_factory=dict)
 
 
 class RouteConflictError(Exception):
@@ -46,14 +46,17 @@ class RouteConflictError(Exception):
 class RouteTable:
     """All routes of the server. Raises `RouteConflictError`, naming both owners, when two claim the same."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes = list(routes)
-        self._exact: dict[str, dict[str, Route]] = {}
+    def __init__(self, routes: Iterable[MountedRoute]) -> None:
+        self._routes = list(routes)
+        self._exact: dict[str, dict[str, MountedRoute]] = {}
         self._patterns: dict[str, _Pattern] = {}
-        for route in self.routes:
+        for route in self._routes:
             self._add(route)
 
-    def _add(self, route: Route) -> None:
+    def __iter__(self) -> Iterator[MountedRoute]:
+        return iter(self._routes)
+
+    def _add(self, route: MountedRoute) -> None:
         methods = self._pattern(route.path).routes if "{" in route.path else self._exact.setdefault(route.path, {})
         other = methods.setdefault(route.method, route)
         if other is not route:
@@ -67,7 +70,7 @@ class RouteTable:
             self._patterns[path] = _compiled(path)
         return self._patterns[path]
 
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, Any]]:
+    def find(self, method: str, path: str) -> tuple[MountedRoute, dict[str, Any]]:
         """The route and its path parameters. Raises `APIError` 404, or 405 with ``Allow``.
 
         Several slashes count as one, as clients write them that join a base URL and a path; but not in a parameter.
@@ -80,7 +83,7 @@ class RouteTable:
             raise APIError(405, message, code="method_not_allowed", headers={"allow": allowed})
         return route, parameters
 
-    def _match(self, path: str) -> tuple[dict[str, Route], dict[str, Any]]:
+    def _match(self, path: str) -> tuple[dict[str, MountedRoute], dict[str, Any]]:
         path = path.rstrip("/") or "/"
         folded = _SLASHES.sub("/", path) if "//" in path else path
         if folded in self._exact:

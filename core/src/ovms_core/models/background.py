@@ -13,6 +13,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class CallEndedError(Exception):
+    """A call on a thread ended with what is meant to end a thread, a process or a task (`SystemExit`, for example)."""
+
+
 class Background:
     """Runs each call on a thread of its own.
 
@@ -23,21 +27,24 @@ class Background:
         self._running: set[asyncio.Future[object]] = set()
 
     async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """The result of `function`; cancelling leaves the call to itself."""
+        """The result of `function`, or what it raised; cancelling leaves the call to itself.
+
+        Raises `CallEndedError` for what would end the server, or only the task that waits, instead of failing it.
+        """
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
-        self._running.add(outcome)  # type: ignore[arg-type]
-        outcome.add_done_callback(self._forget)
 
         def work() -> None:
             try:
                 tell = partial(outcome.set_result, function(*arguments, **named))
-            except Exception as error:
-                tell = partial(outcome.set_exception, error)
+            except BaseException as error:
+                tell = partial(outcome.set_exception, _as_failure(error))
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(tell)
 
         Thread(target=work, name=f"background:{function.__name__}", daemon=True).start()
+        self._running.add(outcome)  # type: ignore[arg-type]
+        outcome.add_done_callback(self._forget)
         return await asyncio.shield(outcome)
 
     async def finish(self, seconds: float) -> None:
@@ -48,3 +55,12 @@ class Background:
     def _forget(self, outcome: asyncio.Future[T]) -> None:
         self._running.discard(outcome)
         outcome.exception()  # so that one that nobody waits for is not complained of
+
+
+def _as_failure(error: BaseException) -> Exception:
+    """`error` as what a future can hold and a task can handle."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    failure = CallEndedError(f"{type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -9,15 +10,18 @@ from ovms_core.errors import LoadError
 from ovms_core.models.files import ModelFiles
 from ovms_core.task import Task
 
+log = logging.getLogger("ovms.models")
+
 
 def choose_task(files: ModelFiles, tasks: Mapping[str, Task], wanted: str | None) -> Task:
     """The task named `wanted`, or else the one that is surest of the files.
 
-    Raises `LoadError` when no task claims them, or when two are equally sure.
+    Raises `LoadError` when no task claims them, or when two are equally sure. A task whose `detect` fails claims
+    nothing: the models of the other tasks need not suffer.
     """
     if wanted is not None:
         return _named(wanted, tasks)
-    scores = {name: score for name, task in tasks.items() if (score := task.detect(files)) > 0}
+    scores = {name: score for name, task in tasks.items() if (score := _score(task, files)) > 0}
     if not scores:
         known = ", ".join(sorted(tasks)) or "none: install a plugin such as ovms-llm"
         unread = "".join(f" {problem}" for problem in files.problems)
@@ -29,6 +33,15 @@ def choose_task(files: ModelFiles, tasks: Mapping[str, Task], wanted: str | None
     if len(winners) > 1:
         raise LoadError(f"the model could be for {' or '.join(winners)}. Set `task` to choose one.")
     return tasks[winners[0]]
+
+
+def _score(task: Task, files: ModelFiles) -> int:
+    try:
+        return task.detect(files)
+    except (Exception, SystemExit) as error:
+        log.warning("task '%s' could not examine %s", task.name, files.path, exc_info=error)
+        files.problems.append(f"Task '{task.name}' could not examine them: {type(error).__name__}: {error}.")
+        return 0
 
 
 def _named(name: str, tasks: Mapping[str, Task]) -> Task:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ovms_core.configuration import ConfigurationError
-from ovms_core.configuration.options import validate_options
 from ovms_core.errors import LoadError
-from ovms_core.messages import ModelSpec
-from ovms_core.models.background import Background
-from ovms_core.models.detection import choose_task
-from ovms_core.models.files import ModelFiles
-from ovms_core.models.model import Model
-from ovms_core.models.repository import Repository
+from ovms_core.models.background import Background, CallEndedError
+from ovms_core.models.events import Change, ModelEvent
+from ovms_core.models.fetch_report import FetchReport
+from ovms_core.models.model import Model, State
+from ovms_core.models.preparation import Preparation, Prepared
+from ovms_core.models.registry import Models
 from ovms_core.models.source import Source, SourceError
-from ovms_core.models.sources import Reference, parse_reference
-from ovms_core.runner import Runner, RunnerFactory
-from ovms_core.settings import Settings
+from ovms_core.runner import RunnerFactory
+from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
 
 log = logging.getLogger("ovms.models")
@@ -32,7 +30,10 @@ _STOP_GRACE = 1.0  # seconds in which a fetch sees that it must stop, unless the
 
 
 class Lifecycle:
-    """Brings up all models of a server and takes them down again.
+    """Brings up the models of a server, and takes them down again.
+
+    Once started it follows the registry: a model that is added without an engine gets one, and one that is removed or
+    replaced is ended when its last request has ended.
 
     Models are fetched side by side, but loaded one after the other: an engine that sizes itself by the
     free memory must see what the one before has left. One that takes very long does not hold the others.
@@ -41,21 +42,21 @@ class Lifecycle:
     def __init__(
         self,
         settings: Settings,
-        models: Sequence[Model],
+        models: Models,
         tasks: Mapping[str, Task],
         sources: Mapping[str, Source],
         start_runner: RunnerFactory,
     ) -> None:
-        self._settings = settings
-        self._models = list(models)
-        self._tasks = tasks
-        self._sources = sources
+        self._models = models
         self._start_runner = start_runner
-        self._repository = Repository(Path(settings.model_repository) if settings.model_repository else None)
+        self._preparation = Preparation(settings, tasks, sources)
         self._background = Background()
-        self._under_way: list[asyncio.Task[None]] = []
-        self._retries: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._coming: dict[Model, _Coming] = {}
+        self._leaving: dict[Model, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+        self._unfollow: Callable[[], None] = lambda: None
+
+    # -- all models
 
     def check(self) -> None:
         """Check what can be checked before anything loads. Raises `ConfigurationError`.
@@ -65,114 +66,134 @@ class Lifecycle:
         """
         for model in self._models:
             try:
-                model.task = self._task_of(model)
-            except (SourceError, LoadError, FileNotFoundError) as error:
+                recognised = self._preparation.foresee(model.name, model.settings)
+            except ConfigurationError:
+                raise
+            except (Exception, SystemExit) as error:
                 log.debug("model %s: %s", model.name, error)  # told again, and to everybody, when it is brought up
-            if model.task is not None:
-                self._check_options(model, model.task)
+            else:
+                if recognised is not None:
+                    self._models.recognise(model, recognised.task, recognised.variants)
 
     def start(self) -> None:
-        """Begin with all models; returns at once."""
-        self._repository.equip()
-        turn = asyncio.Lock()
-        self._under_way = [asyncio.create_task(self._bring_up(model, turn)) for model in self._models]
+        """Begin with all models that have no engine yet; returns at once."""
+        self._preparation.equip()
+        self._background, self._turn = Background(), asyncio.Lock()  # of this event loop
+        self._unfollow = self._models.subscribe(self._follow)
+        for model in self._models:
+            self._begin(model)
 
     async def settled(self) -> None:
         """Wait until every model is ready or has failed; a fetch that is tried again has failed."""
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        for coming in list(self._coming.values()):
+            await coming.settled.wait()
 
     async def stop(self) -> None:
         """End every engine, and every fetch at its next sign of progress."""
-        self._stopping = True
-        tasks = (*self._under_way, *self._retries)
+        self._unfollow()
+        tasks = [coming.task for coming in self._coming.values()]
+        self._coming.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, self._background.finish(_STOP_GRACE), return_exceptions=True)
-        await asyncio.gather(*(model.stop() for model in self._models))
+        leaving = dict(self._leaving)
+        await asyncio.gather(*(model.stop() for model in (*self._models, *leaving)), *leaving.values())
 
-    async def _bring_up(self, model: Model, turn: asyncio.Lock, patience: float = _FIRST_PATIENCE) -> None:
+    # -- one model
+
+    def add(self, settings: ModelSettings) -> Model:
+        """Serve one more model; returns at once, with the model on its way. Raises `NameTakenError`."""
+        model = Model(settings)
+        self._models.add(model)
+        return model
+
+    async def remove(self, name: str) -> None:
+        """Serve a model no more; returns when its last request has ended, and its engine. Raises `APIError` 404.
+
+        Who is cancelled here waits no longer, but the model goes all the same.
+        """
+        model = self._models.remove(name)
+        if (leaving := self._leaving.get(model)) is not None:
+            await asyncio.wait({leaving})
+
+    def _follow(self, event: ModelEvent) -> None:
+        if event.change in {Change.ADDED, Change.REPLACED}:
+            self._begin(event.model)
+        if (gone := event.gone) is not None:
+            task = self._leaving[gone] = asyncio.create_task(self._take_down(gone), name=f"take down:{gone.name}")
+            task.add_done_callback(lambda _: self._leaving.pop(gone))
+
+    async def _take_down(self, model: Model) -> None:
+        if (coming := self._coming.pop(model, None)) is not None:
+            coming.task.cancel()
+            await asyncio.wait({coming.task})
+        await model.unused()
+        await model.stop()
+
+    # -- the way up
+
+    def _begin(self, model: Model) -> None:
+        if model.runner is not None or model in self._coming:
+            return
+        model.become(State.QUEUED)
+        settled = asyncio.Event()
+        task = asyncio.create_task(self._bring_up(model, settled), name=f"bring up:{model.name}")
+        task.add_done_callback(lambda _: settled.set())  # however it ends
+        self._coming[model] = _Coming(task, settled)
+
+    async def _bring_up(self, model: Model, settled: asyncio.Event) -> None:
+        patience = _FIRST_PATIENCE
+        while not await self._try(model):
+            settled.set()
+            log.info("model %s is tried again in %g s", model.name, patience)
+            model.become(State.FAILED, detail=f"tried again after {patience:g} s", problem=model.problem)
+            await asyncio.sleep(patience)
+            model.become(State.QUEUED)
+            patience = min(2 * patience, _LAST_PATIENCE)
+
+    async def _try(self, model: Model) -> bool:
+        """Whether that was all that can be done: the model has loaded, or has failed for good."""
         try:
-            spec = await self._background.run(self._prepare, model)
-        except (SourceError, LoadError, ConfigurationError, FileNotFoundError) as error:
+            prepared = await self._prepare(model)
+            self._models.recognise(model, prepared.recognised.task, prepared.recognised.variants)
+            await self._load(model, prepared)
+        except SourceError as error:
             self._fail(model, str(error))
-            if isinstance(error, SourceError) and error.transient:
-                retry = asyncio.create_task(self._try_again(model, turn, patience))
-                self._retries.add(retry)
-                retry.add_done_callback(self._retries.discard)
-        except Exception as error:
-            log.exception("model %s", model.name)
-            self._fail(model, f"{type(error).__name__}: {error}")
-        else:
-            async with turn:
-                runner = self._load(model, spec)
-                await self._take_turn(model, runner)
-            await runner.settled()
+            return not error.transient
+        except (LoadError, ConfigurationError, FileNotFoundError) as error:
+            self._fail(model, str(error))
+        except CallEndedError as error:
+            self._fail(model, str(error), error)
+        except (Exception, SystemExit) as error:
+            self._fail(model, f"{type(error).__name__}: {error}", error)
+        return True
 
-    async def _try_again(self, model: Model, turn: asyncio.Lock, patience: float) -> None:
-        log.info("model %s is tried again in %g s", model.name, patience)
-        model.detail = f"tried again after {patience:g} s"
-        await asyncio.sleep(patience)
-        model.failure = model.detail = None
-        await self._bring_up(model, turn, min(2 * patience, _LAST_PATIENCE))
+    def _fail(self, model: Model, reason: str, error: BaseException | None = None) -> None:
+        log.error("model %s failed: %s", model.name, reason, exc_info=error)
+        model.become(State.FAILED, problem=reason)
 
-    def _fail(self, model: Model, reason: str) -> None:
-        model.detail = None
-        model.failure = reason
-        log.error("model %s failed: %s", model.name, reason)
-
-    def _prepare(self, model: Model) -> ModelSpec:
-        path = self._fetch(model)
-        model.task = choose_task(ModelFiles.at(path), self._tasks, model.settings.task)
-        options = self._check_options(model, model.task)
-        return ModelSpec(
-            name=model.name,
-            task=model.task.name,
-            path=str(path),
-            work_dir=str(self._repository.work_dir(model.name, path)),
-            device=model.settings.device,
-            options=options,
-        )
-
-    def _fetch(self, model: Model) -> Path:
-        reference = self._reference(model)
-
-        def progress(done: int, total: int | None) -> None:
-            if self._stopping:
-                raise SourceError("the server is stopping.")
-            model.detail = f"fetching, {done / total:.0%}" if total else f"fetching, {done >> 20} MiB"
-
-        source = self._sources[reference.scheme]
-        return self._repository.fetch(source, reference, offline=self._settings.offline, progress=progress)
-
-    def _reference(self, model: Model) -> Reference:
-        return parse_reference(model.settings.source, self._sources)
-
-    def _task_of(self, model: Model) -> Task | None:
-        """The model's task, if it can be told without fetching anything."""
-        if model.settings.task is not None:
-            return choose_task(ModelFiles(Path(), frozenset()), self._tasks, model.settings.task)
-        reference = self._reference(model)
-        path = self._sources[reference.scheme].locate(reference.name)
-        if path is None and self._repository.has(reference):
-            path = self._repository.path_of(reference)
-        return None if path is None else choose_task(ModelFiles.at(path), self._tasks, None)
-
-    def _check_options(self, model: Model, task: Task) -> dict[str, object]:
-        index = self._models.index(model)
-        options = validate_options(index, task.options, model.settings.options, self._settings)
-        model.variants = list(task.variants(options))
-        dumped: dict[str, object] = options.model_dump(mode="json")
-        return dumped
-
-    async def _take_turn(self, model: Model, runner: Runner) -> None:
+    async def _prepare(self, model: Model) -> Prepared:
+        report = FetchReport(lambda detail: model.become(State.QUEUED, detail=detail))
         try:
-            await asyncio.wait_for(runner.settled(), _TURN)
-        except TimeoutError:
-            log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
+            return await self._background.run(self._preparation.prepare, model.name, model.settings, report)
+        finally:
+            report.stop()
 
-    def _load(self, model: Model, spec: ModelSpec) -> Runner:
-        assert model.task is not None
-        model.detail = None
-        model.runner = self._start_runner(model.task, spec, model.settings, lambda: None)
-        return model.runner
+    async def _load(self, model: Model, prepared: Prepared) -> None:
+        """Wait for the model's turn, and then until its engine is there or has failed."""
+        async with self._turn:
+            runner = self._start_runner(prepared.recognised.task, prepared.spec, model.settings, model.follow_runner)
+            model.attach(runner)
+            try:
+                await asyncio.wait_for(runner.settled(), _TURN)
+            except TimeoutError:
+                log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
+        await runner.settled()
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A model on its way: the task that brings it up, and whether the first try is over."""
+
+    task: asyncio.Task[None]
+    settled: asyncio.Event

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +29,23 @@ class State(StrEnum):
     UNLOADED = "unloaded"
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a model is in its life.
+
+    `detail` says how far it is on its way, `problem` why it does not serve as it should.
+    """
+
+    state: State
+    detail: str | None = None
+    problem: str | None = None
+
+
 class Model:
-    """One served model. `task` is known once its files are here, `runner` once its engine was started."""
+    """One served model. `task` is known once its files are here, `runner` once its engine was started.
+
+    Only the event loop's thread changes a model.
+    """
 
     def __init__(self, settings: ModelSettings) -> None:
         self.name = settings.name or default_name(settings.source)
@@ -36,34 +53,28 @@ class Model:
         self.aliases: list[str] = list(settings.aliases)
         self.variants: list[str] = []
         self.task: Task | None = None
-        self.task_from = "configuration" if settings.task else "detected"
         self.runner: Runner | None = None
-        self.failure: str | None = None
-        self.detail: str | None = None
-        self.unloaded = False
+        self.status = Status(State.QUEUED)
+        self.on_change: Callable[[Model], None] = tell_nobody
+        self._users = 0
+        self._unused: asyncio.Event | None = None
+
+    # -- for clients
 
     @property
     def state(self) -> State:
         """The model's state now."""
-        if self.unloaded:
-            return State.UNLOADED
-        if self.failure is not None or (self.runner is not None and self.runner.failed):
-            return State.FAILED
-        if self.runner is None:
-            return State.QUEUED
-        return State.READY if self.runner.ready else State.LOADING
+        return self.status.state
 
     @property
-    def info(self) -> EngineInfo | None:
-        """What the engine said of itself when it was loaded last; `None` before that."""
-        return self.runner.info if self.runner else None
+    def detail(self) -> str | None:
+        """How far the model is on its way, if there is more to say than its state."""
+        return self.status.detail
 
     @property
     def problem(self) -> str | None:
         """Why the model does not serve as it should; `None` when it does."""
-        if self.failure is not None:
-            return self.failure
-        return self.runner.problem if self.runner else None
+        return self.status.problem
 
     @property
     def public_problem(self) -> str | None:
@@ -71,9 +82,14 @@ class Model:
         return without_paths(self.problem) if self.problem else None
 
     @property
+    def info(self) -> EngineInfo | None:
+        """What the engine said of itself when it was loaded last; `None` before that."""
+        return self.runner.info if self.runner else None
+
+    @property
     def names(self) -> list[str]:
         """Every name that the model answers to, its own first."""
-        return [self.name, *self.aliases, *self.variants]
+        return list(dict.fromkeys((self.name, *self.aliases, *self.variants)))
 
     def submit(self, request: Request) -> AsyncGenerator[Any, None]:
         """The events that the engine gives for `request`; close the generator to cancel.
@@ -90,18 +106,61 @@ class Model:
 
         A model that has been ready takes them: its runner knows when it will be up again.
         """
-        if self.failure is not None or (self.state is State.FAILED and self.info is None):
-            raise APIError(
-                503, f"Model '{self.name}' failed: {self.public_problem}", code="model_failed", retry_after=60
-            )
+        if self.info is not None:
+            return
+        name = self.name
+        if self.state is State.FAILED:
+            raise APIError(503, f"Model '{name}' failed: {self.public_problem}", code="model_failed", retry_after=60)
         if self.state is State.UNLOADED:
-            raise APIError(503, f"Model '{self.name}' has been unloaded.", code="model_unloaded", retry_after=60)
-        if self.info is None:
-            shown = self.detail or self.state.value
-            raise APIError(503, f"Model '{self.name}' is not ready yet: {shown}.", code="model_loading", retry_after=5)
+            raise APIError(503, f"Model '{name}' has been unloaded.", code="model_unloaded", retry_after=60)
+        shown = self.detail or self.state.value
+        raise APIError(503, f"Model '{name}' is not ready yet: {shown}.", code="model_loading", retry_after=5)
+
+    def hold(self) -> None:
+        """Somebody uses the model: until they `release` it, it is not ended when it is removed or replaced."""
+        self._users += 1
+
+    def release(self) -> None:
+        """Somebody who held the model has done with it."""
+        self._users -= 1
+        if self._unused is not None and not self._users:
+            self._unused.set()
+
+    # -- for whoever brings it up and takes it down
+
+    def become(self, state: State, *, detail: str | None = None, problem: str | None = None) -> None:
+        """Change the model's status, and tell so. The only place that writes it."""
+        status = Status(state, detail, problem)
+        if status != self.status:
+            self.status = status
+            self.on_change(self)
+
+    def attach(self, runner: Runner) -> None:
+        """Serve with the engine of `runner`, whose every change must call `follow_runner`."""
+        self.runner = runner
+        self.follow_runner()
+
+    def follow_runner(self) -> None:
+        """Be what the runner is now: loading, ready or failed."""
+        if (runner := self.runner) is not None:
+            state = State.FAILED if runner.failed else State.READY if runner.ready else State.LOADING
+            self.become(state, problem=runner.problem)
+
+    async def unused(self) -> None:
+        """Wait until nobody holds the model, or it is stopped."""
+        if self._users:
+            self._unused = asyncio.Event()
+            await self._unused.wait()
 
     async def stop(self) -> None:
-        """End the engine; nothing is served from then on."""
-        self.unloaded = True
-        if self.runner is not None:
-            await self.runner.stop()
+        """End the engine, whoever still uses it; nothing is served from then on."""
+        if self._unused is not None:
+            self._unused.set()
+        runner, self.runner = self.runner, None
+        self.become(State.UNLOADED)
+        if runner is not None:
+            await runner.stop()
+
+
+def tell_nobody(model: Model) -> None:
+    """Who is told of a model's changes while no registry has it."""

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 
+from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.errors import APIError
-from ovms_core.models.model import Model, State
+from ovms_core.models.events import Change, ModelEvent, Subscriber, Subscribers
+from ovms_core.models.model import Model, State, tell_nobody
+from ovms_core.task import Task
+
+
+class NameTakenError(ConfigurationError):
+    """Two models would answer to the same name."""
 
 
 class Models:
-    """The served models. Iterates over them in the order of the configuration."""
+    """The served models. Iterates over those that there are now, in the order of the configuration.
 
-    def __init__(self, models: Sequence[Model] = ()) -> None:
-        self._models = list(models)
+    Every change is told to those who `subscribe`. Used on the event loop only.
+    """
+
+    def __init__(self, models: Iterable[Model] = ()) -> None:
+        self._models: tuple[Model, ...] = ()
+        self._by_name: dict[str, Model] = {}
+        self._subscribers = Subscribers()
+        for model in models:
+            self.add(model)
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._models)
@@ -21,12 +35,70 @@ class Models:
     def __len__(self) -> int:
         return len(self._models)
 
+    # -- changes
+
+    def add(self, model: Model) -> None:
+        """Serve `model` too. Raises `NameTakenError` when one of its names belongs to another model."""
+        self._serve((*self._models, model))
+        model.on_change = self._tell_change
+        self._tell(Change.ADDED, model)
+
+    def replace(self, name: str, model: Model) -> Model:
+        """Serve `model` in the place of the one called `name`, from the next request on. Returns the old one.
+
+        Requests under way keep the model that they have. Raises `APIError` 404, or `NameTakenError`.
+        """
+        old = self.find(name)
+        self._serve(tuple(model if each is old else each for each in self._models))
+        self._let_go(old)
+        model.on_change = self._tell_change
+        self._tell(Change.REPLACED, model, old)
+        return old
+
+    def remove(self, name: str) -> Model:
+        """Serve the model called `name` no more; requests under way keep it. Raises `APIError` 404."""
+        model = self.find(name)
+        self._serve(tuple(each for each in self._models if each is not model))
+        self._let_go(model)
+        self._tell(Change.REMOVED, model)
+        return model
+
+    def recognise(self, model: Model, task: Task, variants: Iterable[str]) -> None:
+        """Note what the files and the options of `model` have shown. Raises `NameTakenError` for a variant's name."""
+        before = model.task, model.variants
+        model.task, model.variants = task, list(variants)
+        try:
+            self._serve(self._models)
+        except NameTakenError:
+            model.task, model.variants = before
+            raise
+        if (model.task, model.variants) != before:
+            model.on_change(model)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Have `subscriber` called at every change from now on. Returns what ends that."""
+        return self._subscribers.add(subscriber)
+
+    def _serve(self, models: tuple[Model, ...]) -> None:
+        self._by_name = _by_name(models)
+        self._models = models
+
+    def _let_go(self, model: Model) -> None:
+        model.on_change = tell_nobody
+
+    def _tell_change(self, model: Model) -> None:
+        self._tell(Change.CHANGED, model)
+
+    def _tell(self, change: Change, model: Model, replaced: Model | None = None) -> None:
+        self._subscribers.tell(ModelEvent(change, model, model.status, replaced))
+
+    # -- requests
+
     def find(self, name: str) -> Model:
         """The model of that name, alias or variant. Raises `APIError` 404 with the nearest name and the list."""
-        for model in self._models:
-            if name in model.names:
-                return model
-        names = [known for model in self._models for known in model.names]
+        if (model := self._by_name.get(name)) is not None:
+            return model
+        names = list(self._by_name)
         close = get_close_matches(name[:200], names, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         served = f"Served models: {', '.join(names)}." if names else "No model is served."
@@ -64,3 +136,16 @@ class Models:
 
     def _able(self, task: str) -> list[Model]:
         return [model for model in self._models if model.task is not None and model.task.name == task]
+
+
+def _by_name(models: Iterable[Model]) -> dict[str, Model]:
+    """Every name of `models` with its owner. Raises `NameTakenError` for a name that two have."""
+    owners: dict[str, Model] = {}
+    for model in models:
+        for name in model.names:
+            if (other := owners.setdefault(name, model)) is not model:
+                raise NameTakenError(
+                    f"Models '{other.name}' ({other.settings.source}) and '{model.name}' ({model.settings.source}) "
+                    f"would both answer to '{name}': give one of them another name, alias or variant."
+                )
+    return owners

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from ovms_core.application import Server
 
 _STYLE = """
 :root { color-scheme: light dark }
@@ -18,7 +23,13 @@ td, th { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; bo
 """
 
 
-def page(document: dict[str, Any]) -> str:
+async def show_docs(request: Request) -> Response:
+    """The page."""
+    server: Server = request.app.server
+    return HTMLResponse(page(server.openapi))
+
+
+def page(document: Mapping[str, Any]) -> str:
     """The OpenAPI `document` as HTML."""
     title = escape(document["info"]["title"])
     prefixes = ", ".join(f"<code>{escape(server['url'])}</code>" for server in document["servers"])
@@ -37,7 +48,7 @@ def page(document: dict[str, Any]) -> str:
     )
 
 
-def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
+def _operation(path: str, method: str, operation: dict[str, Any], document: Mapping[str, Any]) -> str:
     content = operation.get("requestBody", {}).get("content", {})
     fields = "".join(_fields(next(iter(content.values()))["schema"], document)) if content else ""
     table = f"<table><tr><th>Field<th>Type<th>Default<th>Meaning{fields}</table>" if fields else ""
@@ -48,7 +59,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
     )
 
 
-def _fields(schema: dict[str, Any], document: dict[str, Any]) -> Iterable[str]:
+def _fields(schema: dict[str, Any], document: Mapping[str, Any]) -> Iterable[str]:
     resolved = _resolve(schema, document)
     required = resolved.get("required", ())
     for name, field in resolved.get("properties", {}).items():
@@ -75,7 +86,7 @@ def _type(field: dict[str, Any]) -> str:
     return str(field.get("type", "any"))
 
 
-def _resolve(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+def _resolve(schema: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema

@@ -8,8 +8,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ovms_core.application import Server
 from ovms_core.models.model import Model, State
-from ovms_core.models.registry import Models
 
 
 def describe(model: Model, name: str, created: int) -> dict[str, Any]:
@@ -47,18 +47,17 @@ def _about(info: Any) -> dict[str, Any]:
 
 
 async def list_models(request: Request) -> Response:
-    """All models under all their names."""
-    models: Models = request.app.state.models
-    created: int = request.app.state.created
-    data = [describe(model, name, created) for model in models for name in model.names]
+    """The served models, under all their names."""
+    server: Server = request.app.server
+    data = [describe(model, name, server.created) for model in server.models for name in model.names]
     return _json({"object": "list", "data": data})
 
 
 async def show_model(request: Request) -> Response:
-    """One model; its id may hold slashes."""
+    """One served model. Its id may hold slashes."""
     name = request.path_params["id"]
-    model = request.app.state.models.find(name)
-    return _json(describe(model, name, request.app.state.created))
+    server: Server = request.app.server
+    return _json(describe(server.models.find(name), name, server.created))
 
 
 def _json(document: Any) -> Response:

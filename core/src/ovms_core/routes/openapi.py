@@ -1,19 +1,26 @@
-"""``GET /openapi.json``: what the server can do, generated from the endpoints themselves (OpenAPI 3.1)."""
+"""``GET /openapi.json``: what the server can do, generated from its endpoints and routes themselves (OpenAPI 3.1)."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import Response
 
 import ovms_core
+from ovms_core.application import Server
 from ovms_core.endpoint import Endpoint
 from ovms_core.routes.index import NAME
+from ovms_core.routes.mounting import PREFIXES
+from ovms_core.routes.route import Route
 
 _REF = "#/components/schemas/{model}"
+_PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
 
 _ERROR = {
     "type": "object",
@@ -32,31 +39,30 @@ _ERROR = {
     },
 }
 
-_CORE = {
-    "/": ("get", "What this server is, and where its parts are; for browsers, the documentation.", "/"),
-    "/models": ("get", "The served models, under all their names.", None),
-    "/models/{id}": ("get", "One served model.", None),
-    "/health": ("get", "Whether the process is up.", "/"),
-    "/v2/health/live": ("get", "Whether the process is up.", "/"),
-    "/v2/health/ready": ("get", "Whether every required model is ready.", "/"),
-    "/version": ("get", "The versions of the core and of every active plugin.", "/"),
-    "/metrics": ("get", "Metrics in the Prometheus text format.", "/"),
-}
+
+async def show_openapi(request: Request) -> Response:
+    """The document."""
+    server: Server = request.app.server
+    return Response(msgspec.json.encode(server.openapi), media_type="application/json")
 
 
-def document(endpoints: Sequence[Endpoint[Any]], prefixes: Sequence[str], *, keyed: bool) -> dict[str, Any]:
-    """The OpenAPI document of a server with `endpoints`; `keyed` when it asks for API keys."""
+def document(endpoints: Sequence[Endpoint[Any]], routes: Sequence[Route], *, keyed: bool) -> dict[str, Any]:
+    """The OpenAPI document of a server with `endpoints` and `routes`; `keyed` when it asks for API keys."""
     bodies, definitions = _bodies(endpoints)
     schemas: dict[str, Any] = {"Error": _ERROR, **definitions}
-    paths: dict[str, Any] = {path: _core_path(path) for path in _CORE}
+    paths: dict[str, Any] = {}
+    for route in routes:
+        if route.include_in_schema:
+            there = paths.setdefault(_plain(route.path), {} if route.prefixed else {"servers": [{"url": "/"}]})
+            there[route.method.lower()] = _route(route)
     for endpoint in endpoints:
         for path in (endpoint.path, *endpoint.also):
             operation = _operation(endpoint, path, bodies[endpoint.body], schemas)
-            paths.setdefault(path, {})[endpoint.method.lower()] = operation
+            paths.setdefault(_plain(path), {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": NAME, "version": ovms_core.__version__},
-        "servers": [{"url": prefix} for prefix in prefixes],
+        "servers": [{"url": prefix} for prefix in PREFIXES],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -74,37 +80,44 @@ def _bodies(endpoints: Iterable[Endpoint[Any]]) -> tuple[dict[type, Any], dict[s
     return schemas, definitions.get("$defs", {})
 
 
-def _core_path(path: str) -> dict[str, Any]:
-    method, summary, server = _CORE[path]
-    name = (path.strip("/") or "index").translate(str.maketrans("/", "_", "{}"))
-    operation: dict[str, Any] = {
-        "operationId": f"{name}_{method}",
-        "summary": summary,
-        "responses": {"200": {"description": "The answer"}, **_errors("401")},
-    }
-    if "{id}" in path:
-        operation["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
-    return {method: operation} | ({"servers": [{"url": server}]} if server else {})
+def _route(route: Route) -> dict[str, Any]:
+    name = (_plain(route.path).strip("/") or "index").translate(str.maketrans("/", "_", "{}"))
+    operation = _described(inspect.getdoc(route.handler) or route.path, route.path, public=route.public)
+    operation["operationId"] = f"{name}_{route.method.lower()}"
+    operation["responses"] = {"200": {"description": "The answer"}, **_errors(*(() if route.public else ("401",)))}
+    return operation
 
 
 def _operation(endpoint: Endpoint[Any], path: str, body: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    summary, _, description = inspect.cleandoc(type(endpoint).__doc__ or path).partition("\n\n")
-    operation: dict[str, Any] = {
-        "operationId": "_".join(path.strip("/").split("/")),
-        "summary": " ".join(summary.split()),
-        "responses": {
-            "200": {"description": "The answer", "content": _answers(endpoint, schemas)},
-            **_errors("400", "401", "404", "413", "415", "429", "500", "503", "504"),
-        },
+    operation = _described(inspect.cleandoc(type(endpoint).__doc__ or path), path, public=endpoint.public)
+    operation["operationId"] = "_".join(path.strip("/").split("/"))
+    operation["responses"] = {
+        "200": {"description": "The answer", "content": _answers(endpoint, schemas)},
+        **_errors("400", "401", "404", "413", "415", "429", "500", "503", "504"),
     }
-    if description:
-        operation["description"] = description
     if endpoint.method != "GET":
         content = {kind: {"schema": body} for kind in endpoint.accepts}
         operation["requestBody"] = {"required": True, "content": content}
-    if endpoint.public:
+    return operation
+
+
+def _described(text: str, path: str, *, public: bool) -> dict[str, Any]:
+    """An operation with what `text`, a docstring, says, the parameters of its `path`, and who may use it."""
+    summary, _, description = text.partition("\n\n")
+    operation: dict[str, Any] = {"summary": " ".join(summary.split())}
+    if description:
+        operation["description"] = description
+    if names := _PARAMETER.findall(path):
+        schema = {"in": "path", "required": True, "schema": {"type": "string"}}
+        operation["parameters"] = [{"name": name, **schema} for name in names]
+    if public:
         operation["security"] = []
     return operation
+
+
+def _plain(path: str) -> str:
+    """`path` as OpenAPI writes its parameters: ``/models/{id}`` for ``/models/{id:path}``."""
+    return _PARAMETER.sub(r"{\1}", path)
 
 
 def _answers(endpoint: Endpoint[Any], schemas: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ async def serving(app: Application, *, settled: bool = True) -> AsyncIterator[st
         raise RuntimeError("the application did not start; its log says why")
     try:
         if settled:
-            await app.state.lifecycle.settled()
+            await app.server.lifecycle.settled()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True

@@ -7,13 +7,11 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.applications import Starlette
-
+from ovms_core.application import Application
 from ovms_core.errors import APIError, RequestError
 from ovms_core.hookspecs import hookimpl
 from ovms_core.messages import EngineInfo, Request
 from ovms_core.models.model import Model
-from ovms_core.models.registry import Models
 from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings
 from ovms_core.task import Task, TaskOptions
@@ -99,7 +97,7 @@ class FakeEngine:
         """A served model with this engine."""
         model = Model(ModelSettings(name=self.name, source=".", task=self.task))
         model.task = Task(self.task, "", TaskOptions, Any, Any, detect=lambda files: 0)
-        model.runner = self
+        model.attach(self)
         return model
 
 
@@ -118,12 +116,15 @@ class FakeModels:
         self._engines = engines
 
     @hookimpl
-    def ovms_lifespan(self, app: Starlette) -> Any:
+    def ovms_lifespan(self, app: Application) -> Any:
         return self._lifespan(app)
 
     @asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncGenerator[None, None]:
-        app.state.models = Models([*app.state.models, *(engine.model() for engine in self._engines)])
+    async def _lifespan(self, app: Application) -> AsyncGenerator[None, None]:
+        served = app.server.models
+        models = [engine.model() for engine in self._engines]
+        for model in models:
+            served.add(model)
         yield
-        for engine in self._engines:
-            await engine.stop()
+        for model in models:
+            served.remove(model.name)

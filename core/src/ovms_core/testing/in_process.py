@@ -25,9 +25,9 @@ async def connected(app: Application, *, settled: bool = True, **settings: Any) 
             answer = await client.post("/v3/count", json={"texts": ["one two"]})
     """
     transport = InProcess(app)
-    async with app.router.lifespan_context(app):
+    async with app.lifespan():
         if settled:
-            await app.state.lifecycle.settled()
+            await app.server.lifecycle.settled()
         settings = {"base_url": "http://test", "timeout": None, **settings}
         async with httpx.AsyncClient(transport=transport, **settings) as client:
             yield client

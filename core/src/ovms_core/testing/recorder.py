@@ -13,9 +13,10 @@ from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer
-    from starlette.applications import Starlette
 
+    from ovms_core.application import Application
     from ovms_core.models.source import Source
+    from ovms_core.routes.route import Route
     from ovms_core.settings import Settings
     from ovms_core.task import Task
 
@@ -75,6 +76,11 @@ class HookRecorder(Observer):
         return ()
 
     @hookimpl
+    def ovms_register_routes(self, settings: Settings) -> Iterable[Route]:
+        self._record("ovms_register_routes", settings=settings)
+        return ()
+
+    @hookimpl
     def ovms_register_sources(self) -> Iterable[Source]:
         self._record("ovms_register_sources")
         return ()
@@ -91,7 +97,7 @@ class HookRecorder(Observer):
     def ovms_formatter(self, endpoint: Endpoint[Any]) -> None:
         self._record("ovms_formatter", endpoint=endpoint)
 
-    @hookimpl
+    @hookimpl(nests="anywhere")
     def ovms_wrap_execution(self, endpoint: Endpoint[Any], settings: Settings) -> Interceptor:
         self._record("ovms_wrap_execution", endpoint=endpoint, settings=settings)
         return self._intercept
@@ -101,12 +107,16 @@ class HookRecorder(Observer):
         self._record("ovms_wrap_app", settings=settings)
 
     @hookimpl
+    def ovms_wrap_server(self, settings: Settings) -> None:
+        self._record("ovms_wrap_server", settings=settings)
+
+    @hookimpl
     def ovms_observe(self, settings: Settings) -> Observer:
         self._record("ovms_observe", settings=settings)
         return self
 
     @hookimpl
-    def ovms_lifespan(self, app: Starlette) -> None:
+    def ovms_lifespan(self, app: Application) -> None:
         self._record("ovms_lifespan", app=app)
 
     @hookimpl

@@ -33,6 +33,7 @@ class ScriptBody(Body):
 
     count: int = 3
     seconds: float = 0.0
+    padding: int = 0
     text: str = ""
     fail_at: int | None = None
     raise_at: int | None = None

@@ -21,9 +21,9 @@ async def served(model: ModelSettings, *plugins: object) -> AsyncIterator[Model]
             events = [event async for event in model.submit(Count(["a b c"]))]
     """
     app = app_with(*plugins, models=[model])
-    async with app.router.lifespan_context(app):
-        await app.state.lifecycle.settled()
-        (found,) = app.state.models
+    async with app.lifespan():
+        await app.server.lifecycle.settled()
+        (found,) = app.server.models
         if found.state is not State.READY:
             raise LoadError(f"Model '{found.name}' is {found.state}: {found.problem}")
         yield found

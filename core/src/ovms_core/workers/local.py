@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ovms_core.messages import ModelSpec
-from ovms_core.runner import Runner
-from ovms_core.settings import ModelSettings
+from ovms_core.runner import Runner, RunnerFactory
+from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
 from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.supervisor import Supervisor
 
 
-def start_local_runner(
-    task: Task, model: ModelSpec, settings: ModelSettings, on_change: Callable[[], None], /
-) -> Runner:
-    """A runner whose worker is a process of this machine. A `RunnerFactory`."""
-    supervisor = Supervisor(
-        task,
-        model,
-        WorkerProcess.start,
-        max_queue=settings.max_queue,
-        load_timeout=settings.load_timeout,
-        step_timeout=settings.step_timeout,
-        on_change=on_change,
-    )
-    supervisor.start()
-    return supervisor
+def local_runners(settings: Settings) -> RunnerFactory:
+    """What starts runners whose workers are processes of this machine."""
+    connect = partial(WorkerProcess.start, variables=settings.worker_environment)
+
+    def start(task: Task, model: ModelSpec, limits: ModelSettings, on_change: Callable[[], None], /) -> Runner:
+        supervisor = Supervisor(
+            task,
+            model,
+            connect,
+            max_queue=limits.max_queue,
+            load_timeout=limits.load_timeout,
+            step_timeout=limits.step_timeout,
+            on_change=on_change,
+        )
+        supervisor.start()
+        return supervisor
+
+    return start

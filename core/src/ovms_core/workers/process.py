@@ -9,13 +9,14 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from ovms_core.messages import ModelSpec
 from ovms_core.task import Task
+from ovms_core.workers.environment import worker_environment
 from ovms_core.workers.wire import Crashed, Frames, Load, Loaded, LoadFailed, Step, frame, type_paths
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -40,9 +41,20 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     @classmethod
     async def start(
-        cls, task: Task, model: ModelSpec, log: logging.Logger, on_message: Callable[[Any], None]
+        cls,
+        task: Task,
+        model: ModelSpec,
+        log: logging.Logger,
+        on_message: Callable[[Any], None],
+        *,
+        variables: Sequence[str] = (),
     ) -> WorkerProcess:
-        """Spawn a worker that loads `model`. It is a session of its own, so that no Ctrl-C reaches it."""
+        """Spawn a worker that loads `model`. It is a session of its own, so that no Ctrl-C reaches it.
+
+        `variables` are those of the environment that it gets beside the known ones.
+        """
+        environment = worker_environment(os.environ, variables)
+        log.debug("does not get the variables %s", ", ".join(sorted(os.environ.keys() - environment)))
         _, worker = await asyncio.get_running_loop().subprocess_exec(
             lambda: cls(task, log, on_message),
             sys.executable,
@@ -50,7 +62,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             "-m",
             "ovms_core.workers.worker",
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TOKENIZERS_PARALLELISM": "false"},
+            env={**environment, "PYTHONPATH": os.pathsep.join(sys.path), "TOKENIZERS_PARALLELISM": "false"},
         )
         worker.send(Load(task.engine, model, type_paths(task.request)))
         return worker

@@ -13,7 +13,9 @@ STABLE_SECONDS = 60.0
 
 
 class Queue:
-    """The requests of one model: those that wait, and those in flight in its engine.
+    """The requests of one model: those that wait, those in flight in its engine, and those that are parked.
+
+    A parked request waits for its own client to read, and holds neither a slot nor a place in the queue.
 
     After a death, the requests that were in flight are suspects. They go first, one at a time: the
     next one is sent when the last has gained something, so that a second death has one culprit.
@@ -26,6 +28,7 @@ class Queue:
         self.slots = 1
         self.in_flight: dict[int, PendingRequest] = {}
         self.waiting: deque[PendingRequest] = deque()
+        self.parked: set[PendingRequest] = set()
         self._pace = Pace()
 
     @property
@@ -62,10 +65,22 @@ class Queue:
             self._pace.tick()
         return pending
 
+    def park(self, pending: PendingRequest, new_id: int) -> None:
+        """Set a request in flight aside. The engine may still have things to say of it, under its old id."""
+        del self.in_flight[pending.id]
+        pending.id = new_id
+        self.parked.add(pending)
+
+    def unpark(self, pending: PendingRequest) -> None:
+        """Put a parked request back into the queue, behind those that wait."""
+        self.parked.remove(pending)
+        self.waiting.append(pending)
+
     def drop(self, pending: PendingRequest) -> bool:
         """Forget a request that nobody waits for any more; true when the engine has it."""
         if self.in_flight.pop(pending.id, None) is not None:
             return True
+        self.parked.discard(pending)
         if pending in self.waiting:
             self.waiting.remove(pending)
         return False
@@ -90,9 +105,10 @@ class Queue:
 
     def clear(self) -> Iterable[PendingRequest]:
         """Take out everything."""
-        requests = [*self.in_flight.values(), *self.waiting]
+        requests = [*self.in_flight.values(), *self.waiting, *self.parked]
         self.in_flight.clear()
         self.waiting.clear()
+        self.parked.clear()
         return requests
 
 

@@ -69,11 +69,12 @@ class Failure(msgspec.Struct, array_like=True):
 
 
 class Step(msgspec.Struct, Generic[E], tag="step", array_like=True):
-    """From the worker, after every step: what each request gained, and which have ended."""
+    """From the worker, after every step: what each request gained, which have ended, and `Engine.progressed`."""
 
     gained: list[tuple[int, E]]
     done: list[int]
     failed: list[tuple[int, Failure]]
+    progressed: bool = True
 
 
 def members(union: Any) -> tuple[Any, ...]:

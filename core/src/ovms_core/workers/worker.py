@@ -23,6 +23,7 @@ import msgspec
 
 from ovms_core.engine import Done, Engine
 from ovms_core.errors import LoadError, RequestError
+from ovms_core.workers.request_preparer import RequestPreparer
 from ovms_core.workers.wire import (
     Cancel,
     Crashed,
@@ -38,7 +39,10 @@ from ovms_core.workers.wire import (
 
 _PR_SET_PDEATHSIG = 1
 _CHUNK = 1 << 18
-_SIGN_OF_LIFE = 0.25
+_QUIET_SECONDS = 0.25
+"""Seconds without a gain after which the server is told that there is progress all the same."""
+
+_Refusal = tuple[int, Failure]
 
 
 class Outbox:
@@ -58,20 +62,32 @@ class Inbox:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._woken, self._wake = os.pipe()
+        self._sources = [self._descriptor, self._woken]
         self._frames = Frames()
 
     def receive(self, *, block: bool) -> Iterator[bytes]:
-        """The commands that are there; with `block`, waits until there is something to read."""
-        while select.select([self._descriptor], [], [], None if block else 0)[0]:
-            data = os.read(self._descriptor, _CHUNK)
-            if not data:
-                raise EOFError
-            yield from self._frames.feed(data)
+        """The commands that are there; with `block`, waits until there are some, or `wake` is called."""
+        while ready := select.select(self._sources, [], [], None if block else 0)[0]:
+            if self._woken in ready:
+                os.read(self._woken, _CHUNK)
+            if self._descriptor in ready:
+                yield from self._frames.feed(self._read())
             block = False
+
+    def wake(self) -> None:
+        """End the wait of `receive`. May be called on any thread."""
+        os.write(self._wake, b"!")
+
+    def _read(self) -> bytes:
+        data = os.read(self._descriptor, _CHUNK)
+        if not data:
+            raise EOFError
+        return data
 
 
 class EngineLoop:
-    """Steps an engine and keeps count of what is in flight."""
+    """Steps an engine, and keeps count of what is in flight in it."""
 
     def __init__(self, engine: Engine, request: Any, inbox: Inbox, outbox: Outbox) -> None:
         self._engine = engine
@@ -81,24 +97,45 @@ class EngineLoop:
         self._decode_request = msgspec.msgpack.Decoder(request).decode
         self._in_flight: set[int] = set()
         self._told_at = 0.0
+        prepares = type(engine).prepare is not Engine.prepare
+        self._preparer = RequestPreparer(engine, inbox.wake) if prepares else None
 
     def run(self) -> None:
         """Serve until the server goes away."""
-        while True:
-            rejected = [reply for raw in self._inbox.receive(block=not self._in_flight) if (reply := self._obey(raw))]
-            if rejected:
-                self._outbox.send(Step([], [], rejected))
-            if self._in_flight:
-                self._tell(self._step())
+        try:
+            while True:
+                self._refuse([failure for failure in self._take_on() if failure])
+                if self._in_flight:
+                    self._tell(self._step())
+        finally:
+            if self._preparer is not None:
+                self._preparer.close()
+
+    def _take_on(self) -> Iterator[_Refusal | None]:
+        """Take in what came from the server and what has been prepared; wait for it when the engine has no work."""
+        for raw in self._inbox.receive(block=not self._in_flight):
+            yield self._obey(raw)
+        if self._preparer is not None:
+            for id, request, error in self._preparer.ended():
+                yield (id, _failure(error)) if error else self._add(id, request)
+
+    def _refuse(self, refusals: list[_Refusal]) -> None:
+        """Tell of requests that the engine does not take. That is no progress of those that it has."""
+        if refusals:
+            self._outbox.send(Step([], [], refusals, progressed=not self._in_flight))
 
     def _tell(self, step: Step[Any]) -> None:
-        """Send what a step gained; when that is nothing, only now and then, as a sign of life."""
+        """Send what a step gained; when that is nothing, only now and then that there is progress."""
         now = time.monotonic()
-        if step.gained or step.done or step.failed or now - self._told_at > _SIGN_OF_LIFE:
+        gains_nothing = not (step.gained or step.done or step.failed)
+        if gains_nothing and now - self._told_at < _QUIET_SECONDS:
+            return
+        step.progressed = self._engine.progressed()
+        if step.progressed or not gains_nothing:
             self._told_at = now
             self._outbox.send(step)
 
-    def _obey(self, raw: bytes) -> tuple[int, Failure] | None:
+    def _obey(self, raw: bytes) -> _Refusal | None:
         command = self._decode(raw)
         if isinstance(command, Cancel):
             self._cancel(command.id)
@@ -108,14 +145,22 @@ class EngineLoop:
         except msgspec.ValidationError as error:
             message = f"The request holds a value that the engine cannot take: {error}"
             return command.id, Failure(400, message, code="invalid_value")
+        if self._preparer is None:
+            return self._add(command.id, request)
+        self._preparer.start(command.id, request)
+        return None
+
+    def _add(self, id: int, request: Any) -> _Refusal | None:
         try:
-            self._engine.add(command.id, request)
+            self._engine.add(id, request)
         except RequestError as error:
-            return command.id, _failure(error)
-        self._in_flight.add(command.id)
+            return id, _failure(error)
+        self._in_flight.add(id)
         return None
 
     def _cancel(self, id: int) -> None:
+        if self._preparer is not None:
+            self._preparer.cancel(id)
         if id in self._in_flight:
             self._in_flight.discard(id)
             self._engine.cancel(id)

@@ -133,7 +133,7 @@ class Server:
 
     @property
     def model(self) -> Model:
-        (model,) = self.app.state.models
+        (model,) = self.app.server.models
         assert isinstance(model, Model)
         return model
 
@@ -188,8 +188,9 @@ def joined(chunks: Sequence[dict[str, Any]], index: int = 0) -> str:
 async def server() -> AsyncIterator[Server]:
     runner = ScriptedRunner(hello)
     app = app_with(PLUGIN, models=[ModelSettings(name="smol", source=".", task="text_generation", aliases=["gpt"])])
-    model: Model = next(iter(app.state.models))
-    model.task, model.runner = TASK, runner
+    model: Model = next(iter(app.server.models))
+    model.task = TASK
+    model.attach(runner)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield Server(app, runner, client)

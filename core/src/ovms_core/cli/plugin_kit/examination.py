@@ -14,8 +14,11 @@ from ovms_core.app import create_app
 from ovms_core.cli.plugin_kit.contract import contract_findings
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 from ovms_core.loader import CORE, EVERY_PLUGIN, GROUP, PluginError, PluginState, load_plugins
+from ovms_core.routes.mounting import PREFIXES
 from ovms_core.settings import Settings
 from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
+
+_OTHER_PREFIXES = tuple(f"{prefix}/" for prefix in PREFIXES[1:])
 
 
 def examine_plugin(package: str, tests: Path | None) -> Iterator[Finding]:
@@ -84,11 +87,12 @@ def _server(entry: EntryPoint) -> Finding:
         app = create_app(Settings())
     except PluginError as error:
         return fail("server", str(error), "Choose another name or path, or block the other plugin.")
-    state = next(report for report in app.state.plugins if report.name == entry.name)
+    state = next(report for report in app.server.plugins if report.name == entry.name)
     if state.state is not PluginState.ACTIVE:
         return fail("server", f"{state.state}: {state.reason}", "Put that right; 'ovms serve' logs it too.")
     if engines := imported_with(entry.module, registered=True) & ENGINES:
         advice = "Import it in the engine's module only: that is loaded in the engine's own process."
         return fail("server", f"the server process imports {', '.join(sorted(engines))}", advice)
-    paths = [f"{r.method} {r.path}" for r in app.state.routes.routes if r.owner == entry.name and r.path[:4] == "/v3/"]
-    return ok("server", ", ".join(path for path in paths if "/v3/v1/" not in path) or "no routes of its own")
+    own = [route for route in app.server.routes if route.owner == entry.name]
+    paths = [f"{route.method} {route.path}" for route in own if not route.path.startswith(_OTHER_PREFIXES)]
+    return ok("server", ", ".join(paths) or "no routes of its own")

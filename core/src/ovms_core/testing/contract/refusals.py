@@ -82,7 +82,7 @@ class RefusalTests(Contract):
 
     async def test_a_body_over_the_limit_is_a_413(self, subject: Subject) -> None:
         subject.require_json_body()
-        limit = subject.app.state.settings.max_body_size
+        limit = subject.app.server.settings.max_body_size
         answer = await subject.post(content=b" " * (limit + 1), headers={"content-type": "application/json"})
         assert answer.status_code == 413, answer.text
         error_of(answer)

@@ -159,7 +159,7 @@ class Subject:
         """The first model that the endpoint works with; skips the test when it works without."""
         if self.endpoint.task is None:
             pytest.skip("the endpoint has no task, and so no engine")
-        models: Models = self.app.state.models
+        models: Models = self.app.server.models
         return next(model for model in models if model.task is not None and model.task.name == self.endpoint.task)
 
     def require_json_body(self) -> None:
@@ -192,11 +192,11 @@ class Subject:
         model = self.require_engine()
         runner = model.runner
         assert runner is not None
-        model.runner = make(runner)
+        model.attach(make(runner))
         try:
             yield
         finally:
-            model.runner = runner
+            model.attach(runner)
 
 
 class Worker:
@@ -238,9 +238,9 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
     )
     headers = {"authorization": f"Bearer {API_KEY}"}
     async with connected(app, headers=headers) as client:
-        broken = [report for report in app.state.plugins if report.state != "active"]
+        broken = [report for report in app.server.plugins if report.state != "active"]
         assert not broken, f"plugin {broken[0].name} is {broken[0].state}: {broken[0].reason}"
-        for model in app.state.models:
+        for model in app.server.models:
             assert model.state is State.READY, f"model '{model.name}' is {model.state}: {model.problem}"
         yield Subject(app, client, _endpoint(contract, app, control), control)
 
@@ -251,7 +251,7 @@ def _endpoint(contract: type[Contract], app: Application, control: Control) -> E
     if wanted is not None:
         found = [each for each in control.endpoints if type(each) is wanted]
     else:
-        owned = {(r.method, r.path) for r in app.state.routes.routes if r.owner == name_of(contract.plugin)}
+        owned = {(r.method, r.path) for r in app.server.routes if r.owner == name_of(contract.plugin)}
         own = [each for each in control.endpoints if (each.method, _PREFIX + each.path) in owned]
         found = own or control.endpoints
     names = ", ".join(type(each).__name__ for each in found or control.endpoints) or "none"

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ovms_core.plugin import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp
-
-    from ovms_core.plugin import Endpoint, Formatter, Parser, Settings
+    from ovms_core.plugin import AppMiddleware, Endpoint, Formatter, Parser, Settings
 
 SMALLEST = 1024
 """Bytes from which on compression pays."""
@@ -34,8 +30,8 @@ def ovms_formatter(endpoint: Endpoint[Any]) -> Formatter | None:
     return Packing(endpoint) if speaks_json(endpoint) else None
 
 
-@hookimpl
-def ovms_wrap_app(settings: Settings) -> Callable[[ASGIApp], ASGIApp] | None:
+@hookimpl(nests="anywhere")
+def ovms_wrap_app(settings: Settings) -> AppMiddleware | None:
     """Whatever is large is compressed for clients that say that they can read it; streams of events are not."""
     from starlette.middleware.gzip import GZipMiddleware
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ovms_core.plugin import Endpoint, Interceptor, Settings
 
 
-@hookimpl
+@hookimpl(nests="outside")
 def ovms_wrap_execution(endpoint: Endpoint[Any], settings: Settings) -> Interceptor | None:
     """Every endpoint is guarded, whoever wrote it."""
     from ovms_guardrail.guard import Guard, configured_words

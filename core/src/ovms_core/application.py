@@ -1,0 +1,105 @@
+"""The application: an ASGI stack that is made once and then stays as it is, and what it is made of."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from starlette.datastructures import State
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from ovms_core.loader import PluginError
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from ovms_core.http.admission import Admission
+    from ovms_core.http.routing import RouteTable
+    from ovms_core.loader import PluginReport
+    from ovms_core.models.lifecycle import Lifecycle
+    from ovms_core.models.registry import Models
+    from ovms_core.settings import Settings
+
+AppMiddleware = Callable[[ASGIApp], ASGIApp]
+"""ASGI middleware: given the application inside, the application outside."""
+
+_HOOKS = {
+    **dict.fromkeys(("add_route", "route", "mount", "routes", "router"), "ovms_register_routes"),
+    **dict.fromkeys(("add_middleware", "middleware", "user_middleware"), "ovms_wrap_app or ovms_wrap_server"),
+    **dict.fromkeys(("add_exception_handler", "exception_handler"), "ovms_wrap_app"),
+    **dict.fromkeys(("add_event_handler", "on_event"), "ovms_lifespan"),
+}
+"""What other frameworks let one add to an application, and the hook that does it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What one application is made of: ``request.app.server`` in a handler, ``app.server`` elsewhere.
+
+    Plugins may read `settings`, `models`, `plugins` and `routes`; the rest is the core's own and can change.
+    """
+
+    settings: Settings
+    models: Models
+    plugins: list[PluginReport]
+    """Every plugin, with what became of it."""
+    routes: RouteTable
+    """Every route: iterate over it."""
+    lifecycle: Lifecycle
+    admission: Admission
+    metrics: CollectorRegistry
+    openapi: Mapping[str, Any]
+    created: int = field(default_factory=lambda: int(time.time()))
+
+
+class Application:
+    """The server as an ASGI application. What is in it comes from plugins: nothing can be added later.
+
+    `server` is all that it is made of. `state` belongs to the plugins, for what they open in ``ovms_lifespan``.
+    """
+
+    def __init__(
+        self, server: Server, stack: ASGIApp, life: Callable[[Application], AbstractAsyncContextManager[None]]
+    ) -> None:
+        self.server = server
+        self.state = State()
+        self._stack = stack
+        self._life = life
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Open what the plugins need, begin with the models, and end it all on exit."""
+        return self._life(self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        if scope["type"] == "http":
+            await self._stack(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await WebSocketClose()(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        stage = "startup"
+        await receive()
+        try:
+            async with self.lifespan():
+                await send({"type": "lifespan.startup.complete"})
+                stage = "shutdown"
+                await receive()
+        except BaseException as error:
+            message = str(error) if isinstance(error, PluginError) else traceback.format_exc()
+            await send({"type": f"lifespan.{stage}.failed", "message": message})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = f": use the hook {_HOOKS[name]} of a plugin" if name in _HOOKS else ""
+            raise AttributeError(f"an ovms application has no '{name}'{hint}")
