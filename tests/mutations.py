@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ovms_core.engine import LoadError
 
 Spoil = Callable[[bytes, random.Random], tuple[str, bytes | None]]
 """From a file's content to what was done, and the new content; `None` for a file that goes."""
@@ -47,6 +50,27 @@ def mutations(folder: Path, files: Sequence[str], count: int = 200) -> Iterator[
         spoil = _WAYS[number // len(files) % len(_WAYS)]
         what, content = spoil(originals[name], chance)
         yield Mutation(number, name, what, content)
+
+
+def linked_copy(original: Path, folder: Path) -> Path:
+    """`folder` with links to the files of `original`, which can be replaced there."""
+    copy = shutil.copytree(original, folder, copy_function=lambda source, target: Path(target).symlink_to(source))
+    return Path(copy)
+
+
+def unnamed(folder: Path, files: Sequence[str], read: Callable[[Mutation], object]) -> list[str]:
+    """The errors of `read` that do not name the spoilt file, over all mutations of `files` in `folder`."""
+    found = []
+    for mutation in mutations(folder, files):
+        whole = (folder / mutation.file).read_bytes()
+        mutation.apply(folder)
+        try:
+            read(mutation)
+        except LoadError as error:
+            if mutation.file not in str(error):
+                found.append(f"{mutation}: {error}")
+        (folder / mutation.file).write_bytes(whole)
+    return found
 
 
 def _missing(data: bytes, chance: random.Random) -> tuple[str, None]:

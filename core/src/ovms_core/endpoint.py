@@ -135,8 +135,9 @@ class Endpoint(Formatter, Generic[B]):
             task = "shouting"
 
             async def execute(self, call: Call[ShoutBody]) -> AsyncIterator[Said]:
-                async for event in call.require_model().submit(Say(call.body.text)):
-                    yield event
+                async with aclosing(call.require_model().submit(Say(call.body.text))) as events:
+                    async for event in events:
+                        yield event
 
             def to_json(self, call: Call[ShoutBody], events: Sequence[Said]) -> object:
                 return {"text": "".join(event.text for event in events)}

@@ -45,6 +45,17 @@ class APIError(Exception):
         if retry_after is not None:
             self.headers["retry-after"] = str(max(1, round(retry_after)))
 
+    def at(self, param: str | None) -> APIError:
+        """A copy that is about `param`. Leave an error that you caught as it is: it may end several requests."""
+        return APIError(
+            self.status,
+            self.message,
+            param=param,
+            code=self.code,
+            retry_after=self.retry_after,
+            headers=self.headers,
+        )
+
     def document(self) -> bytes:
         """The error as JSON, UTF-8 encoded."""
         body = {"message": self.message, "type": _type_of(self.status), "param": self.param, "code": self.code}

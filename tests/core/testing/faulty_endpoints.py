@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -208,7 +209,7 @@ class TestOutlivesItsClient(Impatient):
 
 
 class ChangesItsMind(Endpoint[EchoBody]):
-    """Answers in numbers, with others after its engine was replaced."""
+    """Answers in numbers, with others after its engine was replaced, and leaves it to Python to close its requests."""
 
     path = "/mind"
     body = EchoBody
@@ -240,8 +241,9 @@ class FragileEcho(Echo):
     task = "fragile"
 
     async def execute(self, call: Call[EchoBody]) -> AsyncIterator[Any]:
-        async for event in call.require_model().submit(Script(count=2)):
-            yield {"text": event.text}
+        async with aclosing(call.require_model().submit(Script(count=2))) as events:
+            async for event in events:
+                yield {"text": event.text}
 
 
 class TestDiesOfCancellation(Impatient):

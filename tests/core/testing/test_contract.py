@@ -63,6 +63,7 @@ def test_a_sound_endpoint_without_an_engine_passes(failures: dict[str, set[str]]
         ("TestSwallowsErrors", "test_an_error_in_mid_stream_is_its_last_frame"),
         ("TestOutlivesItsClient", "test_a_client_that_leaves_closes_its_request_to_the_engine"),
         ("TestChangesItsMind", "test_a_killed_engine_is_a_pause_or_a_clean_error"),
+        ("TestChangesItsMind", "test_an_execution_that_is_closed_has_closed_its_requests_to_the_engine"),
         ("TestHasNoDocstring", "test_the_openapi_entry_is_valid"),
         ("TestDiesOfCancellation", "test_cancelled_requests_free_their_slots_and_harm_nobody"),
     ],

@@ -119,10 +119,3 @@ async def test_a_model_that_does_not_load_says_why() -> None:
     with pytest.raises(LoadError, match="no such weights"):
         async with served(scripted_model(load_error="no such weights"), scripted_plugin):
             raise AssertionError("it was served")
-
-
-def test_frames_are_read_with_their_types_and_without_comments() -> None:
-    frames = read_frames(': ping\n\nevent: done\ndata: {"a": 1}\n\ndata: [DONE]\n\n')
-    assert [(frame.event, frame.data) for frame in frames] == [("done", '{"a": 1}'), (None, "[DONE]")]
-    with pytest.raises(ValueError, match="broke off"):
-        read_frames("data: 1\n\ndata: 2")

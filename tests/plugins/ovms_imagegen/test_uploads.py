@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 
@@ -29,6 +30,16 @@ def open_rgb(data: bytes) -> Image.Image:
 
 
 # -- headers
+
+
+def png(*chunks: tuple[bytes, bytes], width: int = 128, height: int = 128) -> bytes:
+    """A PNG of these chunks after its header; 8-bit RGB."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IEND", b"")]
+    framed = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +77,37 @@ def test_the_header_tells_of_several_frames(kind: str) -> None:
         (b"\xff\xd8\xff\xe0\x00\x02\x00\x00", "without a frame header"),
         (b"RIFF\0\0\0\0WEBPVP8L", "cut off"),
         (as_file(NOISE, "JPEG") + b"\xff\xda" * 200, "more than 100 scans"),
+        (b"\xff\xd8" + b"\xff" * 2000, "over 1000 fill bytes"),
+        (b"\xff\xd8" + b"\xff\xe0\x00\x02" * 2000, "over 1000 segments"),
+        (png(*[(b"tEXt", b"a")] * 2000), "over 1000 chunks"),
     ],
 )
 def test_what_is_no_picture_is_told_apart(data: bytes, message: str) -> None:
     with pytest.raises(NotAPictureError, match=message):
         probe(data)
+
+
+LARGEST = 20 << 20
+TEDIOUS = {
+    "fill bytes": b"\xff\xd8" + b"\xff" * LARGEST,
+    "segments": b"\xff\xd8" + b"\xff\xe0\x00\x02" * (LARGEST // 4),
+    "chunks": png()[:33] + (struct.pack(">I4s", 0, b"tEXt") + bytes(4)) * (LARGEST // 12),
+}
+"""Pictures of which the header is hard to find, as large as an upload may be."""
+
+
+@pytest.mark.parametrize("data", TEDIOUS.values(), ids=TEDIOUS)
+def test_a_header_is_found_or_given_up_at_once(data: bytes) -> None:
+    began = time.thread_time()
+    with pytest.raises(NotAPictureError, match="over 1000"):
+        probe(data)
+    assert time.thread_time() - began < 0.2
+
+
+def test_fill_bytes_and_many_segments_are_read_over() -> None:
+    whole = as_file(NOISE, "JPEG")
+    comments = b"\xff\xfe\x00\x02" * 900
+    assert probe(whole[:2] + b"\xff" * 900 + comments + whole[2:]) == Header("JPEG", 128, 96)
 
 
 # -- decoding
@@ -115,16 +152,6 @@ def test_a_photograph_with_a_second_picture_in_it_is_refused_as_one_of_several_f
 
 
 # -- hostile uploads
-
-
-def png(*chunks: tuple[bytes, bytes], width: int = 128, height: int = 128) -> bytes:
-    """A PNG of these chunks after its header; 8-bit RGB."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", header), *chunks, (b"IEND", b"")]
-    framed = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
 def bomb(size: int) -> bytes:

@@ -11,8 +11,9 @@ from ovms_core.plugin import APIError, decode_body
 from ovms_rerank.answers import Answer, document
 from ovms_rerank.body import RerankBody
 from ovms_rerank.dialects import COHERE, JINA, TEI, VOYAGE, Dialect, recognise
+from ovms_rerank.documents import warnings_of
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import rank, require_numbers, rerank_warnings, score_request, sigmoid
+from ovms_rerank.ranking import documents_name, rank, require_numbers, score_request, sigmoid
 
 TEXTS = ["first", "second", "third"]
 ODDS = [-1.0, 2.0, 0.0]
@@ -276,8 +277,9 @@ def test_no_results_and_minus_one_mean_all_of_them(fields: dict[str, Any]) -> No
 )
 def test_documents_without_text_are_named_and_do_not_fail_the_others(fields: dict[str, Any], said: str | None) -> None:
     request = body(**fields)
-    assert len(score_request(request).documents) == len(fields.get("documents") or fields["texts"])
-    warnings = rerank_warnings(request)
+    texts = score_request(request).documents
+    assert len(texts) == len(fields.get("documents") or fields["texts"])
+    warnings = warnings_of(texts, documents_name(request))
     assert len(warnings) == (1 if said else 0)
     assert said is None or (said in warnings[0] and len(warnings[0]) <= 200)
 

@@ -1,13 +1,15 @@
-"""A server's HTTP interface, as the command line uses it."""
+"""A server's HTTP interface, as the command line uses it: what goes wrong is told in a sentence."""
 
 from __future__ import annotations
 
-import http.client
-import json
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.client import responses
 from typing import Any
-from urllib.parse import urlsplit
+
+from ovms_core.client import BROKEN, AddressError, Answer, RefusedError, Server, error_message
+from ovms_core.frames import DONE, Frame
 
 _PREFIX = "/v3"
 _TIMEOUT = 10.0
@@ -22,104 +24,83 @@ class Client:
     """Talks to the server at `url`; without a path in it, under ``/v3``. Raises `ServerError`."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ServerError(f"'{url}' is no address of a server: write it like http://127.0.0.1:8000.")
-        self.url = f"{parts.scheme}://{parts.netloc}"
-        self._address = (parts.hostname, parts.port)
-        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._path = parts.path.rstrip("/") or _PREFIX
-        self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        try:
+            self._server = Server.at(url, api_key, prefix=_PREFIX)
+        except AddressError as error:
+            raise ServerError(str(error)) from None
+        self.url = self._server.url
 
     def get(self, path: str, timeout: float = _TIMEOUT) -> Any:
         """The JSON document at `path`."""
-        with closing(self._connect(timeout)) as connection:
-            return _document(self._answer(connection, "GET", path).read())
+        with self._telling():
+            return replace(self._server, timeout=timeout).get(path)
 
     def stream(self, path: str, body: dict[str, Any]) -> Generator[Any, None, None]:
         """The JSON documents of a stream of server-sent events that ends with ``[DONE]``.
 
         Closing the generator ends the request.
         """
-        with closing(self._connect(_SILENCE)) as connection:
-            response = self._answer(connection, "POST", path, json.dumps(body).encode())
+        with closing(self.frames(path, body)) as frames:
+            for frame in frames:
+                if frame.data == DONE:
+                    return
+                if frame.data:
+                    yield _document(frame)
+        raise self._broken("it ended early")  # a server that is killed closes its connections in good order
+
+    def frames(self, path: str, body: dict[str, Any]) -> Generator[Frame, None, None]:
+        """Every frame of a stream of server-sent events, comments too, to its end.
+
+        Closing the generator ends the request.
+        """
+        server = replace(self._server, timeout=_SILENCE)
+        with self._telling(), server.open_stream(path, body) as stream:
             try:
-                yield from _documents(response)
-            except (OSError, http.client.HTTPException) as error:
-                raise ServerError(f"The connection to {self.url} broke in the middle of the answer: {error}.") from None
+                for frame in stream.frames:
+                    if '"error"' in frame.data:
+                        _require_no_error(frame)
+                    yield frame
+            except BROKEN as error:
+                raise self._broken(error) from None
 
-    def _connect(self, timeout: float) -> http.client.HTTPConnection:
-        host, port = self._address
-        connection = self._kind(host, port, timeout=min(timeout, _TIMEOUT))
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
         try:
-            connection.connect()
-        except OSError as error:
-            raise self._unreachable(error) from None
-        connection.sock.settimeout(timeout)
-        return connection
+            yield
+        except RefusedError as error:
+            raise ServerError(_refusal(error.answer, self.url)) from None
+        except BROKEN as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise ServerError(
+                f"No server answers at {self.url} ({reason}): start one with 'ovms serve', or give its --url."
+            ) from None
+        except ValueError:
+            raise ServerError(_NOT_JSON) from None
 
-    def _answer(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
-    ) -> http.client.HTTPResponse:
-        headers = {**self._headers, **({"content-type": "application/json"} if body else {})}
-        try:
-            connection.request(method, self._path + path, body, headers)
-            response = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from None
-        if response.status >= 400:
-            raise ServerError(_refusal(response, self.url))
-        return response
-
-    def _unreachable(self, error: Exception) -> ServerError:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return ServerError(
-            f"No server answers at {self.url} ({reason}): start one with 'ovms serve', or give its --url."
-        )
+    def _broken(self, reason: object) -> ServerError:
+        return ServerError(f"The connection to {self.url} broke in the middle of the answer: {reason}.")
 
 
-def _documents(lines: Iterable[bytes]) -> Iterator[Any]:
-    """The data of server-sent events until ``[DONE]``. Raises `ServerError` for an error frame.
-
-    Raises `ConnectionError` when they end before: a server that is killed closes its connections in good order.
-    """
-    data: list[str] = []
-    for line in lines:
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if text.startswith("data:"):
-            data.append(text.removeprefix("data:").removeprefix(" "))
-        elif not text and data:
-            joined = "\n".join(data)
-            data.clear()
-            if joined == "[DONE]":
-                return
-            yield _checked(_document(joined))
-    raise ConnectionError("it ended early")
+_NOT_JSON = "The answer is not JSON: this is not a server of OpenAI's interface."
 
 
-def _checked(document: Any) -> Any:
-    if isinstance(document, dict) and document.get("error"):
-        raise ServerError(_message(document) or "The server ended the answer with an error.")
-    return document
-
-
-def _document(text: str | bytes) -> Any:
+def _document(frame: Frame) -> Any:
     try:
-        return json.loads(text)
+        return frame.document()
     except ValueError:
-        raise ServerError("The answer is not JSON: this is not a server of OpenAI's interface.") from None
+        raise ServerError(_NOT_JSON) from None
 
 
-def _refusal(response: http.client.HTTPResponse, url: str) -> str:
+def _require_no_error(frame: Frame) -> None:
+    document = _document(frame)
+    if isinstance(document, dict) and document.get("error"):
+        raise ServerError(error_message(document) or "The server ended the answer with an error.")
+
+
+def _refusal(answer: Answer, url: str) -> str:
     try:
-        message = _message(json.loads(response.read()))
+        message = error_message(answer.json())
     except ValueError:
         message = None
-    hint = " Give it with --api-key or OVMS_API_KEY." if response.status == 401 else ""
-    return f"{message or f'{url} answers {response.status} {response.reason}.'}{hint}"
-
-
-def _message(document: Any) -> str | None:
-    error = document.get("error") if isinstance(document, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else None
+    hint = " Give it with --api-key or OVMS_API_KEY." if answer.status == 401 else ""
+    return f"{message or f'{url} answers {answer.status} {responses.get(answer.status, str())}.'}{hint}"

@@ -13,9 +13,9 @@ from ovms_core.cli.options import ApiKey, AsJson
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ovms_core.client import Server
     from ovms_core.conformance.examination import Result
     from ovms_core.conformance.feature import Target
-    from ovms_core.conformance.server import Server
 
 
 def conformance(
@@ -50,17 +50,15 @@ def conformance(
 
 def _reached(url: str, api_key: str | None) -> Server:
     """The server at `url`. Raises `ServerError` when nothing answers there."""
-    from http.client import HTTPException
-
     from ovms_core.cli.client import ServerError
-    from ovms_core.conformance.server import AddressError, Server
+    from ovms_core.client import BROKEN, AddressError, Server
 
     try:
         server = Server.at(url, api_key)
         status = server.send("GET", "/models").status
     except AddressError as error:
         raise ServerError(str(error)) from None
-    except (OSError, HTTPException) as error:
+    except BROKEN as error:
         raise ServerError(f"No server answers at {url} ({error or type(error).__name__}).") from None
     if status == 401:
         raise ServerError(f"{url} wants another API key: give it with --api-key or OVMS_API_KEY.")

@@ -14,10 +14,11 @@ from ovms_core.configuration.document import read_document
 from ovms_core.configuration.environment import read_environment
 from ovms_core.configuration.errors import ConfigurationError, validated
 from ovms_core.configuration.keys import read_keys
-from ovms_core.configuration.layer import Layer, json_path, merged
+from ovms_core.configuration.layer import Layer, merged
 from ovms_core.configuration.models import check_names, default_name, normalized
 from ovms_core.configuration.options import validate_options
 from ovms_core.configuration.variables import substituted
+from ovms_core.field_errors import json_path
 from ovms_core.settings import Settings
 
 __all__ = [

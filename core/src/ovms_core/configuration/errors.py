@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
-from ovms_core.configuration.layer import Mark, Path, json_path
+from ovms_core.configuration.layer import Mark
+from ovms_core.field_errors import FieldError, Path, clipped, field_errors, json_path, reason
 from ovms_core.settings import Where
 
 M = TypeVar("M", bound=BaseModel)
 
 _SECRET = "api_keys"  # noqa: S105 - the name of a setting
+_NOUNS: Final = {
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of settings",
+    "int_type": "an integer",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+"""The types that a setting may be of, as YAML's authors know them."""
 
 
 class ConfigurationError(Exception):
@@ -32,19 +46,17 @@ def validated(cls: type[M], values: Any, where: Where, at: Path = ()) -> M:
 
 
 def _problems(error: ValidationError, cls: type[BaseModel], values: Any, where: Where, at: Path) -> Iterator[str]:
-    seen: set[Path] = set()
-    for detail in error.errors(include_url=False):
-        path = _in_document(detail["loc"], values)
-        if path not in seen:  # of a union, what the first member says
-            seen.add(path)
-            full = (*at, *path)
-            written = where(full)
-            said = _said(_hidden(detail, written) if isinstance(written, Mark) else detail, full, path, cls)
-            yield f"{written}: {said}" if written else said
+    for path, errors in field_errors(error, values).items():
+        full = (*at, *path)
+        written = where(full)
+        if isinstance(written, Mark):
+            errors = [_without_value(error, written) for error in errors]
+        said = _said(errors, full, path, cls)
+        yield f"{written}: {said}" if written else said
 
 
-class _Hidden:
-    """Stands for a value from variables in an error."""
+class _Variable:
+    """Stands for a value from variables in an error: it may be a secret."""
 
     def __init__(self, written: str) -> None:
         self._written = written
@@ -53,67 +65,42 @@ class _Hidden:
         return f"what '{self._written}' stands for"
 
 
-def _hidden(detail: ErrorDetails, mark: Mark) -> ErrorDetails:
-    """`detail` without the value, also where a validator repeats it."""
-    value = detail["input"]
-    message = detail["msg"].replace(value, mark.written) if isinstance(value, str) and value else detail["msg"]
-    return {**detail, "input": _Hidden(mark.written), "msg": message}
+def _without_value(error: FieldError, mark: Mark) -> FieldError:
+    """`error` without the value, also where a validator repeats it."""
+    value = error.value
+    message = error.message.replace(value, mark.written) if isinstance(value, str) and value else error.message
+    return replace(error, message=message, value=_Variable(mark.written))
 
 
-def _in_document(location: Path, values: Any) -> Path:
-    """The location without the names that pydantic adds for the members of a union."""
-    path: list[str | int] = []
-    for step in location:
-        if isinstance(values, dict) and (step in values or step == location[-1]):
-            values = values.get(step)
-        elif isinstance(values, list) and isinstance(step, int) and step < len(values):
-            values = values[step]
-        else:
-            continue
-        path.append(step)
-    return tuple(path)
-
-
-def _said(detail: ErrorDetails, full: Path, path: Path, cls: type[BaseModel]) -> str:
-    name = json_path(full)
-    match detail["type"]:
+def _said(errors: Sequence[FieldError], full: Path, path: Path, cls: type[BaseModel]) -> str:
+    name, error = json_path(full), errors[0]
+    match error.type:
         case "extra_forbidden":
             return f"'{name}' is not a setting.{_suggestion(full, path, cls)}"
         case "missing":
             return f"'{name}' is required."
-        case "literal_error":
-            return f"'{name}' {_reason(detail)}{_given(detail, full)}.{_nearest(detail)}"
         case "string_too_short":
             return f"'{name}' must not be empty."
-        case "model_type":
-            return f"'{name}' must be a mapping of settings{_given(detail, full)}."
-        case "string_type" if not isinstance(detail["input"], dict | list | _Hidden | None):
-            return f"'{name}' must be text{_given(detail, full)}: put it in quotes."
-        case _:
-            return f"'{name}' {_reason(detail)}{_given(detail, full)}."
+    right = reason(errors, _NOUNS)
+    what = right if right.startswith("must ") else f"is wrong: {right}"
+    return f"'{name}' {what}{_given(error, full)}{_hint(error)}"
 
 
-def _reason(detail: ErrorDetails) -> str:
-    """Pydantic's sentence, made to follow the setting's name."""
-    reason = detail["msg"].removeprefix("Value error, ").rstrip(".")
-    for start in ("Input should be ", "Value should be "):
-        if reason.startswith(start):
-            return "must be " + re.split(", (?:unable|got)", reason.removeprefix(start))[0]
-    return reason.replace("should ", "must ", 1) if " should " in reason else f"is wrong: {reason}"
-
-
-def _given(detail: ErrorDetails, full: Path) -> str:
-    value = detail["input"]
+def _given(error: FieldError, full: Path) -> str:
     if full and full[0] == _SECRET:
         return ""
     kinds = {dict: "a mapping", list: "a list", type(None): "nothing"}
-    shown = kinds.get(type(value)) or repr(value)
-    return f", not {shown[:60]}{'…' if len(shown) > 60 else ''}"
+    return f", not {clipped(kinds.get(type(error.value)) or repr(error.value))}"
 
 
-def _nearest(detail: ErrorDetails) -> str:
-    allowed = [word for word in detail.get("ctx", {}).get("expected", "").split("'")[1::2] if word]
-    return "" if isinstance(detail["input"], _Hidden) else suggestion(str(detail["input"]), allowed)
+def _hint(error: FieldError) -> str:
+    """How the sentence ends: with what to do, where that is known."""
+    is_shown = not isinstance(error.value, _Variable)
+    if error.type == "literal_error" and is_shown:
+        allowed = [word for word in error.context["expected"].split("'")[1::2] if word]
+        return f".{suggestion(str(error.value), allowed)}"
+    is_scalar = not isinstance(error.value, dict | list | None)
+    return ": put it in quotes." if error.type == "string_type" and is_shown and is_scalar else "."
 
 
 def _suggestion(full: Path, path: Path, cls: type[BaseModel]) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-Path = tuple[str | int, ...]
-"""The way to a value, such as ``("models", 0, "device")``."""
+from ovms_core.field_errors import Path
 
 
 class Mark(str):
@@ -72,8 +71,3 @@ def _is_section(name: str, value: object) -> bool:
 
 def _within(path: Path, roots: set[Path]) -> bool:
     return any(path[:length] in roots for length in range(1, len(path) + 1))
-
-
-def json_path(path: Sequence[str | int]) -> str:
-    """``("models", 0, "device")`` as ``models[0].device``."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPException
 
+from ovms_core.client import BROKEN, RefusedError
 from ovms_core.conformance.feature import Feature, Finding, Group, Target, Verdict
-from ovms_core.conformance.server import RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def _judge(feature: Feature, target: Target) -> tuple[Verdict, str]:
         return finding.verdict, finding.note
     except RefusedError as error:
         return Verdict.NO, str(error)
-    except (OSError, HTTPException) as error:
+    except BROKEN as error:
         return Verdict.NO, f"the connection broke: {type(error).__name__}: {error}"
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return Verdict.NO, f"the answer has another shape: {type(error).__name__}: {error}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -11,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ovms_core.plugin import Body, Int, Part, fault
+from ovms_imagegen.base64_text import from_base64
 from ovms_imagegen.limits import MAX_SEED
 from ovms_imagegen.messages import OutputFormat
 
@@ -26,8 +25,8 @@ def _data_url(url: str) -> bytes:
     if not comma or not head.startswith("data:") or not head.endswith(";base64"):
         raise fault("A picture must be a data URL (data:image/png;base64,...); other URLs are not fetched.")
     try:
-        return base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError):
+        return from_base64(content)
+    except ValueError:
         raise fault("The data URL is not valid base64.") from None
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
 from starlette.requests import Request
+from starlette.responses import Response
 
 from ovms_core.engine import RequestError
 from ovms_core.plugin import APIError, Call, Endpoint, decode_body, require_json, sse, validate_body
 from ovms_imagegen import responses
 from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody, file_of
 from ovms_imagegen.files import KeptFiles
-from ovms_imagegen.forms import is_form, read_form, require_form_or_json
+from ovms_imagegen.forms import form_document, is_form, read_form, require_form_or_json
 from ovms_imagegen.limits import MAX_SEED, Limits
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
 from ovms_imagegen.sizes import parse_size, size_text
@@ -50,7 +53,7 @@ class ImageEndpoint(Endpoint[I]):
         assert model.info is not None
         limits = Limits.of(model.info)
         request = self.draw(call, limits)
-        _check(request, limits)
+        await self.check(request, limits)
         call.warnings.extend(_changes(request, limits))
         async with aclosing(model.submit(request)) as events:
             async for event in events:
@@ -78,6 +81,10 @@ class ImageEndpoint(Endpoint[I]):
     def complete(self, request: Draw, body: I, limits: Limits) -> None:
         """Put into `request` what only this endpoint has."""
 
+    async def check(self, request: Draw, limits: Limits) -> None:
+        """Refuse at once what the engine would refuse after a wait in the queue. Raises `APIError`."""
+        _check(request, limits)
+
     def texts(self, call: Call[I]) -> Iterator[str]:
         body = call.body
         yield from filter(None, (body.prompt, body.negative_prompt, body.prompt_2, body.prompt_3))
@@ -86,16 +93,23 @@ class ImageEndpoint(Endpoint[I]):
         drawn = [event for event in events if isinstance(event, Drawn)]
         return responses.document(call.created, call.body.output_format, call.context[_FILES_URL], drawn)
 
+    async def unary(self, call: Call[I], events: AsyncIterator[Any]) -> Response:
+        drawn = [event async for event in events]
+        content = await asyncio.to_thread(lambda: msgspec.json.encode(self.to_json(call, drawn)))
+        return Response(content, media_type="application/json")
+
     async def stream(self, call: Call[I], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-        about = (self.event, call.created, call.body.output_format)
         async for event in events:
             if isinstance(event, Stepped):
                 yield sse.comment(responses.progress(event))
-            elif isinstance(event, Preview):
-                yield sse.event(f"{self.event}.partial_image", responses.partial_image(*about, event))
-            elif isinstance(event, Drawn):
-                files_url = call.context[_FILES_URL]
-                yield sse.event(f"{self.event}.completed", responses.completed(*about, files_url, event))
+            elif isinstance(event, Preview | Drawn):
+                yield await asyncio.to_thread(self._frame, call, event)
+
+    def _frame(self, call: Call[I], event: Preview | Drawn) -> bytes:
+        about = (self.event, call.created, call.body.output_format)
+        if isinstance(event, Preview):
+            return sse.event(f"{self.event}.partial_image", responses.partial_image(*about, event))
+        return sse.event(f"{self.event}.completed", responses.completed(*about, call.context[_FILES_URL], event))
 
     def _files_url(self, request: Request) -> str:
         """Where kept pictures are served: beside this endpoint, as the client reaches it."""
@@ -132,9 +146,13 @@ class OverPicture(ImageEndpoint[O]):
 
     async def read(self, request: Request) -> tuple[O, list[str]]:
         if is_form(request):
-            return validate_body(await read_form(request), self.body)
+            fields = await read_form(request)
+            return await asyncio.to_thread(lambda: validate_body(form_document(fields), self.body))
         require_form_or_json(request)
-        return decode_body(await request.body(), self.body)
+        return await asyncio.to_thread(decode_body, await request.body(), self.body)
+
+    async def check(self, request: Draw, limits: Limits) -> None:
+        await asyncio.to_thread(_check, request, limits)
 
     def complete(self, request: Draw, body: O, limits: Limits) -> None:
         request.image = Upload(*body.picture())
@@ -164,7 +182,6 @@ class Variations(OverPicture[VariationBody]):
 
 
 def _check(request: Draw, limits: Limits) -> None:
-    """Refuse at once what the engine would refuse after a wait in the queue. Raises `APIError`."""
     try:
         limits.check(request)
     except RequestError as error:

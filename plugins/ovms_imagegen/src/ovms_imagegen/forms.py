@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -33,14 +34,11 @@ def require_form_or_json(request: Request) -> None:
         raise APIError(415, message, code="unsupported_media_type")
 
 
-async def read_form(request: Request) -> dict[str, Any]:
-    """The form as a JSON object would be, pictures as bytes. Raises `APIError` 400."""
+async def read_form(request: Request) -> list[tuple[str, str | bytes]]:
+    """The form's fields: pictures as bytes, all else as text. Raises `APIError` 400."""
     try:
         async with request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES) as form:
-            document: dict[str, Any] = {}
-            for name, value in form.multi_items():
-                _put(document, PICTURES.get(name, name), await _value(name, value))
-            return document
+            return [(name, await _content(name, value)) for name, value in form.multi_items()]
     except (MultiPartException, HTTPException) as error:
         reason = getattr(error, "detail", None) or str(error)
         raise APIError(400, f"The multipart form cannot be read: {reason}", code="invalid_form") from None
@@ -49,14 +47,23 @@ async def read_form(request: Request) -> dict[str, Any]:
         raise APIError(500, message, code="storage_failed") from None
 
 
-async def _value(name: str, value: str | UploadFile) -> Any:
+async def _content(name: str, value: str | UploadFile) -> str | bytes:
     if isinstance(value, str):
-        return from_form(name, value)
+        return value
     if name in PICTURES:
         return await value.read()
     if name in ImageBody.model_fields:
         raise APIError(400, f"Field '{name}' must be text, not a file.", param=name, code="invalid_value")
     return value.filename or "a file"  # of an unknown field, which is only named
+
+
+def form_document(fields: Iterable[tuple[str, str | bytes]]) -> dict[str, Any]:
+    """A form as the JSON object that it stands for, its pictures as bytes. Raises `APIError` 400."""
+    document: dict[str, Any] = {}
+    for name, value in fields:
+        meant = value if isinstance(value, bytes) else from_form(name, value)
+        _put(document, PICTURES.get(name, name), meant)
+    return document
 
 
 def _put(document: dict[str, Any], name: str, value: Any) -> None:

@@ -5,12 +5,23 @@ PNG: https://www.w3.org/TR/png-3/ · JPEG: ITU-T T.81 · WebP: RFC 9649.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import Final
 
 MAX_JPEG_SCANS: Final = 100
 """A progressive JPEG has about ten; a file of thousands keeps a decoder busy for minutes."""
+
+MAX_PARTS: Final = 1000
+"""Segments of a JPEG, or chunks of a PNG, before the part that is looked for; an ICC profile has up to 255."""
+
+MAX_FILL: Final = 1000
+"""Fill bytes before a JPEG's marker; encoders that align their segments write a few."""
+
+_FILL: Final = re.compile(rb"\xff{,%d}" % MAX_FILL)
+_SCAN: Final = b"\xff\xda"
+_PIECE: Final = 1 << 20
 
 
 class NotAPictureError(ValueError):
@@ -51,32 +62,51 @@ def _png(data: bytes) -> Header:
 def _png_has_frames(data: bytes) -> bool:
     """Whether there is an `acTL` chunk, which stands before the first `IDAT`."""
     at = 8
-    while at + 8 <= len(data):
+    for _ in range(MAX_PARTS):
+        if at + 8 > len(data):
+            return False
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind in (b"IDAT", b"acTL"):
             return bool(kind == b"acTL")
         at += 12 + length
-    return False
+    raise NotAPictureError(f"is a PNG with over {MAX_PARTS} chunks before its pixels")
 
 
 def _jpeg(data: bytes) -> Header:
-    if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-        raise NotAPictureError(f"is a JPEG of more than {MAX_JPEG_SCANS} scans")
     at = 2
-    while data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
+    for _ in range(MAX_PARTS):
+        at = _marker(data, at)
+        marker = data[at]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 4)
+            _require_few_scans(data)
             return Header("JPEG", width, height)
-        else:
-            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    raise NotAPictureError("is a JPEG without a frame header")
+        at += 1 + struct.unpack_from(">H", data, at + 1)[0]
+    raise NotAPictureError(f"is a JPEG with over {MAX_PARTS} segments before its frame header")
+
+
+def _marker(data: bytes, at: int) -> int:
+    """Where the marker is that begins at `at`: a byte other than 0xFF after one such byte, or several."""
+    if data[at] != 0xFF:
+        raise NotAPictureError("is a JPEG without a frame header")
+    fill = _FILL.match(data, at + 1)
+    assert fill is not None
+    if data[fill.end()] == 0xFF:
+        raise NotAPictureError(f"is a JPEG with over {MAX_FILL} fill bytes before a marker")
+    return fill.end()
+
+
+def _require_few_scans(data: bytes) -> None:
+    """Raise `NotAPictureError` for too many; counts in pieces, between which others get their turn."""
+    count = 0
+    for at in range(0, len(data), _PIECE):
+        count += data.count(_SCAN, at, at + _PIECE + 1)  # one may begin with the last byte of a piece
+        if count > MAX_JPEG_SCANS:
+            raise NotAPictureError(f"is a JPEG of more than {MAX_JPEG_SCANS} scans")
 
 
 def _webp(data: bytes) -> Header:
-    kind, body = data[12:16], data[20:]
+    kind, body = data[12:16], data[20:64]
     if kind == b"VP8X":
         width, height = (1 + int.from_bytes(body[at : at + 3], "little") for at in (4, 7))
         return Header("WEBP", width, height, animated=bool(body[0] & 0x02))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ovms_imagegen.base64_text import to_base64
 from ovms_imagegen.messages import Drawn, OutputFormat, Preview, Stepped
 from ovms_imagegen.sizes import size_text
 
@@ -39,7 +40,7 @@ def partial_image(prefix: str, created: int, output_format: OutputFormat, previe
     """The event ``….partial_image``."""
     return {
         "type": f"{prefix}.partial_image",
-        "b64_json": preview.data,
+        "b64_json": to_base64(preview.data),
         "partial_image_index": preview.number,
         **_common(created, output_format, preview),
         "step": preview.step,
@@ -77,4 +78,6 @@ def _common(created: int, output_format: OutputFormat, picture: Preview | Drawn)
 
 
 def _content(picture: Drawn, files_url: str) -> dict[str, Any]:
-    return {"url": f"{files_url}/{picture.kept_as}"} if picture.kept_as else {"b64_json": picture.data}
+    if picture.kept_as:
+        return {"url": f"{files_url}/{picture.kept_as}"}
+    return {"b64_json": to_base64(picture.data or b"")}

@@ -103,8 +103,7 @@ async def _continuation(model: Model, body: GenerationBody, at: int, request: Ge
                     for index in range(first, first + request.sampling.n):
                         yield Delta(index, event.prompt_text or "", [])
     except APIError as error:
-        error.param = body.path(error.param, at)
-        raise
+        raise error.at(body.path(error.param, at)) from None
 
 
 def _timings(call: Call[Any], counter: UsageCounter) -> TimingsReport | UnsetType:

@@ -16,6 +16,7 @@ from ovms_core.openvino.conversion import TOKENIZERS
 from ovms_core.openvino.cpus import thread_limit
 from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.failure import reason
+from ovms_core.openvino.resources import available_memory
 from ovms_llm.budget import (
     GIB,
     PROBE_TOKENS,
@@ -26,7 +27,6 @@ from ovms_llm.budget import (
     bytes_per_token,
     default_cache_bytes,
 )
-from ovms_llm.memory import available_memory
 from ovms_llm.model_folder import ModelFolder, open_model
 from ovms_llm.options import TextGenerationOptions
 from ovms_llm.own_templates import own_templates

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from ovms_core.plugin import APIError
 from ovms_rerank.body import RerankBody
 from ovms_rerank.dialects import TEI, recognise
-from ovms_rerank.documents import Document, require_query, require_some, texts_of, warnings_of
+from ovms_rerank.documents import Document, require_query, require_some, texts_of
 from ovms_rerank.messages import Fit, Score, Scored
 
 T = TypeVar("T")
@@ -40,11 +40,6 @@ def score_request(body: RerankBody) -> Score:
 def documents_name(body: RerankBody) -> str:
     """The field that has the documents."""
     return "documents" if body.texts is None else "texts"
-
-
-def rerank_warnings(body: RerankBody) -> list[str]:
-    """What the client is told besides the ranking."""
-    return warnings_of(document_texts(body), documents_name(body))
 
 
 def documents_of(body: RerankBody) -> Sequence[Document]:

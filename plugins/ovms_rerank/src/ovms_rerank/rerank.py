@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from starlette.requests import Request
@@ -10,8 +11,9 @@ from starlette.requests import Request
 from ovms_core.plugin import Call, Endpoint
 from ovms_rerank.answers import Answer, document
 from ovms_rerank.body import RerankBody
+from ovms_rerank.documents import warnings_of
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import document_texts, require_numbers, rerank_warnings, score_request
+from ovms_rerank.ranking import document_texts, documents_name, require_numbers, score_request
 
 _ONLY_V2 = frozenset({"max_tokens_per_doc", "priority", "relevant_spans"})
 
@@ -26,15 +28,16 @@ class Rerank(Endpoint[RerankBody]):
     task = "rerank"
 
     def call(self, request: Request, body: RerankBody, ignored: Sequence[str] = ()) -> Call[RerankBody]:
-        score_request(body)  # what is wrong with a request is said before any model is asked for
         call = super().call(request, body, ignored)
         call.context["api_version"] = _api_version(request.url.path, body)
-        call.warnings += rerank_warnings(body)
         return call
 
-    async def execute(self, call: Call[RerankBody]) -> AsyncIterator[Any]:
-        async for event in call.require_model().submit(score_request(call.body)):
-            yield require_numbers(event)
+    async def execute(self, call: Call[RerankBody]) -> AsyncIterator[Scored]:
+        request = score_request(call.body)
+        call.warnings += warnings_of(request.documents, documents_name(call.body))
+        async with aclosing(call.require_model().submit(request)) as events:
+            async for event in events:
+                yield require_numbers(event)
 
     def texts(self, call: Call[RerankBody]) -> Iterator[str]:
         yield call.body.query

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any
-
-from starlette.requests import Request
 
 from ovms_core.plugin import APIError, Call, Endpoint
 from ovms_rerank.body import ScoreBody
@@ -22,15 +21,12 @@ class Scores(Endpoint[ScoreBody]):
     body = ScoreBody
     task = "rerank"
 
-    def call(self, request: Request, body: ScoreBody, ignored: Sequence[str] = ()) -> Call[ScoreBody]:
-        asked = score_request(body)  # what is wrong with a request is said before any model is asked for
-        call = super().call(request, body, ignored)
-        call.warnings += warnings_of(asked.documents, "text_2")
-        return call
-
-    async def execute(self, call: Call[ScoreBody]) -> AsyncIterator[Any]:
-        async for event in call.require_model().submit(score_request(call.body)):
-            yield require_numbers(event)
+    async def execute(self, call: Call[ScoreBody]) -> AsyncIterator[Scored]:
+        request = score_request(call.body)
+        call.warnings += warnings_of(request.documents, "text_2")
+        async with aclosing(call.require_model().submit(request)) as events:
+            async for event in events:
+                yield require_numbers(event)
 
     def texts(self, call: Call[ScoreBody]) -> Iterator[str]:
         for text in (call.body.text_1, call.body.text_2):

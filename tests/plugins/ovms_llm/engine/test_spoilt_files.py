@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.mutations import Mutation, mutations
+from tests.mutations import Mutation, linked_copy, mutations
 
 from ovms_core.engine import LoadError, ModelSpec
 from ovms_llm.engine import TextGeneration
@@ -64,8 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spoilt(mutation: Mutation, folder: Path, into: Path) -> ModelSpec:
-    path = into / "model"
-    shutil.copytree(folder, path, copy_function=lambda source, target: Path(target).symlink_to(source))
+    path = linked_copy(folder, into / "model")
     mutation.apply(path)
     return ModelSpec(
         name="m",

@@ -38,10 +38,12 @@ async def test_leaving_closes_every_prompt(server: Server, prompts: str | list[s
 
 async def test_a_prompt_that_fails_ends_the_others(server: Server) -> None:
     server.runner.gate = asyncio.Event()
-    error = APIError(400, "too long", code="context_length_exceeded")
+    error = APIError(400, "too long", param="prompt", code="context_length_exceeded")
     server.runner.script = lambda request: [error] if request.prompt.text == "b" else [Started(1)]
     response = await server.complete(prompt=["a", "b", "c"])
-    assert response.json()["error"]["code"] == "context_length_exceeded"
+    said = response.json()["error"]
+    assert (said["code"], said["param"]) == ("context_length_exceeded", "prompt[1]")
+    assert error.param == "prompt"  # it may end the requests of others too
     assert server.runner.open == 0
 
 
@@ -70,6 +72,66 @@ async def test_a_slow_reader_holds_the_streams_back() -> None:
         for _ in range(50):
             await asyncio.sleep(0)
         assert len(given) < 5
+
+
+class Stream:
+    """Gives one event and waits; then it raises `error`. Counts how often it was closed."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.closed = 0
+        self.gate = asyncio.Event()
+        self._error = error
+
+    async def events(self) -> AsyncGenerator[str, None]:
+        try:
+            yield "event"
+            await self.gate.wait()
+            if self._error is not None:
+                raise self._error
+        finally:
+            await asyncio.sleep(0)
+            self.closed += 1
+
+
+async def read(streams: list[AsyncGenerator[str, None]]) -> list[str]:
+    async with asyncio.timeout(5):
+        return [event async for event in merge(streams)]
+
+
+@pytest.mark.parametrize("error", [APIError(400, "no"), asyncio.CancelledError("lost")])
+async def test_whatever_ends_one_stream_ends_the_call_and_closes_the_others(error: BaseException) -> None:
+    failing, others = Stream(error), [Stream(), Stream()]
+    failing.gate.set()
+    with pytest.raises(type(error)):
+        await read([stream.events() for stream in (*others, failing)])
+    assert [stream.closed for stream in (*others, failing)] == [1, 1, 1]
+
+
+async def test_an_error_of_closing_does_not_hide_the_first() -> None:
+    async def stubborn() -> AsyncGenerator[str, None]:
+        try:
+            await asyncio.Event().wait()
+            yield ""
+        finally:
+            raise RuntimeError("cannot be closed")
+
+    failing, other = Stream(APIError(400, "first")), Stream()
+    failing.gate.set()
+    with pytest.raises(APIError, match="first"):
+        await read([stubborn(), failing.events(), other.events()])
+    assert other.closed == 1
+
+
+async def test_a_call_that_is_cancelled_twice_still_closes_its_streams() -> None:
+    streams = [Stream(), Stream()]
+    reading = asyncio.create_task(read([stream.events() for stream in streams]))
+    for _ in range(2):
+        for _ in range(5):
+            await asyncio.sleep(0)
+        reading.cancel()
+    await asyncio.wait({reading})
+    assert reading.cancelled()
+    assert [stream.closed for stream in streams] == [1, 1]
 
 
 async def test_execution_does_not_depend_on_whether_the_client_streams(server: Server) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ovms_core.cli.output import shown_size
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+from ovms_core.openvino import resources
 from ovms_core.paths import is_there
 
 _GIB = 1 << 30
@@ -44,10 +45,9 @@ def _field(line: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def cores(cgroup: Path = Path("/sys/fs/cgroup")) -> Finding:
+def cores(cgroup: Path = resources.CGROUP) -> Finding:
     """Processors that may be used, under a container's limit."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cpu_quota(cgroup)
+    usable, quota = resources.affine_cpus(), resources.cpu_quota(cgroup)
     if quota is not None and quota < usable:
         found = f"{usable}, limited to the time of {quota:g}"
         return warn(
@@ -56,62 +56,15 @@ def cores(cgroup: Path = Path("/sys/fs/cgroup")) -> Finding:
     return ok("cores", str(usable))
 
 
-def _cpu_quota(cgroup: Path) -> float | None:
-    """The processors' worth of time that the container may use; `None` without a limit."""
-    text = _first_line(cgroup / "cpu.max")
-    if text is not None:
-        quota, _, period = text.partition(" ")
-        return None if quota == "max" else int(quota) / int(period or 100_000)
-    old_quota, old_period = _first_line(cgroup / "cpu/cpu.cfs_quota_us"), _first_line(cgroup / "cpu/cpu.cfs_period_us")
-    if old_quota is None or old_period is None or int(old_quota) <= 0:
-        return None
-    return int(old_quota) / int(old_period)
-
-
-def memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> Finding:
+def memory(meminfo: Path = resources.MEMINFO, cgroup: Path = resources.CGROUP) -> Finding:
     """Memory that models can have, under a container's limit."""
-    available, total = _memory_of_machine(meminfo)
-    limit, used = _memory_of_container(cgroup)
-    if total is None or available is None:
+    memory = resources.memory(cgroup, meminfo)
+    if memory is None:
         return ok("memory", "unknown on this system")
-    if limit is not None and limit < total:
-        available, total = min(available, limit - (used or 0)), limit
-    found = f"{shown_size(available)} of {shown_size(total)} available"
-    if available < _LITTLE_MEMORY:
+    found = f"{shown_size(memory.available)} of {shown_size(memory.total)} available"
+    if memory.available < _LITTLE_MEMORY:
         return warn("memory", found, "Models of several billion parameters need more; choose small or 4-bit ones.")
     return ok("memory", found)
-
-
-def _memory_of_machine(meminfo: Path) -> tuple[int | None, int | None]:
-    try:
-        fields = dict(_field(line) for line in meminfo.read_text(encoding="ascii").splitlines())
-    except OSError:
-        return None, None
-    return _kibibytes(fields.get("MemAvailable")), _kibibytes(fields.get("MemTotal"))
-
-
-def _kibibytes(text: str | None) -> int | None:
-    return int(text.split()[0]) * 1024 if text else None
-
-
-def _memory_of_container(cgroup: Path) -> tuple[int | None, int | None]:
-    """Limit and use in bytes, from version 2 or 1 of cgroups."""
-    for limit_file, used_file in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        limit = _first_line(cgroup / limit_file)
-        if limit is not None and limit != "max":
-            used = _first_line(cgroup / used_file)
-            return int(limit), int(used) if used else None
-    return None, None
-
-
-def _first_line(file: Path) -> str | None:
-    try:
-        return file.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
 
 
 def disk(repository: Path) -> Finding:

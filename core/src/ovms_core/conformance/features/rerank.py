@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ovms_core.client import Server
 from ovms_core.conformance.feature import Group, Target, expect, expect_fully
-from ovms_core.conformance.server import Server
 
 rerank = Group("Rerank", needs="rerank_model")
 

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 
 from ovms_core.endpoint import Call, Executor
+from ovms_core.frames import read_frames
 from ovms_core.messages import Request
 from ovms_core.runner import Runner, RunnerLoad
-from ovms_core.testing.contract.execution import Held
+from ovms_core.testing.contract.execution import Held, reject
 from ovms_core.testing.contract.subject import Contract, Subject, error_in, error_of
-from ovms_core.testing.frames import read_frames
 
 _CROWD = 8
 
@@ -31,6 +31,21 @@ class EngineTests(Contract):
                 request.cancel()
                 await asyncio.wait({request})
                 await self.until(held.closed.is_set)
+
+    async def test_an_execution_that_is_closed_has_closed_its_requests_to_the_engine(self, subject: Subject) -> None:
+        """Python closes a generator that is just left only later: hence ``async with aclosing(model.submit(...))``."""
+        open_requests: list[int] = []
+
+        async def stop_at_first_event(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+                first = await anext(events)
+            open_requests.append(counted.open)
+            for event in reject([first]):
+                yield event
+
+        with subject.engine_replaced(CountedRunner) as counted, subject.intercepted(stop_at_first_event):
+            await self.ask(subject)
+        assert open_requests == [0], "the engine still worked for a call that was closed"
 
     async def test_cancelled_requests_free_their_slots_and_harm_nobody(self, subject: Subject) -> None:
         with subject.frozen() as worker:
@@ -120,20 +135,25 @@ def _lasting(document: Any) -> Any:
     return {name: value for name, value in document.items() if name not in ("id", "created")}
 
 
-class HeldRunner:
-    """A runner that takes requests and never answers."""
+class CountedRunner:
+    """A runner that counts its open requests."""
 
-    def __init__(self, runner: Runner, held: Held) -> None:
+    def __init__(self, runner: Runner) -> None:
         self.info = runner.info
         self.ready = runner.ready
         self.failed = runner.failed
         self.problem = runner.problem
+        self.open = 0
         self._runner = runner
-        self._held = held
 
     async def submit(self, request: Request) -> AsyncGenerator[Any, None]:
-        await self._held.hold()
-        yield
+        self.open += 1
+        try:
+            async with aclosing(self._runner.submit(request)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self.open -= 1
 
     def load(self) -> RunnerLoad:
         return self._runner.load()
@@ -143,3 +163,15 @@ class HeldRunner:
 
     async def stop(self) -> None:
         await self._runner.stop()
+
+
+class HeldRunner(CountedRunner):
+    """A runner that takes requests and never answers."""
+
+    def __init__(self, runner: Runner, held: Held) -> None:
+        super().__init__(runner)
+        self._held = held
+
+    async def submit(self, request: Request) -> AsyncGenerator[Any, None]:
+        await self._held.hold()
+        yield

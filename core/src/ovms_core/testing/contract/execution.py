@@ -93,11 +93,12 @@ class Held:
 async def _block_late(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
     """A guardrail that must see the whole answer first."""
     events = [event async for event in proceed(call)]
-    for event in _reject(events):
+    for event in reject(events):
         yield event
 
 
-def _reject(events: list[Any]) -> list[Any]:
+def reject(events: list[Any]) -> list[Any]:
+    """What a guardrail does that wants none of `events` to get out."""
     raise APIError(403, f"The answer of {len(events)} events was rejected.", code=BLOCKED)
 
 

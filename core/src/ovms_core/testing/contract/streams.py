@@ -8,8 +8,8 @@ from typing import Any
 
 from ovms_core.endpoint import Call, Executor
 from ovms_core.errors import APIError
+from ovms_core.frames import Frame, read_frames
 from ovms_core.testing.contract.subject import Contract, Subject
-from ovms_core.testing.frames import Frame, read_frames
 
 _LATE = "The answer was rejected at its end."
 

@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import httpx
 import pytest
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ovms_core.settings import Settings
     from ovms_core.workers.process import WorkerProcess
     from ovms_core.workers.supervisor import Supervisor
+
+R = TypeVar("R", bound=Runner)
 
 API_KEY = "conformance-key"
 _PREFIX = "/v3"
@@ -187,14 +189,15 @@ class Subject:
             worker.thaw()
 
     @contextmanager
-    def engine_replaced(self, make: Callable[[Runner], Runner]) -> Iterator[None]:
+    def engine_replaced(self, make: Callable[[Runner], R]) -> Iterator[R]:
         """Another runner in the place of the model's for a while."""
         model = self.require_engine()
         runner = model.runner
         assert runner is not None
-        model.attach(make(runner))
+        other = make(runner)
+        model.attach(other)
         try:
-            yield
+            yield other
         finally:
             model.attach(runner)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -36,8 +37,9 @@ class Classifications(Endpoint[ClassifyBody]):
     task = "text_classification"
 
     async def execute(self, call: Call[ClassifyBody]) -> AsyncIterator[Classified]:
-        async for event in call.require_model().submit(Classify(call.body.items, call.body.truncate)):
-            yield event
+        async with aclosing(call.require_model().submit(Classify(call.body.items, call.body.truncate))) as events:
+            async for event in events:
+                yield event
 
     def texts(self, call: Call[ClassifyBody]) -> Iterator[str]:
         yield from call.body.items

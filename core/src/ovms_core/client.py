@@ -1,4 +1,4 @@
-"""The server under examination: plain HTTP, nothing repaired on the way."""
+"""A server's HTTP interface, for those who ask it: plain HTTP, nothing repaired on the way."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-_PREFIX: Final = "/v1"
-_DONE: Final = b"data: [DONE]"
+from ovms_core.frames import DONE, Frame, parse_frames
+
+_CONNECT_TIMEOUT: Final = 10.0
+_JSON: Final = {"content-type": "application/json"}
+_SHOWN: Final = 160
+
+BROKEN: Final = (OSError, http.client.HTTPException)
+"""What is raised when a server cannot be reached, or breaks off in the middle of an answer."""
 
 
 class AddressError(ValueError):
     """An address that is none. The message says what one looks like."""
-
-
-class RefusedError(Exception):
-    """The server answered with an error. The message has its status and its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +32,35 @@ class Answer:
     headers: Mapping[str, str]
     content: bytes
 
+    def accepted(self) -> Self:
+        """The response itself. Raises `RefusedError` when it is an error."""
+        if self.status >= 400:
+            raise RefusedError(self)
+        return self
+
     def json(self) -> Any:
         """The document in it. Raises `ValueError`."""
         return json.loads(self.content)
 
 
+class RefusedError(Exception):
+    """The server answered with an error. The message has its status and its own words."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"{answer.status}: {message_of(answer)}")
+        self.answer = answer
+
+
 @dataclass(slots=True)
 class Stream:
-    """A response as server-sent events: every frame as the bytes that came, without the blank line after it."""
+    """A response as server-sent events."""
 
     headers: Mapping[str, str]
-    frames: Iterable[bytes]
+    frames: Iterable[Frame]
 
     def documents(self) -> Iterator[Any]:
         """The JSON documents of the frames up to ``[DONE]``; comments are left out. Raises `ValueError`."""
-        for frame in self.frames:
-            data = b"\n".join(
-                line.removeprefix(b"data:").strip() for line in frame.split(b"\n") if line.startswith(b"data:")
-            )
-            if data and data != b"[DONE]":
-                yield json.loads(data)
+        return (frame.document() for frame in self.frames if frame.data not in ("", DONE))
 
     def read(self) -> Self:
         """The same stream, received to its end."""
@@ -59,26 +70,34 @@ class Stream:
     @property
     def is_done(self) -> bool:
         """Whether a stream that was received ended with ``[DONE]``."""
-        return [*self.frames][-1:] == [_DONE]
+        return [frame.data for frame in self.frames][-1:] == [DONE]
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server's HTTP interface under one prefix; `root` is the same server without it."""
+    """A server's HTTP interface under one prefix; `root` is the same server without it.
+
+    `timeout` is how many seconds it may be silent. All methods raise one of `BROKEN` when nothing is answered.
+    """
 
     scheme: str
     netloc: str
-    prefix: str = _PREFIX
+    prefix: str
     api_key: str | None = field(default=None, repr=False)
     timeout: float = 300.0
 
     @classmethod
-    def at(cls, url: str, api_key: str | None = None) -> Self:
-        """The server at `url`; without a path in it, under ``/v1``. Raises `AddressError`."""
+    def at(cls, url: str, api_key: str | None = None, *, prefix: str = "/v1") -> Self:
+        """The server at `url`; without a path in it, under `prefix`. Raises `AddressError`."""
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise AddressError(f"'{url}' is no address of a server: write it like http://127.0.0.1:8000/v1.")
-        return cls(parts.scheme, parts.netloc, parts.path.rstrip("/") or _PREFIX, api_key)
+            raise AddressError(f"'{url}' is no address of a server: write it like http://127.0.0.1:8000{prefix}.")
+        return cls(parts.scheme, parts.netloc, parts.path.rstrip("/") or prefix, api_key)
+
+    @property
+    def url(self) -> str:
+        """Where it is, without the prefix."""
+        return f"{self.scheme}://{self.netloc}"
 
     @property
     def root(self) -> Server:
@@ -92,7 +111,7 @@ class Server:
     def send(
         self, method: str, path: str, content: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Any request, and whatever is answered. Raises `OSError` and `HTTPException` when nothing is."""
+        """Any request, and whatever is answered."""
         with closing(self._connect()) as connection:
             response = self._ask(connection, method, path, content, headers)
             return Answer(response.status, _lower(response), response.read())
@@ -103,11 +122,11 @@ class Server:
 
     def get(self, path: str) -> Any:
         """The document at `path`. Raises `RefusedError`."""
-        return _accepted(self.send("GET", path)).json()
+        return self.send("GET", path).accepted().json()
 
     def post(self, path: str, body: Any) -> Any:
         """The document answered to `body`. Raises `RefusedError`."""
-        return _accepted(self.send_json(path, body)).json()
+        return self.send_json(path, body).accepted().json()
 
     @contextmanager
     def open_stream(self, path: str, body: Mapping[str, Any]) -> Iterator[Stream]:
@@ -116,8 +135,8 @@ class Server:
         with closing(self._connect()) as connection, self._ask(connection, "POST", path, content, _JSON) as response:
             headers = _lower(response)
             if response.status >= 400:
-                _accepted(Answer(response.status, headers, response.read()))
-            yield Stream(headers, _frames(response))
+                Answer(response.status, headers, response.read()).accepted()
+            yield Stream(headers, parse_frames(response))
 
     def stream(self, path: str, body: Mapping[str, Any]) -> Stream:
         """The stream answered to `body`, received to its end. Raises `RefusedError`."""
@@ -126,7 +145,10 @@ class Server:
 
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self.scheme == "https" else http.client.HTTPConnection
-        return kind(self.netloc, timeout=self.timeout)
+        connection = kind(self.netloc, timeout=min(self.timeout, _CONNECT_TIMEOUT))
+        connection.connect()
+        connection.sock.settimeout(self.timeout)
+        return connection
 
     def _ask(
         self,
@@ -141,37 +163,21 @@ class Server:
         return connection.getresponse()
 
 
-_JSON: Final = {"content-type": "application/json"}
-
-
 def _lower(response: http.client.HTTPResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.getheaders()}
-
-
-def _frames(lines: Iterable[bytes]) -> Iterator[bytes]:
-    frame: list[bytes] = []
-    for line in lines:
-        if bare := line.rstrip(b"\r\n"):
-            frame.append(bare)
-        elif frame:
-            yield b"\n".join(frame)
-            frame = []
-    if frame:
-        yield b"\n".join(frame)
-
-
-def _accepted(answer: Answer) -> Answer:
-    if answer.status >= 400:
-        raise RefusedError(f"{answer.status}: {message_of(answer)}")
-    return answer
 
 
 def message_of(answer: Answer) -> str:
     """What the server says about an error, in one short line."""
     try:
-        document = answer.json()
+        said = error_message(answer.json())
     except ValueError:
-        document = None
+        said = None
+    return " ".join((said or "without a message").split())[:_SHOWN]
+
+
+def error_message(document: Any) -> str | None:
+    """What an error says, in the shapes that servers have for it; `None` when it says nothing."""
     error = document.get("error", document) if isinstance(document, dict) else None
     said = error.get("message") or error.get("detail") if isinstance(error, dict) else error
-    return " ".join(str(said or "without a message").split())[:160]
+    return str(said) if said else None
