@@ -92,7 +92,7 @@ def _keys(settings: Settings) -> dict[str, str]:
 
 
 def _described(offerings: Offerings, settings: Settings) -> dict[str, Any]:
-    endpoints = [endpoint for _, endpoint in offerings.endpoints]
+    endpoints = {each: offerings.replacement("ovms_formatter", each) or each for _, each in offerings.endpoints}
     routes = [route for _, route in offerings.routes]
     return openapi.document(endpoints, routes, keyed=bool(settings.api_keys))
 

@@ -155,19 +155,24 @@ def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
 
 def validate_body(document: dict[str, Any], body: type[B]) -> tuple[B, list[str]]:
     """As `decode_body`, for a body that has been parsed already (from a form, for instance)."""
-    for name in body.refused.keys() & document.keys():
-        if document[name] not in (None, False, [], {}, ""):
-            message = f"'{name}' is not supported: {body.refused[name]}."
-            raise APIError(400, message, param=name, code="unsupported_parameter")
+    if not body.refused.keys().isdisjoint(document):
+        _refuse(body, document)
     fields, ignored = document, list[str]()
     if not body.ignored.isdisjoint(document):
         fields = {name: value for name, value in document.items() if name not in body.ignored}
         ignored = [name for name, value in document.items() if name in body.ignored and value is not None]
     try:
-        parsed = body.model_validate(fields)
+        parsed: B = body.__pydantic_validator__.validate_python(fields)  # as `model_validate`, for half its time
     except ValidationError as error:
         raise taught(error, fields) from None
     if unknown := list(take_unknown(parsed)):
         parsed.__dict__["_unknown"] = unknown
         ignored += map(json_path, unknown)
     return parsed, ignored
+
+
+def _refuse(body: type[Body], document: dict[str, Any]) -> None:
+    for name in body.refused.keys() & document.keys():
+        if document[name] not in (None, False, [], {}, ""):
+            message = f"'{name}' is not supported: {body.refused[name]}."
+            raise APIError(400, message, param=name, code="unsupported_parameter")

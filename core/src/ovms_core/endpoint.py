@@ -166,7 +166,7 @@ class Endpoint(Formatter, Generic[B]):
 
         Raises `APIError` 400 for an unknown field where the server or the client wants none, 404 or 503 for the model.
         """
-        if _wants_no_unknown_fields(request):
+        if body.__dict__.get("_unknown") and _wants_no_unknown_fields(request):
             body.refuse_unknown()
         models: Models = request.app.server.models
         state = request.scope.get("state", {})

@@ -454,6 +454,8 @@ async def test_a_stream_of_lines_keeps_itself_alive_with_empty_ones_and_ends_wit
         empty, *rest = answer.text.splitlines()
         first, error = (json.loads(line) for line in rest if line)
         assert (empty, first, error["error"]["code"]) == ("", "w0", "gone")
+        described = (await client.get("/openapi.json")).json()["paths"]["/talk"]["post"]["responses"]["200"]
+        assert list(described["content"]) == ["application/json", "application/x-ndjson"]
 
 
 async def test_a_stream_without_anything_to_keep_it_alive_is_silent_until_its_first_frame() -> None:

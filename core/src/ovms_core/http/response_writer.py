@@ -135,7 +135,8 @@ class ResponseWriter:
 
     async def send_response(self, response: Response) -> None:
         """Send a whole response."""
-        response.raw_headers += raw_headers(remarks(self._call.ignored, self._call.warnings))
+        if self._call.ignored or self._call.warnings:
+            response.raw_headers += raw_headers(remarks(self._call.ignored, self._call.warnings))
         self.started_at = time.perf_counter()
         await response(self._scope, self._receive, self._send_noting_the_end)
 

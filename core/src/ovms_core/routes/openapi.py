@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 import ovms_core
 from ovms_core.application import Server
-from ovms_core.endpoint import Endpoint
+from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.routes.index import NAME
 from ovms_core.routes.mounting import PREFIXES
 from ovms_core.routes.route import Route
@@ -46,8 +46,11 @@ async def show_openapi(request: Request) -> Response:
     return Response(msgspec.json.encode(server.openapi), media_type="application/json")
 
 
-def document(endpoints: Sequence[Endpoint[Any]], routes: Sequence[Route], *, keyed: bool) -> dict[str, Any]:
-    """The OpenAPI document of a server with `endpoints` and `routes`; `keyed` when it asks for API keys."""
+def document(endpoints: Mapping[Endpoint[Any], Formatter], routes: Sequence[Route], *, keyed: bool) -> dict[str, Any]:
+    """The OpenAPI document of a server with `endpoints` and `routes`; `keyed` when it asks for API keys.
+
+    Each endpoint comes with what formats its answers.
+    """
     bodies, definitions = _bodies(endpoints)
     schemas: dict[str, Any] = {"Error": _ERROR, **definitions}
     paths: dict[str, Any] = {}
@@ -55,9 +58,9 @@ def document(endpoints: Sequence[Endpoint[Any]], routes: Sequence[Route], *, key
         if route.include_in_schema:
             there = paths.setdefault(_plain(route.path), {} if route.prefixed else {"servers": [{"url": "/"}]})
             there[route.method.lower()] = _route(route)
-    for endpoint in endpoints:
+    for endpoint, formatter in endpoints.items():
         for path in (endpoint.path, *endpoint.also):
-            operation = _operation(endpoint, path, bodies[endpoint.body], schemas)
+            operation = _operation(endpoint, formatter, path, bodies[endpoint.body], schemas)
             paths.setdefault(_plain(path), {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -88,11 +91,13 @@ def _route(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _operation(endpoint: Endpoint[Any], path: str, body: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    endpoint: Endpoint[Any], formatter: Formatter, path: str, body: Any, schemas: dict[str, Any]
+) -> dict[str, Any]:
     operation = _described(inspect.cleandoc(type(endpoint).__doc__ or path), path, public=endpoint.public)
     operation["operationId"] = "_".join(path.strip("/").split("/"))
     operation["responses"] = {
-        "200": {"description": "The answer", "content": _answers(endpoint, schemas)},
+        "200": {"description": "The answer", "content": _answers(endpoint, formatter, schemas)},
         **_errors("400", "401", "404", "413", "415", "429", "500", "503", "504"),
     }
     if endpoint.method != "GET":
@@ -120,7 +125,7 @@ def _plain(path: str) -> str:
     return _PARAMETER.sub(r"{\1}", path)
 
 
-def _answers(endpoint: Endpoint[Any], schemas: dict[str, Any]) -> dict[str, Any]:
+def _answers(endpoint: Endpoint[Any], formatter: Formatter, schemas: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     if endpoint.response is not None:
         (schema,), components = msgspec.json.schema_components(
@@ -129,7 +134,7 @@ def _answers(endpoint: Endpoint[Any], schemas: dict[str, Any]) -> dict[str, Any]
         schemas.update(components)
         answer["schema"] = schema
     kinds = {"application/json": answer}
-    return kinds | ({endpoint.media_type.partition(";")[0]: {}} if endpoint.streams else {})
+    return kinds | ({formatter.media_type.partition(";")[0]: {}} if endpoint.streams else {})
 
 
 def _errors(*statuses: str) -> dict[str, Any]:

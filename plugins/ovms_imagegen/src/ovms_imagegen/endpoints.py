@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
@@ -13,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ovms_core.engine import RequestError
-from ovms_core.plugin import APIError, Call, Endpoint, decode_body, require_json, sse, validate_body
+from ovms_core.plugin import APIError, Call, Endpoint, off_loop, read_json, sse, validate_body
 from ovms_imagegen import responses
 from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody, file_of
 from ovms_imagegen.files import KeptFiles
@@ -45,15 +44,14 @@ class ImageEndpoint(Endpoint[I]):
 
     async def read(self, request: Request) -> tuple[I, list[str]]:
         """The body, and the names of its fields that have no effect."""
-        require_json(request)
-        return decode_body(await request.body(), self.body)
+        return await read_json(request, self.body)
 
     async def execute(self, call: Call[I]) -> AsyncIterator[Any]:
         model = call.require_model()
         assert model.info is not None
         limits = Limits.of(model.info)
         request = self.draw(call, limits)
-        await self.check(request, limits)
+        await call.off_loop(_check, request, limits)
         call.warnings.extend(_changes(request, limits))
         async with aclosing(model.submit(request)) as events:
             async for event in events:
@@ -81,10 +79,6 @@ class ImageEndpoint(Endpoint[I]):
     def complete(self, request: Draw, body: I, limits: Limits) -> None:
         """Put into `request` what only this endpoint has."""
 
-    async def check(self, request: Draw, limits: Limits) -> None:
-        """Refuse at once what the engine would refuse after a wait in the queue. Raises `APIError`."""
-        _check(request, limits)
-
     def texts(self, call: Call[I]) -> Iterator[str]:
         body = call.body
         yield from filter(None, (body.prompt, body.negative_prompt, body.prompt_2, body.prompt_3))
@@ -95,7 +89,7 @@ class ImageEndpoint(Endpoint[I]):
 
     async def unary(self, call: Call[I], events: AsyncIterator[Any]) -> Response:
         drawn = [event async for event in events]
-        content = await asyncio.to_thread(lambda: msgspec.json.encode(self.to_json(call, drawn)))
+        content = await off_loop(lambda: msgspec.json.encode(self.to_json(call, drawn)))
         return Response(content, media_type="application/json")
 
     async def stream(self, call: Call[I], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
@@ -103,7 +97,7 @@ class ImageEndpoint(Endpoint[I]):
             if isinstance(event, Stepped):
                 yield sse.comment(responses.progress(event))
             elif isinstance(event, Preview | Drawn):
-                yield await asyncio.to_thread(self._frame, call, event)
+                yield await off_loop(self._frame, call, event)
 
     def _frame(self, call: Call[I], event: Preview | Drawn) -> bytes:
         about = (self.event, call.created, call.body.output_format)
@@ -147,12 +141,9 @@ class OverPicture(ImageEndpoint[O]):
     async def read(self, request: Request) -> tuple[O, list[str]]:
         if is_form(request):
             fields = await read_form(request)
-            return await asyncio.to_thread(lambda: validate_body(form_document(fields), self.body))
+            return await off_loop(lambda: validate_body(form_document(fields), self.body))
         require_form_or_json(request)
-        return await asyncio.to_thread(decode_body, await request.body(), self.body)
-
-    async def check(self, request: Draw, limits: Limits) -> None:
-        await asyncio.to_thread(_check, request, limits)
+        return await super().read(request)
 
     def complete(self, request: Draw, body: O, limits: Limits) -> None:
         request.image = Upload(*body.picture())
@@ -182,6 +173,7 @@ class Variations(OverPicture[VariationBody]):
 
 
 def _check(request: Draw, limits: Limits) -> None:
+    """Refuse at once what the engine would refuse after a wait in the queue. Raises `APIError`."""
     try:
         limits.check(request)
     except RequestError as error:

@@ -33,8 +33,8 @@ class Rerank(Endpoint[RerankBody]):
         return call
 
     async def execute(self, call: Call[RerankBody]) -> AsyncIterator[Scored]:
-        request = score_request(call.body)
-        call.warnings += warnings_of(request.documents, documents_name(call.body))
+        request = await call.off_loop(score_request, call.body)
+        call.warnings += await call.off_loop(warnings_of, request.documents, documents_name(call.body))
         async with aclosing(call.require_model().submit(request)) as events:
             async for event in events:
                 yield require_numbers(event)

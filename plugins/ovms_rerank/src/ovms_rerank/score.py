@@ -22,8 +22,8 @@ class Scores(Endpoint[ScoreBody]):
     task = "rerank"
 
     async def execute(self, call: Call[ScoreBody]) -> AsyncIterator[Scored]:
-        request = score_request(call.body)
-        call.warnings += warnings_of(request.documents, "text_2")
+        request = await call.off_loop(score_request, call.body)
+        call.warnings += await call.off_loop(warnings_of, request.documents, "text_2")
         async with aclosing(call.require_model().submit(request)) as events:
             async for event in events:
                 yield require_numbers(event)
