@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from pydantic import Field
-from tests.core.support import plugin, talking
+from tests.core.support import plugin, raising, talking
 
 from ovms_core.plugin import Body, Call, Endpoint, Part, give_way, off_loop
 from ovms_core.testing import app_with, connected
@@ -119,3 +119,10 @@ async def test_only_the_work_of_a_large_call_goes_to_a_thread(size: int, thread:
 async def test_what_a_function_raises_off_the_loop_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         await off_loop(divmod, 1, 0)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), StopIteration(), asyncio.CancelledError()])
+async def test_work_that_tries_to_end_its_thread_fails_the_request_and_not_the_server(error: BaseException) -> None:
+    async with asyncio.timeout(1):
+        with pytest.raises(Exception, match=type(error).__name__):
+            await off_loop(raising(error))

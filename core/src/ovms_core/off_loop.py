@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
+from ovms_core.threads import as_failure
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -49,7 +51,12 @@ async def off_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) 
 
 def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     _turn.ends = time.perf_counter() + _TURN
-    return function(*args, **kwargs)
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:
+        if (failure := as_failure(error)) is error:
+            raise
+        raise failure from error
 
 
 def give_way() -> None:

@@ -214,7 +214,7 @@ async def test_a_task_that_fails_at_a_look_at_the_files_fails_neither_the_start_
 async def test_an_engine_that_cannot_be_started_fails_its_model_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
 ) -> None:
-    monkeypatch.setattr("ovms_core.app.start_local_runner", raising(kind("no process")))
+    monkeypatch.setattr("ovms_core.app.local_runners", lambda settings: raising(kind("no process")))
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with asyncio.timeout(5), serving(app):
         (model,) = app.server.models

@@ -9,12 +9,10 @@ from functools import partial
 from threading import Thread
 from typing import ParamSpec, TypeVar
 
+from ovms_core.threads import as_failure
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class CallEndedError(Exception):
-    """A call on a thread ended with what is meant to end a thread, a process or a task (`SystemExit`, for example)."""
 
 
 class Background:
@@ -38,7 +36,7 @@ class Background:
             try:
                 tell = partial(outcome.set_result, function(*arguments, **named))
             except BaseException as error:
-                tell = partial(outcome.set_exception, _as_failure(error))
+                tell = partial(outcome.set_exception, as_failure(error))
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(tell)
 
@@ -55,12 +53,3 @@ class Background:
     def _forget(self, outcome: asyncio.Future[T]) -> None:
         self._running.discard(outcome)
         outcome.exception()  # so that one that nobody waits for is not complained of
-
-
-def _as_failure(error: BaseException) -> Exception:
-    """`error` as what a future can hold and a task can handle."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    failure = CallEndedError(f"{type(error).__name__}: {error}")
-    failure.__cause__ = error
-    return failure

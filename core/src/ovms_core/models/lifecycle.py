@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ovms_core.configuration import ConfigurationError
 from ovms_core.errors import LoadError
-from ovms_core.models.background import Background, CallEndedError
+from ovms_core.models.background import Background
 from ovms_core.models.events import Change, ModelEvent
 from ovms_core.models.fetch_report import FetchReport
 from ovms_core.models.model import Model, State
@@ -19,6 +19,7 @@ from ovms_core.models.source import Source, SourceError
 from ovms_core.runner import RunnerFactory
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
+from ovms_core.threads import CallEndedError
 
 log = logging.getLogger("ovms.models")
 

@@ -51,7 +51,7 @@ class ImageEndpoint(Endpoint[I]):
         assert model.info is not None
         limits = Limits.of(model.info)
         request = self.draw(call, limits)
-        await self.check(request, limits)
+        await call.off_loop(_check, request, limits)
         call.warnings.extend(_changes(request, limits))
         async with aclosing(model.submit(request)) as events:
             async for event in events:
@@ -78,10 +78,6 @@ class ImageEndpoint(Endpoint[I]):
 
     def complete(self, request: Draw, body: I, limits: Limits) -> None:
         """Put into `request` what only this endpoint has."""
-
-    async def check(self, request: Draw, limits: Limits) -> None:
-        """Refuse at once what the engine would refuse after a wait in the queue. Raises `APIError`."""
-        _check(request, limits)
 
     def texts(self, call: Call[I]) -> Iterator[str]:
         body = call.body
@@ -147,10 +143,7 @@ class OverPicture(ImageEndpoint[O]):
             fields = await read_form(request)
             return await off_loop(lambda: validate_body(form_document(fields), self.body))
         require_form_or_json(request)
-        return await read_json(request, self.body)
-
-    async def check(self, request: Draw, limits: Limits) -> None:
-        await off_loop(_check, request, limits)
+        return await super().read(request)
 
     def complete(self, request: Draw, body: O, limits: Limits) -> None:
         request.image = Upload(*body.picture())
@@ -180,6 +173,7 @@ class Variations(OverPicture[VariationBody]):
 
 
 def _check(request: Draw, limits: Limits) -> None:
+    """Refuse at once what the engine would refuse after a wait in the queue. Raises `APIError`."""
     try:
         limits.check(request)
     except RequestError as error:

@@ -10,6 +10,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from ovms_core.plugin import give_way
+
 MAX_JPEG_SCANS: Final = 100
 """A progressive JPEG has about ten; a file of thousands keeps a decoder busy for minutes."""
 
@@ -97,9 +99,10 @@ def _marker(data: bytes, at: int) -> int:
 
 
 def _require_few_scans(data: bytes) -> None:
-    """Raise `NotAPictureError` for too many; counts in pieces, between which others get their turn."""
+    """Raise `NotAPictureError` for too many; counted in pieces, since Python runs nothing else during one."""
     count = 0
     for at in range(0, len(data), _PIECE):
+        give_way()
         count += data.count(_SCAN, at, at + _PIECE + 1)  # one may begin with the last byte of a piece
         if count > MAX_JPEG_SCANS:
             raise NotAPictureError(f"is a JPEG of more than {MAX_JPEG_SCANS} scans")
