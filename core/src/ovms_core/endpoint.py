@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ovms_core import sse
-from ovms_core.body import LARGE, B, Body, decode_body
 from ovms_core.errors import APIError
 from ovms_core.off_loop import P, R, off_loop
+from ovms_core.request_body.body import LARGE, B, Body, decode_body
 
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
