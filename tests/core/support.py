@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -181,10 +182,15 @@ async def raw(url: str, *chunks: bytes, end: bool = False) -> bytes:
         writer.close()
 
 
-async def connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A bare connection."""
+async def connect(url: str, receive_buffer: int | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A bare connection. `receive_buffer` is about how many bytes the system keeps for a client that does not read."""
     parts = urlsplit(url)
-    return await asyncio.open_connection(parts.hostname, parts.port)
+    client = socket.socket()
+    client.setblocking(False)
+    if receive_buffer is not None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    await asyncio.get_running_loop().sock_connect(client, (parts.hostname, parts.port))
+    return await asyncio.open_connection(sock=client)
 
 
 def post(path: str, body: bytes, *headers: str) -> bytes:

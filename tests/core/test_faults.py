@@ -149,7 +149,7 @@ async def test_a_slow_reader_holds_its_own_stream_and_no_other(app: Application,
     """The engine stops working for it, so the server holds little, and goes on once it reads."""
     runner = supervisor_of(app)
     memory = psutil.Process().memory_info().rss
-    reader, writer = await connect(url)
+    reader, writer = await connect(url, receive_buffer=64 << 10)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     script = b'{"model": "scripted", "count": 1000, "padding": 32768, "stream": true}'
     writer.write(post("/v1/script", script, "connection: close"))

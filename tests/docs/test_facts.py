@@ -10,7 +10,7 @@ from tests.docs.pages import DOCS, ROOT
 
 from ovms_core.cli.installed import gather_quietly
 from ovms_core.configuration.environment import variables
-from ovms_core.offerings import Offerings
+from ovms_core.plugin_loading.offerings import Offerings
 from ovms_core.settings import Settings
 
 OPTION_PAGES = {

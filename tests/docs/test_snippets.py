@@ -23,7 +23,7 @@ from ovms_core.cli.app import create_cli
 from ovms_core.cli.installed import gather_quietly
 from ovms_core.cli.plugin_commands import add_plugin_commands
 from ovms_core.configuration import read_settings, validate_options
-from ovms_core.offerings import Offerings
+from ovms_core.plugin_loading.offerings import Offerings
 from ovms_core.settings import Settings
 
 TASKS = {

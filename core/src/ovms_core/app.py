@@ -11,22 +11,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.application import Application, AppMiddleware, Server
 from ovms_core.endpoint import Endpoint
-from ovms_core.errors import APIError
+from ovms_core.errors import APIError, PluginError
 from ovms_core.http.admission import Admission, dispatch
 from ovms_core.http.auth import Keys
 from ovms_core.http.cors import Cors
 from ovms_core.http.errors import ErrorMiddleware
 from ovms_core.http.request_ids import RequestIdMiddleware
 from ovms_core.http.routing import MountedRoute, RouteConflictError, RouteTable
-from ovms_core.loader import PluginError, PluginHost, load_plugins, require
 from ovms_core.metrics import registry_of
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
-from ovms_core.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.observe import Observers
-from ovms_core.offerings import Offerings, gather
 from ovms_core.pipeline import Pipeline
+from ovms_core.plugin_loading.loader import PluginHost, load_plugins, require
+from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
+from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
 from ovms_core.routes.mounting import as_app, endpoint_paths, route_paths
 from ovms_core.settings import Settings

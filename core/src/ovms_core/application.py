@@ -13,16 +13,16 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from ovms_core.loader import PluginError
+from ovms_core.errors import PluginError
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ovms_core.http.admission import Admission
     from ovms_core.http.routing import RouteTable
-    from ovms_core.loader import PluginReport
     from ovms_core.models.lifecycle import Lifecycle
     from ovms_core.models.registry import Models
+    from ovms_core.plugin_loading.loader import PluginReport
     from ovms_core.settings import Settings
 
 AppMiddleware = Callable[[ASGIApp], ASGIApp]

@@ -6,6 +6,6 @@ key alike. `ServerError` ends a subcommand with its message and exit status 2, w
 
 from ovms_core.cli.client import Client, ServerError
 from ovms_core.cli.options import DEFAULT_URL, ApiKey, AsJson, Url
-from ovms_core.frames import Frame
+from ovms_core.client.frames import Frame
 
 __all__ = ["DEFAULT_URL", "ApiKey", "AsJson", "Client", "Frame", "ServerError", "Url"]

@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ovms_core import sse
-from ovms_core.body import LARGE, B, Body, decode_body
 from ovms_core.errors import APIError
 from ovms_core.off_loop import P, R, off_loop
+from ovms_core.request_body.body import LARGE, B, Body, decode_body
 
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
@@ -235,15 +235,15 @@ async def read_json(request: Request, body: type[B]) -> tuple[B, list[str]]:
 
 async def read_body(request: Request) -> bytes:
     """The whole body. Raises `APIError` 413 or 408 when it breaks the server's limits."""
-    chunks = []
-    more = True
-    while more:
+    chunks: list[bytes] = []
+    while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            return b"".join((*chunks, body)) if chunks else body
+        chunks.append(body)
 
 
 def require_json(request: Request) -> None:

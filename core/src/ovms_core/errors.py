@@ -1,4 +1,4 @@
-"""Errors that reach a client, all in one shape, and those that an engine raises.
+"""Errors that reach a client, all in one shape, those that an engine raises, and those of plugins.
 
 The shape is OpenAI's: ``{"error": {"message", "type", "param", "code"}}``
 (https://platform.openai.com/docs/guides/error-codes).
@@ -83,3 +83,7 @@ class LoadError(Exception):
     A model that fails this way when it is first loaded stays `failed`: loading it again would fail again. One
     that was up before is tried again, because then it may be the machine's fault.
     """
+
+
+class PluginError(Exception):
+    """The server cannot start with these plugins. The message names them and says what to do."""

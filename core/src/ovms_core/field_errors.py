@@ -1,7 +1,7 @@
 """What pydantic says of a document, one error a field: where, what would be right, and which value it was.
 
-How it is told depends on who reads it: the author of a request (`ovms_core.validation`) knows JSON, the author of
-settings (`ovms_core.configuration.errors`) YAML.
+How it is told depends on who reads it: the author of a request (`ovms_core.request_body.validation`) knows JSON,
+the author of settings (`ovms_core.configuration.errors`) YAML.
 """
 
 from __future__ import annotations

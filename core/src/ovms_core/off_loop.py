@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final, ParamSpec, TypeVar
 
 from ovms_core.threads import as_failure
@@ -46,7 +47,8 @@ async def off_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) 
 
         width, height = await off_loop(size_of, picture)
     """
-    return await asyncio.get_running_loop().run_in_executor(_threads, lambda: _run(function, *args, **kwargs))
+    work = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_threads, work, lambda: _run(function, *args, **kwargs))
 
 
 def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -12,7 +12,6 @@ from ovms_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from ovms_core import sse
     from ovms_core.application import Application, AppMiddleware, Server
-    from ovms_core.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, read_json, require_json
     from ovms_core.errors import APIError
     from ovms_core.http.headers import header_text
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
     from ovms_core.off_loop import give_way, off_loop
+    from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.routes.route import Route
     from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "application": ("AppMiddleware", "Application", "Server"),
-    "body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
+    "request_body.body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"),
     "errors": ("APIError",),
     "http.headers": ("header_text",),

@@ -9,8 +9,12 @@ from ovms_core.plugin import APIError, Call, Endpoint, Executor, Interceptor, Se
 FORBIDDEN = ("abracadabra",)
 
 
+def is_forbidden(call: Call[Any]) -> bool:
+    return any(word in text.lower() for text in call.texts() for word in FORBIDDEN)
+
+
 async def guard(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
-    if any(word in text.lower() for text in call.texts() for word in FORBIDDEN):
+    if await call.off_loop(is_forbidden, call):
         raise APIError(400, "The input was rejected by policy.", code="policy_violation")
     async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
         async for event in events:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.core.cli.impostor import Answering, answering, chunk, document, events, message
 
-from ovms_core.client import Server
+from ovms_core.client.http import Server
 from ovms_core.conformance.examination import Result, examine
 from ovms_core.conformance.feature import Group, Target, Verdict
 from ovms_core.conformance.features import GROUPS

@@ -11,7 +11,7 @@ import pytest
 from ovms_core.cli.starter import with_starter_models
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models.source import FetchProgress, Offer
-from ovms_core.offerings import Offerings
+from ovms_core.plugin_loading.offerings import Offerings
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task, TaskOptions
 

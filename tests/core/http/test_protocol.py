@@ -183,8 +183,10 @@ async def test_a_client_that_leaves_is_noticed_also_when_it_has_sent_its_next_re
         await asyncio.wait_for(closed.wait(), 2)
 
 
-@pytest.mark.parametrize("flood", [post("/v1/talk", b"{}") * 150, post("/v1/talk", b"y" * MAX_AHEAD, "a: b") * 2])
-async def test_a_client_cannot_send_ahead_without_bounds(flood: bytes) -> None:
+@pytest.mark.parametrize(
+    "flood", [post("/v1/talk", b"{}") * 150, post("/v1/talk", b"y" * MAX_AHEAD, "a: b") * 2, offering(b"{}") * 1500]
+)
+async def test_a_client_cannot_send_ahead_without_bounds(flood: bytes, caplog: pytest.LogCaptureFixture) -> None:
     closed = asyncio.Event()
 
     async def never_ending(call: Call[Any]) -> AsyncIterator[str]:
@@ -197,3 +199,4 @@ async def test_a_client_cannot_send_ahead_without_bounds(flood: bytes) -> None:
         with contextlib.suppress(ConnectionError):
             assert await raw(url, post("/v1/talk", b"{}"), flood) == b""
         await asyncio.wait_for(closed.wait(), 2)
+    assert caplog.text == ""

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from tests.core.support import Client, echo, error_of, plugin, raising, talking
 
 from ovms_core.app import Application
-from ovms_core.loader import PluginError
+from ovms_core.errors import PluginError
 from ovms_core.plugin import Route, Server
 from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
 

@@ -271,7 +271,7 @@ async def test_a_reader_that_is_behind_with_what_cannot_pause_gets_an_error_at_a
         await until(lambda: supervisor.load().in_flight == 0)
         rest = aiter(events)
         assert [(await anext(rest)).index for _ in range(20)] == list(range(1, 21))
-        with pytest.raises(APIError, match="reads too slowly: 16 MiB") as failure:
+        with pytest.raises(APIError, match="reads too slowly: 64 MiB") as failure:
             await anext(rest)
         assert failure.value.code == "slow_client"
 

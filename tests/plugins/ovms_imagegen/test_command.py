@@ -11,8 +11,8 @@ from PIL import Image
 from tests.plugins.ovms_imagegen.conftest import Drawing, Served, as_file, last_file
 from typer.testing import CliRunner
 
+from ovms_core.client.frames import parse_frames
 from ovms_core.command import ServerError
-from ovms_core.frames import parse_frames
 from ovms_imagegen.blocks import half_blocks
 from ovms_imagegen.command import register
 from ovms_imagegen.stream_client import parse

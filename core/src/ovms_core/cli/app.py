@@ -78,7 +78,7 @@ def _may_need_plugins(arguments: Sequence[str]) -> bool:
 def _can_be_put_right_by_the_user(error: Exception) -> bool:
     from ovms_core.cli.client import ServerError
     from ovms_core.configuration import ConfigurationError
-    from ovms_core.loader import PluginError
+    from ovms_core.errors import PluginError
     from ovms_core.models.source import SourceError
 
     return isinstance(error, ConfigurationError | PluginError | SourceError | ServerError)

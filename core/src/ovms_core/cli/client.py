@@ -8,8 +8,8 @@ from dataclasses import replace
 from http.client import responses
 from typing import Any
 
-from ovms_core.client import BROKEN, AddressError, Answer, RefusedError, Server, error_message
-from ovms_core.frames import DONE, Frame
+from ovms_core.client.frames import DONE, Frame
+from ovms_core.client.http import BROKEN, AddressError, Answer, RefusedError, Server, error_message
 
 _PREFIX = "/v3"
 _TIMEOUT = 10.0

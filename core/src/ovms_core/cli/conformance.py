@@ -13,7 +13,7 @@ from ovms_core.cli.options import ApiKey, AsJson
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ovms_core.client import Server
+    from ovms_core.client.http import Server
     from ovms_core.conformance.examination import Result
     from ovms_core.conformance.feature import Target
 
@@ -51,7 +51,7 @@ def conformance(
 def _reached(url: str, api_key: str | None) -> Server:
     """The server at `url`. Raises `ServerError` when nothing answers there."""
     from ovms_core.cli.client import ServerError
-    from ovms_core.client import BROKEN, AddressError, Server
+    from ovms_core.client.http import BROKEN, AddressError, Server
 
     try:
         server = Server.at(url, api_key)

@@ -6,14 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ovms_core.loader import PluginHost, PluginSelection
-    from ovms_core.offerings import Offerings
+    from ovms_core.plugin_loading.loader import PluginHost, PluginSelection
+    from ovms_core.plugin_loading.offerings import Offerings
     from ovms_core.settings import Settings
 
 
 def load_quietly(settings: PluginSelection) -> PluginHost:
     """The plugins; why one is set aside is in its report, and not logged."""
-    from ovms_core.loader import load_plugins
+    from ovms_core.plugin_loading.loader import load_plugins
 
     logging.getLogger("ovms.plugins").addHandler(logging.NullHandler())
     return load_plugins(settings)
@@ -21,7 +21,7 @@ def load_quietly(settings: PluginSelection) -> PluginHost:
 
 def gather_quietly(settings: Settings) -> tuple[PluginHost, Offerings]:
     """The plugins, and what they offer."""
-    from ovms_core.offerings import gather
+    from ovms_core.plugin_loading.offerings import gather
 
     host = load_quietly(settings.plugins)
     return host, gather(host, settings)

@@ -11,13 +11,13 @@ import typer
 from ovms_core.paths import is_there
 
 if TYPE_CHECKING:
-    from ovms_core.loader import PluginSelection
+    from ovms_core.plugin_loading.loader import PluginSelection
 
 
 def add_plugin_commands(cli: typer.Typer) -> None:
     """Let every plugin add its subcommands. One that fails is skipped, with a warning."""
     from ovms_core.cli.installed import load_quietly
-    from ovms_core.loader import PluginError
+    from ovms_core.errors import PluginError
 
     settings = _plugin_settings()
     if settings is None:
@@ -37,7 +37,7 @@ def add_plugin_commands(cli: typer.Typer) -> None:
 def _plugin_settings() -> PluginSelection | None:
     """What the operator blocks stays blocked here; `None` when that cannot be read."""
     if not _is_configured():  # reading settings takes time, and help should not
-        from ovms_core.loader import EVERY_PLUGIN
+        from ovms_core.plugin_loading.loader import EVERY_PLUGIN
 
         return EVERY_PLUGIN
     from ovms_core.configuration import ConfigurationError, read_settings

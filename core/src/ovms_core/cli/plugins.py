@@ -10,7 +10,7 @@ import typer
 from ovms_core.cli.options import AsJson, ConfigFile
 
 if TYPE_CHECKING:
-    from ovms_core.loader import PluginReport
+    from ovms_core.plugin_loading.loader import PluginReport
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what plugins wrap as well, and how they nest.")]
 
@@ -20,7 +20,7 @@ def plugins(config: ConfigFile = None, as_json: AsJson = False, verbose: Verbose
     from ovms_core.cli.installed import gather_quietly
     from ovms_core.cli.output import open_console, print_json, print_table
     from ovms_core.configuration import read_settings
-    from ovms_core.nesting import nestings
+    from ovms_core.plugin_loading.nesting import nestings
 
     settings = read_settings(config)
     host, offerings = gather_quietly(settings)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ovms_core.configuration import ConfigurationError, check_names, default_name
 from ovms_core.models.source import Offer
-from ovms_core.offerings import Offerings
+from ovms_core.plugin_loading.offerings import Offerings
 from ovms_core.settings import ModelSettings, Settings
 
 _SCHEME = "starter"

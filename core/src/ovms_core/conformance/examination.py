@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ovms_core.client import BROKEN, RefusedError
+from ovms_core.client.http import BROKEN, RefusedError
 from ovms_core.conformance.feature import Feature, Finding, Group, Target, Verdict
 
 

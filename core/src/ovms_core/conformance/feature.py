@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NoReturn
 
-from ovms_core.client import Server
+from ovms_core.client.http import Server
 
 
 class Verdict(StrEnum):

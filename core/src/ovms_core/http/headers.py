@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes
 
 _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F))) + "\t"
 _NOT_IN_NAMES: Final = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _NOT_IN_VALUES: Final = re.compile(rb"[\0-\x08\n-\x1f\x7f]")
+_is_spoilt = _NOT_IN_VALUES.search
 
 
 def header_text(text: str) -> str:
@@ -38,9 +40,14 @@ def sendable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     """`headers`, with what may not be in names or values percent-encoded: whoever wrote them."""
     checked = list(headers)
     for index, (name, value) in enumerate(checked):
-        if _NOT_IN_VALUES.search(value) or _NOT_IN_NAMES.search(name):
+        if _is_spoilt(value) or not _is_name(name):
             checked[index] = _NOT_IN_NAMES.sub(_escaped, name), _NOT_IN_VALUES.sub(_escaped, value)
     return checked
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: bytes) -> bool:
+    return not _NOT_IN_NAMES.search(name)
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:

@@ -66,26 +66,29 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
 
     def _parse(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.logger.warning("Invalid HTTP request received.")
-            self.send_400_response("Invalid HTTP request received.")
-        except httptools.HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserError:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            except httptools.HttpParserUpgrade as offer:
+                data = self._declined(data[offer.args[0] :])
 
-    def _decline(self, rest: bytes) -> None:
-        """Read a request that offers another protocol as if it did not, and the `rest` that follows its headers.
+    def _declined(self, rest: bytes) -> bytes:
+        """A request that offers another protocol as if it did not, and the `rest` that follows its headers.
 
         Java's HTTP client offers HTTP/2 with every request, and httptools takes what follows, the body, for HTTP/2.
         """
         if not self._offers:  # CONNECT, which has been answered
-            return
+            return b""
         self._offers = False
         head = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
         head += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = self._new_parser()
-        self._parse(b"\r\n".join([*head, b"", rest]))
+        return b"\r\n".join([*head, b"", rest])
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)

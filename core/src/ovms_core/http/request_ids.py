@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,10 +35,10 @@ class RequestIdMiddleware:
         id = request_id(headers.get(b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = id.decode()
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 scope["ovms.started"] = True
                 message["headers"] = [*sendable(message.get("headers", ())), (b"x-request-id", id)]
-            await send(message)
+            return send(message)
 
         await self.app(scope, receive, send_with_id)

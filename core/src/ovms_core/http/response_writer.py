@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -140,10 +141,10 @@ class ResponseWriter:
         self.started_at = time.perf_counter()
         await response(self._scope, self._receive, self._send_noting_the_end)
 
-    async def _send_noting_the_end(self, message: Message) -> None:
+    def _send_noting_the_end(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._ended = True  # before the server says so, by a disconnect: middleware may still be at work
-        await self._send(message)
+        return self._send(message)
 
     async def send_frame(self, frame: bytes) -> None:
         """Send a frame of the stream, after the headers if it is the first."""

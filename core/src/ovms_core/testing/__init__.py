@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ovms_core.frames import Frame, read_frames
+    from ovms_core.client.frames import Frame, read_frames
     from ovms_core.scripted import Probe, Probed, Script, ScriptedEngine, Word
     from ovms_core.testing.client import app_with, serving
     from ovms_core.testing.contract import EndpointContract, Subject
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ovms_core.testing.worker import model_without_files, served
 
 _HOMES = {
-    "frames": ("Frame", "read_frames"),
+    "client.frames": ("Frame", "read_frames"),
     "scripted": ("Probe", "Probed", "Script", "ScriptedEngine", "Word"),
     "testing.client": ("app_with", "serving"),
     "testing.contract": ("EndpointContract", "Subject"),

@@ -8,10 +8,10 @@ from contextlib import aclosing
 from types import SimpleNamespace
 from typing import Any
 
-from ovms_core.body import Body
 from ovms_core.endpoint import Call, Endpoint
 from ovms_core.hookspecs import hookimpl
 from ovms_core.models.files import ModelFiles
+from ovms_core.request_body.body import Body
 from ovms_core.scripted import Probe, Probed, Script, Word
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task, TaskOptions

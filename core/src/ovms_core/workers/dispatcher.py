@@ -14,7 +14,7 @@ from ovms_core.workers.pending import PendingRequest
 from ovms_core.workers.queue import Queue
 from ovms_core.workers.wire import Cancel, Failure, Step, Submit
 
-HARD_LIMIT: Final = 16 << 20
+HARD_LIMIT: Final = 64 << 20
 """Bytes of unread events at which a request fails that cannot be parked."""
 
 

@@ -14,7 +14,7 @@ from ovms_core.messages import Request
 
 log = logging.getLogger("ovms.model")
 
-UNREAD_LIMIT: Final = 1 << 20
+UNREAD_LIMIT: Final = 4 << 20
 """Bytes of events that may wait for a reader who is busy with earlier ones."""
 
 _HISTORY_LIMIT = 64 << 10

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_core.body import Body, decode_body
 from ovms_core.errors import APIError
+from ovms_core.request_body.body import Body, decode_body
 from ovms_llm.chat import ChatBody
 from ovms_llm.completions import CompletionBody
 from ovms_llm.sampling import GenerationBody

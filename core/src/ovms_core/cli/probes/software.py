@@ -11,7 +11,8 @@ from importlib_metadata import PackageNotFoundError, version
 
 from ovms_core.cli.installed import gather_quietly
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
-from ovms_core.loader import PluginError, PluginReport, PluginState
+from ovms_core.errors import PluginError
+from ovms_core.plugin_loading.loader import PluginReport, PluginState
 from ovms_core.settings import Settings
 
 _OLDEST_PYTHON = (3, 11)

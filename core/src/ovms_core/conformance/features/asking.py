@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.client import Stream
+from ovms_core.client.http import Stream
 from ovms_core.conformance.feature import Target
 
 PATH: Final = "/chat/completions"

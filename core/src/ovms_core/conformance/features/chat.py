@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_core.client import message_of
+from ovms_core.client.http import message_of
 from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
 from ovms_core.conformance.features.asking import PATH, QUESTION, ask, question, said
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ovms_core.client import Answer
+from ovms_core.client.http import Answer
 from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
 from ovms_core.conformance.features.asking import PATH, question
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.client import Server
+from ovms_core.client.http import Server
 from ovms_core.conformance.feature import Group, Target, expect, expect_fully
 
 rerank = Group("Rerank", needs="rerank_model")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.client import RefusedError
+from ovms_core.client.http import RefusedError
 from ovms_core.conformance.feature import Group, Target, expect
 
 tokens = Group("Tokenising", needs="chat_model")

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from ovms_core.client.frames import Frame, read_frames
 from ovms_core.endpoint import Call, Executor
 from ovms_core.errors import APIError
-from ovms_core.frames import Frame, read_frames
 from ovms_core.testing.contract.subject import Contract, Subject
 
 _LATE = "The answer was rejected at its end."

@@ -18,8 +18,8 @@ from ovms_core.app import Application
 from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
 from ovms_core.errors import APIError
 from ovms_core.hookspecs import hookimpl
-from ovms_core.loader import name_of
 from ovms_core.models.model import Model, State
+from ovms_core.plugin_loading.loader import name_of
 from ovms_core.runner import Runner
 from ovms_core.settings import ModelSettings
 from ovms_core.testing.client import app_with

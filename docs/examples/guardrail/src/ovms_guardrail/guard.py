@@ -34,7 +34,7 @@ class Guard:
 
     async def __call__(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
         """The events of `call`, redacted. Raises `APIError` 400 for one that is against the rules."""
-        if any(map(self._pattern.search, call.texts())):
+        if await call.off_loop(self._is_forbidden, call):
             raise APIError(400, "The request was rejected by this server's policy.", code="policy_violation")
         if getattr(call.body, "logprobs", None) not in (None, False):
             message = "'logprobs' would tell the words that this server redacts: leave it out."
@@ -45,3 +45,6 @@ class Guard:
                     window.replace(*match.span(), REDACTED)
                 for event in window.release():
                     yield event
+
+    def _is_forbidden(self, call: Call[Any]) -> bool:
+        return any(map(self._pattern.search, call.texts()))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic_core import from_json
 
-from ovms_core import large_json
 from ovms_core.errors import APIError
-from ovms_core.large_json import MOST, parse_large
+from ovms_core.request_body import large_json
+from ovms_core.request_body.large_json import MOST, parse_large
 
 TEXTS = ["", 'a,b]}{[\\"', "é\n\u2028😀", "x" * 150, "\\\\", "😀" * 30, "\t"]
 

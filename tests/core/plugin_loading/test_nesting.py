@@ -11,10 +11,11 @@ import httpx
 import pytest
 from tests.core.support import Client, echo, plugin, talking
 
-from ovms_core.loader import PluginError, load_plugins
-from ovms_core.nesting import nestings
-from ovms_core.offerings import gather
+from ovms_core.errors import PluginError
 from ovms_core.plugin import APIError, Call, Executor, hookimpl
+from ovms_core.plugin_loading.loader import load_plugins
+from ovms_core.plugin_loading.nesting import nestings
+from ovms_core.plugin_loading.offerings import gather
 from ovms_core.settings import PluginSettings, Settings
 from ovms_core.testing import app_with, connected, serving
 

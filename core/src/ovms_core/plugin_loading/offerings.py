@@ -9,9 +9,10 @@ from itertools import product
 from typing import Any, TypeVar
 
 from ovms_core.endpoint import Endpoint, Formatter
-from ovms_core.loader import PluginError, PluginHost, PluginReport, require
+from ovms_core.errors import PluginError
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
+from ovms_core.plugin_loading.loader import PluginHost, PluginReport, require
 from ovms_core.routes.route import Route
 from ovms_core.settings import Settings
 from ovms_core.task import Task

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 import ovms_core
 from ovms_core import hookspecs
+from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
 
 log = logging.getLogger("ovms.plugins")
@@ -75,10 +76,6 @@ class PluginReport:
     version: str = ""
     state: PluginState = PluginState.ACTIVE
     reason: str = ""
-
-
-class PluginError(Exception):
-    """The server cannot start with these plugins. The message names them and says what to do."""
 
 
 class _Distribution(Protocol):

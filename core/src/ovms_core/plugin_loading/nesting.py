@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
+from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
-from ovms_core.loader import PluginError, PluginHost
+from ovms_core.plugin_loading.loader import PluginHost
 
 if TYPE_CHECKING:
     from ovms_core.endpoint import Endpoint

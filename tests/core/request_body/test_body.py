@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
-from ovms_core.body import Body, Int, Json, Part, decode_body, fault
 from ovms_core.errors import APIError
+from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault
 
 
 class Piece(Part):

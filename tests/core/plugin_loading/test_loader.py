@@ -12,8 +12,9 @@ import pluggy
 import pytest
 from tests.core.support import echo, plugin, talking
 
+from ovms_core.errors import PluginError
 from ovms_core.hookspecs import hookimpl
-from ovms_core.loader import PluginError, PluginHost, PluginReport, PluginState, load_plugins
+from ovms_core.plugin_loading.loader import PluginHost, PluginReport, PluginState, load_plugins
 from ovms_core.settings import PluginSettings
 
 GOOD = """

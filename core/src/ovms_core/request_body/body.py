@@ -13,10 +13,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, from_json
 
 from ovms_core.errors import APIError
 from ovms_core.field_errors import Path, json_path
-from ovms_core.large_json import parse_large
-from ovms_core.slices import in_slices
-from ovms_core.unknown_fields import find_slip, suggestion, take_unknown
-from ovms_core.validation import kind_of, taught
+from ovms_core.request_body.large_json import parse_large
+from ovms_core.request_body.slices import in_slices
+from ovms_core.request_body.unknown_fields import find_slip, suggestion, take_unknown
+from ovms_core.request_body.validation import kind_of, taught
 
 B = TypeVar("B", bound="Body")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from ovms_core.frames import DONE, Frame, parse_frames
+from ovms_core.client.frames import DONE, Frame, parse_frames
 
 _CONNECT_TIMEOUT: Final = 10.0
 _JSON: Final = {"content-type": "application/json"}

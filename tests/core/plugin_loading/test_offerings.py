@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.core.support import Client, Talk, echo, error_of, frames, plugin, raising, talking
 
-from ovms_core.loader import GUARDS, PluginError, PluginState
+from ovms_core.errors import PluginError
 from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route
+from ovms_core.plugin_loading.loader import GUARDS, PluginState
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
 from ovms_core.testing.scripted import TASK
@@ -242,7 +243,7 @@ async def test_an_executor_a_parser_and_a_formatter_can_be_replaced() -> None:
 
 
 def test_a_plugin_may_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    from ovms_core.loader import load_plugins
+    from ovms_core.plugin_loading.loader import load_plugins
 
     def commands(cli: typer.Typer) -> None:
         cli.command("hello")(lambda: None)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_core.frames import Frame, parse_frames, read_frames
+from ovms_core.client.frames import Frame, parse_frames, read_frames
 
 
 def test_a_stream_is_read_frame_by_frame() -> None:

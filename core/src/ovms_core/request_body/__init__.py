@@ -1,0 +1,1 @@
+"""Bodies of requests: read, validated, and complained of. Endpoints are made of them."""
