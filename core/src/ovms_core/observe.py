@@ -35,8 +35,8 @@ class Observer:
     """Subclass with the methods that matter to you. They run on the event loop: be brief.
 
     Nothing is called for every event: what an observer wants of them is in the `Outcome`, or is the
-    business of an interceptor. What is in `collectors`, metrics of prometheus_client, is shown at ``GET /metrics``:
-    make them with ``registry=None``, so that every application has its own.
+    business of an interceptor. What is in `collectors`, metrics of prometheus_client, is shown at ``GET /metrics``.
+    Create each with ``registry=None``, so that every application has its own.
     """
 
     collectors: Sequence[Collector] = ()
