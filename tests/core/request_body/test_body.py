@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
@@ -181,6 +181,7 @@ def outcome(raw: bytes) -> Thing | APIError:
         return error
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(names, json_values, max_size=5))
 def test_any_document_is_understood_or_a_400(document: dict[str, Any]) -> None:
     result = outcome(json.dumps(document).encode())
