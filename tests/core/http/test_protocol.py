@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from tests.core.support import Client, chunked, connect, echo, post, raw, talking
+from uvicorn.server import ServerState
 
-from ovms_core.http.protocol import MAX_AHEAD, MAX_HEADERS
+from ovms_core.http.protocol import MAX_AHEAD, MAX_HEADERS, MAX_PIPELINED, BoundedProtocol
 from ovms_core.plugin import Call
+from ovms_core.serve import configure
 from ovms_core.testing import app_with, serving
 
 
@@ -46,6 +48,20 @@ async def test_garbage_gets_the_one_error_shape_and_harms_nobody(garbage: bytes)
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "invalid_http"
         assert (await client.get("/health")).status_code == 200
+
+
+@pytest.mark.parametrize("offer", [(), ("connection: upgrade", "upgrade: h2c")])
+@pytest.mark.parametrize("before", [b"", post("/v1/talk", b"y" * 1000)])
+async def test_too_large_headers_are_refused_also_when_their_end_has_come(
+    offer: tuple[str, ...], before: bytes
+) -> None:
+    async with serving(app_with(talking(echo))) as url:
+        reader, writer = await connect(url)
+        large = post("/v1/talk", b"{}", *offer, f"x: {'y' * 2 * MAX_HEADERS}")
+        await cut(writer, before + large, len(before) + MAX_HEADERS - 500)
+        async with asyncio.timeout(5):
+            assert b"HTTP/1.1 431 " in await reader.read()
+        writer.close()
 
 
 async def test_large_but_fair_headers_and_large_bodies_in_one_packet_pass() -> None:
@@ -200,3 +216,38 @@ async def test_a_client_cannot_send_ahead_without_bounds(flood: bytes, caplog: p
             assert await raw(url, post("/v1/talk", b"{}"), flood) == b""
         await asyncio.wait_for(closed.wait(), 2)
     assert caplog.text == ""
+
+
+class Connection(asyncio.Transport):
+    """One end of a connection, without a network."""
+
+    closing = False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def write(self, data: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closing = True
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+async def test_requests_that_are_too_many_are_not_even_parsed() -> None:
+    config = configure(app_with())
+    config.load()
+    protocol, connection = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop()), Connection()
+    protocol.connection_made(connection)
+    protocol.data_received(b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+    assert len(protocol.pipeline) == MAX_PIPELINED
+    assert connection.closing
+    protocol.connection_lost(None)

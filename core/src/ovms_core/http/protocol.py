@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import httptools
@@ -24,6 +24,10 @@ MAX_PIPELINED: Final = 100
 """Requests that a client may send while one that it sent before is answered."""
 
 
+class StopParsingError(Exception):
+    """Raised in a callback of the parser: the connection is being closed, and what else has come is not read."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses a request whose headers are too large, or that has not arrived whole within ``body_timeout``.
 
@@ -33,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _size = 0
     _ahead = 0
-    _earlier: Sequence[RequestResponseCycle] = ()
+    _running: RequestResponseCycle | None = None
     _offers = False
     _complete = False
     _body_came = False
@@ -49,7 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
-        for cycle in self._earlier:  # uvicorn tells the last one only
+        if (cycle := self._running) is not None:  # uvicorn tells the last that came
             cycle.disconnected = not cycle.response_complete
             cycle.message_event.set()
 
@@ -59,11 +63,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._parse(data)
         if self.pipeline or self._ahead:
             self._read_on(len(data))
-        if self._complete:
+        if self._complete or self.transport.is_closing():
             return
         self._size = 0 if self._body_came else self._size + len(data)
         if self._size > MAX_HEADERS:
-            self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
+            self._refuse_headers()
 
     def _parse(self, data: bytes) -> None:
         while data:
@@ -71,6 +75,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserError:
+                if self.transport.is_closing():  # `StopParsingError`
+                    return
                 self.logger.warning("Invalid HTTP request received.")
                 self.send_400_response("Invalid HTTP request received.")
                 return
@@ -102,7 +108,7 @@ class BoundedProtocol(HttpToolsProtocol):
         uvicorn stops reading when the next request is here. What a client sends ahead is bounded instead.
         """
         self._ahead = self._ahead + size if self.pipeline else 0
-        if self._ahead > MAX_AHEAD or len(self.pipeline) > MAX_PIPELINED:
+        if self._ahead > MAX_AHEAD:
             self.transport.close()
         elif self.pipeline and not self.transport.is_closing():
             self.flow.resume_reading()
@@ -117,14 +123,23 @@ class BoundedProtocol(HttpToolsProtocol):
         self._begin()
 
     def on_headers_complete(self) -> None:
+        self._check_bounds()
         self._offers = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._offers:
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._earlier = [cycle for cycle in (*self._earlier, self.cycle) if not cycle.response_complete]
         super().on_headers_complete()
 
+    def _check_bounds(self) -> None:
+        """Close, and parse no further, if this request's head is too large or it is one too many."""
+        if len(self.url) + sum(map(len, chain.from_iterable(self.headers))) > MAX_HEADERS:
+            self._refuse_headers()
+            raise StopParsingError
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self.transport.close()
+            raise StopParsingError
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
         if cycle.scope["http_version"] == "1.0":
             app = Unchunked(app, cycle)
         super()._start_asgi_task(cycle, app)
@@ -162,6 +177,9 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             message = "The request did not arrive in time (body_timeout)."
             self._refuse(APIError(408, message, code="body_timeout"))
+
+    def _refuse_headers(self) -> None:
+        self._refuse(APIError(431, f"The headers are larger than {MAX_HEADERS} bytes.", code="headers_too_large"))
 
     def _refuse(self, error: APIError) -> None:
         """Answer with `error`, unless another answer has begun, and close."""
