@@ -119,9 +119,9 @@ class Pipeline:
             if told is None:
                 raise
             outcome.status, outcome.error = told.status, told.code
-            if (last := self._formatter.error(call, told)) is None:
-                return  # without an end, so that the client does not take what it has for the whole
-            await writer.send_frame(last)
+            if (last := self._formatter.error(call, told)) is not None:
+                await writer.fail(last)
+            return  # if without an end, the client does not take what it has for the whole
         await writer.end()
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.core.support import Client, chunked, connect, echo, post, raw, talking
 from uvicorn.server import ServerState
 
+from ovms_core.http import protocol
 from ovms_core.http.protocol import MAX_AHEAD, MAX_HEADERS, MAX_PIPELINED, BoundedProtocol
 from ovms_core.plugin import Call
 from ovms_core.serve import configure
@@ -218,6 +219,28 @@ async def test_a_client_cannot_send_ahead_without_bounds(flood: bytes, caplog: p
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize(("patience", "header"), [(0.2, "a: b"), (60, "connection: close")])
+async def test_a_connection_whose_client_reads_nothing_is_given_up(
+    patience: float, header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, connection_lost = asyncio.Event(), BoundedProtocol.connection_lost
+
+    def lose(self: BoundedProtocol, exc: Exception | None) -> None:
+        connection_lost(self, exc)
+        lost.set()
+
+    async def long(call: Call[Any]) -> AsyncIterator[str]:
+        yield "x" * (16 << 20)
+
+    monkeypatch.setattr(protocol, "STALLED", 0.1)
+    monkeypatch.setattr(BoundedProtocol, "connection_lost", lose)
+    async with serving(app_with(talking(long), request_timeout=patience)) as url:
+        _, writer = await connect(url, receive_buffer=4096)
+        writer.write(post("/v1/talk", b"{}", header))
+        await asyncio.wait_for(lost.wait(), 5)
+        writer.close()
+
+
 class Connection(asyncio.Transport):
     """One end of a connection, without a network."""
 
@@ -245,9 +268,9 @@ class Connection(asyncio.Transport):
 async def test_requests_that_are_too_many_are_not_even_parsed() -> None:
     config = configure(app_with())
     config.load()
-    protocol, connection = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop()), Connection()
-    protocol.connection_made(connection)
-    protocol.data_received(b"GET / HTTP/1.1\r\n\r\n" * 10_000)
-    assert len(protocol.pipeline) == MAX_PIPELINED
+    server, connection = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop()), Connection()
+    server.connection_made(connection)
+    server.data_received(b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+    assert len(server.pipeline) == MAX_PIPELINED
     assert connection.closing
-    protocol.connection_lost(None)
+    server.connection_lost(None)

@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 from starlette.responses import Response, StreamingResponse
-from tests.core.support import Client, connect, echo, error_of, frames, plugin, post, refusing, talking
+from tests.core.support import Client, connect, echo, error_of, frames, plugin, post, refusing, talking, until
 
 from ovms_core.errors import APIError
+from ovms_core.http import response_writer
+from ovms_core.http.protocol import BoundedProtocol
 from ovms_core.observe import Observer, Outcome
 from ovms_core.plugin import Call, Formatter
 from ovms_core.testing import app_with, serving
@@ -289,6 +291,29 @@ async def test_a_stream_over_its_time_ends_with_an_error_frame() -> None:
         assert first == "w0"
         assert error["error"]["code"] == "request_timeout"
         assert stage.closed.is_set()
+
+
+@pytest.mark.parametrize("pause", [0.0, 60.0])  # the next frame is stuck, or a ping is
+async def test_a_stream_whose_client_stops_reading_ends_soon_after_its_time_is_up(
+    pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(response_writer, "LAST_WORDS", 0.1)
+
+    async def gushing(call: Call[Any]) -> AsyncIterator[str]:
+        while True:
+            yield "x" * (16 << 20)
+            await asyncio.sleep(pause)
+
+    watcher = Watcher()
+    app = app_with(talking(gushing, ovms_observe=lambda: watcher), request_timeout=0.3, ping_interval=0.02)
+    async with serving(app) as url:
+        monkeypatch.setattr(BoundedProtocol, "_watch_reader", lambda self: None)  # does not come to help
+        _, writer = await connect(url, receive_buffer=4096)
+        writer.write(post("/v1/talk", b'{"stream": true}'))
+        async with asyncio.timeout(5):
+            assert (await watcher.outcomes.get()).error == "request_timeout"
+        await until(lambda: app.server.admission.in_flight == 0)
+        writer.transport.abort()
 
 
 async def test_a_stream_that_never_began_is_a_504_over_its_time() -> None:

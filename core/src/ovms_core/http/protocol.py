@@ -24,6 +24,10 @@ MAX_PIPELINED: Final = 100
 """Requests that a client may send while one that it sent before is answered."""
 
 
+STALLED: Final = 5.0
+"""Seconds without anything read after which a connection that is closed on our side is given up."""
+
+
 class StopParsingError(Exception):
     """Raised in a callback of the parser: the connection is being closed, and what else has come is not read."""
 
@@ -32,7 +36,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Refuses a request whose headers are too large, or that has not arrived whole within ``body_timeout``.
 
     uvicorn with httptools has no such limits. What is not HTTP at all gets the one error shape as well.
-    An offer to go on in another protocol is declined. Further requests are read while one is answered.
+    An offer to go on in another protocol is declined. Further requests are read while one is answered. A client that
+    reads nothing of its answer for ``request_timeout`` is given up.
     """
 
     _size = 0
@@ -42,20 +47,49 @@ class BoundedProtocol(HttpToolsProtocol):
     _complete = False
     _body_came = False
     _timer: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         settings: Any = self.config.app.server.settings  # type: ignore[union-attr]
         self._patience: float = settings.body_timeout
+        self._longest: float = settings.request_timeout
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._stop_watching_reader()
         super().connection_lost(exc)
         if (cycle := self._running) is not None:  # uvicorn tells the last that came
             cycle.disconnected = not cycle.response_complete
             cycle.message_event.set()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck_since = self.loop.time()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching_reader()
+
+    def _watch_reader(self) -> None:
+        self._unread = self.transport.get_write_buffer_size()
+        self._stall = self.loop.call_later(min(STALLED, self._longest), self._check_reader)
+
+    def _check_reader(self) -> None:
+        """Abort if nothing has been read: to close would wait for the client to read what it has been sent."""
+        if self.transport.get_write_buffer_size() < self._unread:
+            self._stuck_since = self.loop.time()
+        elif self.transport.is_closing() or self.loop.time() >= self._stuck_since + self._longest:
+            self.transport.abort()
+            return
+        self._watch_reader()
+
+    def _stop_watching_reader(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

@@ -20,6 +20,9 @@ from ovms_core.http.long_requests import LongRequestTimer
 from ovms_core.http.remarks import remarks
 from ovms_core.settings import Settings
 
+LAST_WORDS = 5.0
+"""Seconds in which a stream that failed must get rid of its error: its client may have stopped reading."""
+
 
 class ClientGoneError(Exception):
     """The client left before its answer was complete."""
@@ -29,9 +32,9 @@ class ResponseWriter:
     """Sends the answer to one request, on behalf of the task that entered it.
 
     That task is cancelled when the client leaves (raises `ClientGoneError` on exit) or when the
-    request's time is up (raises `APIError` 504). Streams whose `formatter` has something to keep them alive get their
-    headers after ``prime_timeout`` even when nothing has come yet, and that whenever they were silent for
-    ``ping_interval``. Tasks and timers exist only for requests that last.
+    request's time is up (raises `APIError` 504). A stream whose `formatter` has a `keep_alive` gets its headers after
+    ``prime_timeout`` even when nothing has come yet, and `keep_alive` whenever it was silent for ``ping_interval``.
+    Tasks and timers exist only for requests that last.
     """
 
     __slots__ = (
@@ -161,6 +164,13 @@ class ResponseWriter:
             if not self.started:
                 await self._start()
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def fail(self, last: bytes) -> None:
+        """End the stream with `last`, if the client reads it soon; else leave it without an end, to be closed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self.send_frame(last)
+                await self.end()
 
     async def _start(self) -> None:
         headers = self._formatter.stream_headers(self._call) | remarks(self._call.ignored, self._call.warnings)
