@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from pydantic import Field
-from tests.core.support import plugin, raising, talking
+from tests.core.support import connect, echo, plugin, post, raising, talking, until
 
 from ovms_core.plugin import Body, Call, Endpoint, Part, give_way, off_loop
-from ovms_core.testing import app_with, connected
+from ovms_core.testing import app_with, connected, serving
 
 
 class Turn(Part):
@@ -104,6 +104,52 @@ async def test_work_in_a_thread_gives_way_to_the_event_loop() -> None:
         turns += 1
     assert turns > 50
     assert (await working).startswith("off-loop")
+
+
+async def test_work_that_nobody_waits_for_any_more_is_ended_or_never_begins() -> None:
+    begun, ended = threading.Event(), threading.Semaphore(0)
+    ran: list[int] = []
+
+    def work() -> None:
+        begun.set()
+        try:
+            for _ in range(3000):
+                time.sleep(0.001)
+                give_way()
+        except Exception:
+            ended.release()
+            raise
+
+    working = [asyncio.create_task(off_loop(work)) for _ in range(2)]
+    queued = asyncio.create_task(off_loop(ran.append, 1))
+    await until(begun.is_set)
+    queued.cancel()
+    await asyncio.sleep(0)  # the queued one is cancelled before there is a thread for it
+    for task in working:
+        task.cancel()
+    for _ in working:
+        assert await asyncio.to_thread(ended.acquire, timeout=2)
+    await off_loop(str)  # comes after what is queued
+    assert ran == []
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_large_body_waits_for_its_parser_no_longer_than_its_client_does(leaves: bool) -> None:
+    release = threading.Event()
+    busy = [asyncio.create_task(off_loop(release.wait, 5)) for _ in range(2)]
+    app = app_with(talking(echo), request_timeout=60 if leaves else 0.1)
+    async with serving(app) as url:
+        reader, writer = await connect(url)
+        writer.write(post("/v1/talk", json.dumps({"text": "x" * 100_000}).encode()))
+        await until(lambda: app.server.admission.in_flight == 1)
+        if leaves:
+            writer.close()
+        await until(lambda: app.server.admission.in_flight == 0, 3)
+        if not leaves:
+            assert (await reader.readline()).startswith(b"HTTP/1.1 504 ")
+        release.set()
+        await asyncio.gather(*busy)
+        writer.close()
 
 
 @pytest.mark.parametrize(("size", "thread"), [(100, "MainThread"), (100_000, "off-loop")])

@@ -17,6 +17,7 @@ from ovms_core import sse
 from ovms_core.errors import APIError
 from ovms_core.off_loop import P, R, off_loop
 from ovms_core.request_body.body import LARGE, B, Body, decode_body
+from ovms_core.request_body.waiting import while_client_waits
 
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
@@ -223,14 +224,15 @@ def _wants_no_unknown_fields(request: Request) -> bool:
 async def read_json(request: Request, body: type[B]) -> tuple[B, list[str]]:
     """The JSON body of `request`, with the paths of the fields that have no effect; large ones are parsed off the loop.
 
-    Raises `APIError` 415 if it says that it is something else, 413 or 408 when it breaks the server's limits, and 400
-    with the path of the first field at fault.
+    Raises `APIError` 415 if it says that it is something else, 413 or 408 when it breaks the server's limits, 400
+    with the path of the first field at fault, and 504 if that takes longer than ``request_timeout``.
     """
     require_json(request)
     raw = await read_body(request)
     if len(raw) <= LARGE:
         return decode_body(raw, body)
-    return await off_loop(decode_body, raw, body)
+    settings: Settings = request.app.server.settings
+    return await while_client_waits(off_loop(decode_body, raw, body), request.receive, settings.request_timeout)
 
 
 async def read_body(request: Request) -> bytes:

@@ -62,6 +62,11 @@ class APIError(Exception):
         return msgspec.json.encode({"error": body})
 
 
+def request_timed_out(limit: float) -> APIError:
+    """The error of a request that took longer than `limit` seconds."""
+    return APIError(504, f"The request took longer than {limit:g} s (request_timeout).", code="request_timeout")
+
+
 class RequestError(Exception):
     """Raised by an engine for a request that it cannot serve; the other requests go on.
 

@@ -29,8 +29,19 @@ _PAUSE: Final = 0.0001
 """Seconds that a turn takes at least: the interpreter goes to who waits for it, not back to who gave it away."""
 
 
+class NobodyWaitsError(Exception):
+    """Raised by `give_way` in work whose caller has been cancelled."""
+
+
+class _Waiter:
+    """Who awaits a piece of work; `gone` once it has been cancelled."""
+
+    gone = False
+
+
 class _Turn(threading.local):
     ends = float("inf")  # in a thread that is not ours nobody waits
+    waiter = _Waiter()
 
 
 _turn = _Turn()
@@ -40,19 +51,26 @@ _threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="off-loop")
 async def off_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """What `function` returns or raises, called in a thread while the event loop goes on.
 
-    For work that grows with what a client has sent. There are two such threads, so it is no place to wait in. If
-    `function` is a long loop in Python, or calls into C that take a millisecond each, let it call `give_way` there.
+    For work that grows with what a client has sent. All requests share two such threads, so `function` must not wait
+    for anything. If it is a long loop in Python, or calls into C that take a millisecond each, let it call `give_way`
+    there. When the caller is cancelled, work that has not begun is dropped, and `give_way` ends work that has.
 
     Example::
 
         width, height = await off_loop(size_of, picture)
     """
-    work = copy_context().run
-    return await asyncio.get_running_loop().run_in_executor(_threads, work, lambda: _run(function, *args, **kwargs))
+    work, waiter = copy_context().run, _Waiter()
+    try:
+        return await asyncio.get_running_loop().run_in_executor(
+            _threads, work, lambda: _run(waiter, function, *args, **kwargs)
+        )
+    except asyncio.CancelledError:
+        waiter.gone = True
+        raise
 
 
-def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    _turn.ends = time.perf_counter() + _TURN
+def _run(waiter: _Waiter, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    _turn.ends, _turn.waiter = time.perf_counter() + _TURN, waiter
     try:
         return function(*args, **kwargs)
     except BaseException as error:
@@ -62,7 +80,12 @@ def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 
 def give_way() -> None:
-    """Let the event loop have its turn, if this is a thread of `off_loop` and has worked for a millisecond."""
+    """Let the event loop have its turn, if this is a thread of `off_loop` and has worked for a millisecond.
+
+    Raises `NobodyWaitsError`, which ends the work, if the caller of `off_loop` has been cancelled.
+    """
     if time.perf_counter() > _turn.ends:
+        if _turn.waiter.gone:
+            raise NobodyWaitsError
         time.sleep(_PAUSE)
         _turn.ends = time.perf_counter() + _TURN

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ovms_core.endpoint import Call, Formatter
-from ovms_core.errors import APIError
+from ovms_core.errors import APIError, request_timed_out
 from ovms_core.http.errors import cut_short, stopping
 from ovms_core.http.headers import raw_headers
 from ovms_core.http.long_requests import LongRequestTimer
@@ -196,9 +196,7 @@ class ResponseWriter:
             self._interrupt(ClientGoneError())
 
     def _expire(self) -> None:
-        limit = self._settings.request_timeout
-        message = f"The request took longer than {limit:g} s (request_timeout)."
-        self._interrupt(APIError(504, message, code="request_timeout"))
+        self._interrupt(request_timed_out(self._settings.request_timeout))
 
     async def _keep_alive(self, frame: bytes) -> None:
         with contextlib.suppress(OSError):  # the client left, as `_watch` will tell
