@@ -24,7 +24,7 @@ from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
 from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
-from ovms_core.plugin_loading.loader import PluginHost, load_plugins, require
+from ovms_core.plugin_loading.loader import OWN, PluginHost, load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
@@ -66,11 +66,14 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
 
 
 def _stack(admission: Admission, wrappers: Sequence[Wrapper], settings: Settings) -> ASGIApp:
-    """What a request goes through before it is let in: its id, the plugins' outer middleware, CORS, errors."""
+    """What a request goes through before it is let in: its id, the core's own wrappers, the plugins', CORS, errors.
+
+    The core's only watch. They see what the client gets, whatever a plugin answers or raises.
+    """
     app = _with_cors(ErrorMiddleware(admission), settings)
-    if wrappers:
-        app = ErrorMiddleware(_around(app, wrappers))
-    return RequestIdMiddleware(app)
+    if outer := [each for each in wrappers if each.owner != OWN]:
+        app = ErrorMiddleware(_around(app, outer))
+    return RequestIdMiddleware(_around(app, [each for each in wrappers if each.owner == OWN]))
 
 
 def _around(app: ASGIApp, wrappers: Sequence[Wrapper]) -> ASGIApp:

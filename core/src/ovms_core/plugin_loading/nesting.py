@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
-from ovms_core.plugin_loading.loader import PluginHost
+from ovms_core.plugin_loading.loader import OWN, PluginHost
 
 if TYPE_CHECKING:
     from ovms_core.endpoint import Endpoint
@@ -72,13 +72,15 @@ def _answers(host: PluginHost, hook: str, **arguments: Any) -> Iterable[Wrapper]
 def nest(wrappers: Iterable[Wrapper], order: Sequence[str], what: str) -> list[Wrapper]:
     """The `wrappers` of one thing, outermost first.
 
-    Those that `order` (``plugins.order``) names come first, as it says. The others follow by what they say: outside,
-    then those that say nothing or anywhere, then inside. Raises `PluginError` when that leaves two open, or
-    when `order` swaps two that must not be.
+    The core's own comes first: it only watches. Then those that `order` (``plugins.order``) names, as it says. The
+    others follow by what they say: outside, then those that say nothing or anywhere, then inside. Raises `PluginError`
+    when that leaves two open, or when `order` swaps two that must not be.
     """
     named = {owner: index for index, owner in reversed([*enumerate(order)])}
     last = len(order)
-    nested = sorted(wrappers, key=lambda each: (named.get(each.owner, last), _rank(each), each.owner))
+    nested = sorted(
+        wrappers, key=lambda each: (each.owner != OWN, named.get(each.owner, last), _rank(each), each.owner)
+    )
     _refuse_swapped(nested, what)
     _refuse_open([each for each in nested if each.owner not in named], nested, what)
     return nested
@@ -108,4 +110,5 @@ def _refuse_open(unnamed: Sequence[Wrapper], nested: Sequence[Wrapper], what: st
 
 
 def _advice(nested: Iterable[Wrapper]) -> str:
-    return f"Write their order, outermost first: plugins: {{order: [{', '.join(each.owner for each in nested)}]}}"
+    names = ", ".join(each.owner for each in nested if each.owner != OWN)
+    return f"Write their order, outermost first: plugins: {{order: [{names}]}}"
