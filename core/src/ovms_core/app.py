@@ -18,7 +18,7 @@ from ovms_core.http.cors import Cors
 from ovms_core.http.errors import ErrorMiddleware
 from ovms_core.http.request_ids import RequestIdMiddleware
 from ovms_core.http.routing import MountedRoute, RouteConflictError, RouteTable
-from ovms_core.metrics import registry_of
+from ovms_core.metrics import Metrics
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
@@ -58,7 +58,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
         routes=routes,
         lifecycle=lifecycle,
         admission=admission,
-        metrics=registry_of(models, offerings.observers),
+        metrics=Metrics(models, offerings.observers),
         openapi=_described(offerings, settings),
     )
     stack = _stack(admission, server_wrappers(host, settings), settings)
