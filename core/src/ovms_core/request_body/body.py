@@ -55,7 +55,7 @@ def _portable(value: Any) -> Any:
 
 
 Json = Annotated[Any, AfterValidator(_portable)]
-"""Any JSON value, its numbers finite and of 64 bits at most."""
+"""Any JSON value. Its numbers must be finite, and its integers must fit 64 bits."""
 
 
 _MOST_UNKNOWN: Final = 1000
