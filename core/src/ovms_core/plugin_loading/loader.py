@@ -95,6 +95,8 @@ class PluginHost:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.reports: dict[str, PluginReport] = {}
+        self.warned: set[tuple[str, str]] = set()
+        """The pairs of plugins that the operator was warned of."""
 
     def add(self, report: PluginReport, plugin: object) -> None:
         """Register `plugin`. Raises what pluggy raises for a misspelt hook or a wrong signature."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -14,6 +15,8 @@ from ovms_core.plugin_loading.loader import OWN, PluginHost
 if TYPE_CHECKING:
     from ovms_core.endpoint import Endpoint
     from ovms_core.settings import Settings
+
+log = logging.getLogger("ovms.plugins")
 
 _RANKS: dict[Place | None, int] = {"outside": 0, "anywhere": 1, None: 1, "inside": 2}
 
@@ -52,7 +55,21 @@ def nestings(host: PluginHost, endpoints: Iterable[Endpoint[Any]], settings: Set
 
 
 def _asked(host: PluginHost, hook: str, what: str, settings: Settings, **arguments: Any) -> list[Wrapper]:
-    return nest(_answers(host, hook, settings=settings, **arguments), settings.plugins.order, what)
+    nested = nest(_answers(host, hook, settings=settings, **arguments), settings.plugins.order, what)
+    for outer, inner in combinations(nested, 2):
+        if (outer.place, inner.place) == (None, "outside"):
+            _warn(host, outer.owner, inner.owner, nested)
+    return nested
+
+
+def _warn(host: PluginHost, outer: str, guard: str, nested: Iterable[Wrapper]) -> None:
+    """The operator may know that `outer` is harmless. Said once, for many endpoints are wrapped alike."""
+    if (outer, guard) not in host.warned:
+        host.warned.add((outer, guard))
+        message = (
+            "plugins.order puts '%s' outside of '%s': if '%s' answers by itself, '%s' does not see that request. %s"
+        )
+        log.warning(message, outer, guard, outer, guard, _advice(sorted(nested, key=_rank)))
 
 
 def _answers(host: PluginHost, hook: str, **arguments: Any) -> Iterable[Wrapper]:
