@@ -18,13 +18,13 @@ from ovms_core.http.cors import Cors
 from ovms_core.http.errors import ErrorMiddleware
 from ovms_core.http.request_ids import RequestIdMiddleware
 from ovms_core.http.routing import MountedRoute, RouteConflictError, RouteTable
-from ovms_core.metrics import registry_of
+from ovms_core.metrics import Metrics
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
 from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
-from ovms_core.plugin_loading.loader import PluginHost, load_plugins, require
+from ovms_core.plugin_loading.loader import OWN, PluginHost, load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
@@ -58,7 +58,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
         routes=routes,
         lifecycle=lifecycle,
         admission=admission,
-        metrics=registry_of(models, offerings.observers),
+        metrics=Metrics(models, offerings.observers),
         openapi=_described(offerings, settings),
     )
     stack = _stack(admission, server_wrappers(host, settings), settings)
@@ -66,11 +66,14 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
 
 
 def _stack(admission: Admission, wrappers: Sequence[Wrapper], settings: Settings) -> ASGIApp:
-    """What a request goes through before it is let in: its id, the plugins' outer middleware, CORS, errors."""
+    """What a request goes through before it is let in: its id, the core's own wrappers, the plugins', CORS, errors.
+
+    The core's only watch. They see what the client gets, whatever a plugin answers or raises.
+    """
     app = _with_cors(ErrorMiddleware(admission), settings)
-    if wrappers:
-        app = ErrorMiddleware(_around(app, wrappers))
-    return RequestIdMiddleware(app)
+    if outer := [each for each in wrappers if each.owner != OWN]:
+        app = ErrorMiddleware(_around(app, outer))
+    return RequestIdMiddleware(_around(app, [each for each in wrappers if each.owner == OWN]))
 
 
 def _around(app: ASGIApp, wrappers: Sequence[Wrapper]) -> ASGIApp:

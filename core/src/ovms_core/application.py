@@ -16,10 +16,9 @@ from starlette.websockets import WebSocketClose
 from ovms_core.errors import PluginError
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
     from ovms_core.http.admission import Admission
     from ovms_core.http.routing import RouteTable
+    from ovms_core.metrics import Metrics
     from ovms_core.models.lifecycle import Lifecycle
     from ovms_core.models.registry import Models
     from ovms_core.plugin_loading.loader import PluginReport
@@ -52,7 +51,7 @@ class Server:
     """Every route: iterate over it."""
     lifecycle: Lifecycle
     admission: Admission
-    metrics: CollectorRegistry
+    metrics: Metrics
     openapi: Mapping[str, Any]
     created: int = field(default_factory=lambda: int(time.time()))
 

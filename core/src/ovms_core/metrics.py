@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,17 +24,56 @@ _LABELS = ("endpoint", "model")
 log = logging.getLogger("ovms.metrics")
 
 
-def registry_of(models: Models, observers: Mapping[str, Observer]) -> CollectorRegistry:
-    """The metrics of `models`, and those of the plugins' `observers`. What has no place among them is left out."""
-    registry = CollectorRegistry()
-    registry.register(ModelMetrics(models))
-    for owner, observer in observers.items():
-        for collector in observer.collectors:
-            try:
-                registry.register(collector)
-            except ValueError as error:
-                log.error("plugin %s: a metric is left out: %s", owner, error)
-    return registry
+class Metrics:
+    """The metrics of `models` and of the plugins' `observers`. What fails or has no place is logged and left out."""
+
+    def __init__(self, models: Models, observers: Mapping[str, Observer]) -> None:
+        self._names = CollectorRegistry()
+        self._shown: list[_Shown] = []
+        self._add("core", ModelMetrics(models))
+        for owner, observer in observers.items():
+            for collector in _collectors(owner, observer):
+                self._add(owner, collector)
+
+    def _add(self, owner: str, collector: Collector) -> None:
+        try:
+            self._names.register(collector)
+        except Exception as error:
+            log.error("plugin %s: a metric is left out: %s", owner, error)
+        else:
+            self._shown.append(_Shown(owner, collector))
+
+    def text(self) -> bytes:
+        """All metrics as they are now."""
+        return b"".join(shown.text() for shown in self._shown)
+
+
+def _collectors(owner: str, observer: Observer) -> Sequence[Collector]:
+    """Those of an `observer`, which need not be of a subclass of ours."""
+    try:
+        return list(getattr(observer, "collectors", ()))
+    except Exception:
+        log.exception("plugin %s: its observer's metrics are left out", owner)
+        return ()
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A collector of the plugin `owner`. Each is written by itself, so that one that fails does not take the others."""
+
+    owner: str
+    collector: Collector
+    failed: bool = False
+
+    def text(self) -> bytes:
+        try:
+            return generate_latest(self.collector)
+        except Exception:
+            if not self.failed:
+                self.failed = True
+                name = type(self.collector).__name__
+                log.exception("plugin %s: the collector %s failed. Its metrics are left out.", self.owner, name)
+            return b""
 
 
 class RequestMetrics(Observer):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.core.cli.impostor import Answering, answering, chunk, document, events, message
 
-from ovms_core.client.http import Server
+from ovms_core.client.http import RemoteServer
 from ovms_core.conformance.examination import Result, examine
 from ovms_core.conformance.feature import Group, Target, Verdict
 from ovms_core.conformance.features import GROUPS
@@ -27,7 +27,7 @@ def found(name: str, answer: Answering, **models: str) -> Result:
     """What is found out about one feature of a server with these answers."""
     only = [Group(g.name, g.needs, [f for f in g.features if f.name == name]) for g in GROUPS]
     with answering(answer) as url:
-        target = Target(Server.at(url), **{"chat_model": "m", "embed_model": "m", **models})
+        target = Target(RemoteServer.at(url), **{"chat_model": "m", "embed_model": "m", **models})
         [result] = examine(target, only)
     return result
 
@@ -40,7 +40,7 @@ def test_features_have_names_of_their_own_and_say_what_is_asked_for() -> None:
 @pytest.mark.parametrize("content", [b"null", b"[]", b'{"choices": []}', b"oops", b""])
 def test_nothing_is_found_where_the_answers_are_nonsense(content: bytes) -> None:
     with answering(lambda path, body: (200, "application/json", content)) as url:
-        results = list(examine(Target(Server.at(url), "m", "m", "m", "m"), GROUPS))
+        results = list(examine(Target(RemoteServer.at(url), "m", "m", "m", "m"), GROUPS))
     there = {result.feature for result in results if result.verdict is Verdict.YES}
     assert there <= {"health", "readiness", "version"}  # which need only answer
 

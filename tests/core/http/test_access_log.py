@@ -7,9 +7,11 @@ import logging
 from typing import Any
 
 import pytest
-from tests.core.support import Client, echo, refusing, talking
+from tests.core.support import Client, echo, plugin, raising, refusing, talking
 
-from ovms_core.testing import app_with, serving
+from ovms_core.plugin import APIError
+from ovms_core.settings import PluginSettings
+from ovms_core.testing import app_with, connected, serving
 
 
 async def test_every_request_is_a_line_the_refused_ones_too_and_no_secret_is_in_it(
@@ -44,3 +46,27 @@ async def test_nothing_is_logged_unless_it_is_wanted(caplog: pytest.LogCaptureFi
     async with serving(app_with(talking(echo))) as url, Client(url) as client:
         await client.say(text="a")
     assert [each for each in caplog.records if each.name == "ovms.access"] == []
+
+
+@pytest.mark.parametrize("name", ["a-plugin", "z-plugin"])
+@pytest.mark.parametrize("order", [[], ["a-plugin", "z-plugin", "core"]])
+async def test_what_a_plugin_around_the_server_answers_or_raises_is_a_line_with_the_status_that_the_client_got(
+    caplog: pytest.LogCaptureFixture, name: str, order: list[str]
+) -> None:
+    def wrap(app: Any) -> Any:
+        async def outside(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"] == "/teapot":
+                await send({"type": "http.response.start", "status": 418, "headers": []})
+                await send({"type": "http.response.body"})
+            else:
+                raising(APIError(403, "No.") if scope["path"] == "/no" else ValueError("no luck"))()
+
+        return outside
+
+    caplog.set_level(logging.INFO, logger="ovms.access")
+    plugins = PluginSettings(order=order)
+    app = app_with(plugin(name, ovms_wrap_server=lambda: wrap), access_log=True, plugins=plugins)
+    async with connected(app) as client:
+        told = [(await client.get(path)).status_code for path in ("/teapot", "/no", "/fail")]
+    lines = [json.loads(each.getMessage()) for each in caplog.records if each.name == "ovms.access"]
+    assert [line["status"] for line in lines] == told == [418, 403, 500]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
-from tests.core.support import Client, echo, error_of, raising, refusing, talking
+from tests.core.support import Client, echo, error_of, plugin, raising, refusing, talking
 
-from ovms_core.testing import app_with, scripted_plugin, serving
+from ovms_core.testing import app_with, connected, scripted_plugin, serving
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -93,6 +94,22 @@ async def test_middleware_that_raises_is_a_500_in_the_one_shape() -> None:
         answer = await client.say(text="a")
         assert answer.status_code == 500
         assert "secret" not in error_of(answer)["message"]
+
+
+async def test_an_error_after_the_response_has_started_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    def wrap_app(app: Any) -> Any:
+        async def fail_late(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            raise ValueError("late")
+
+        return fail_late
+
+    outer = plugin("outer", ovms_wrap_server=lambda: lambda app: app)
+    async with connected(app_with(talking(echo, ovms_wrap_app=lambda: wrap_app), outer)) as client:
+        with pytest.raises(httpx.RemoteProtocolError, match="late"):
+            await client.post("/v1/talk", json={"text": "a"}, headers={"x-request-id": "one"})
+    failed = [record for record in caplog.records if record.name == "ovms.http" and record.levelname == "ERROR"]
+    assert [record.getMessage() for record in failed] == ["request one failed"]
 
 
 async def test_browsers_of_other_origins_get_nothing_by_default_and_hear_how_to_allow_it(

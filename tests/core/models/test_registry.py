@@ -118,6 +118,8 @@ def test_a_name_belongs_to_one_model_only() -> None:
         models.replace("b", model("c", "chat", "x"))
     with pytest.raises(NameTakenError, match=r"'a'.*'b'.*'x'"):
         models.recognise(models.find("b"), chat, ["x"])
+    with pytest.raises(ValueError, match="'a' is served already"):
+        models.add(models.find("a"))
     assert [each.names for each in models] == [["a", "x"], ["b"]]
     models.replace("a", model("c", "chat", "x"))
     assert models.find("x").name == "c"
@@ -170,6 +172,23 @@ def test_a_subscriber_that_fails_is_logged_and_harms_nobody(caplog: pytest.LogCa
     assert len(told) == 1
     assert "a subscriber failed: model one was added" in caplog.text
     assert "a faulty subscriber" in caplog.text
+
+
+def test_a_subscriber_that_breaks_off_the_telling_silences_nobody_for_good() -> None:
+    told: list[ModelEvent] = []
+    models = Models()
+
+    def break_off(event: ModelEvent) -> None:
+        event.model.become(State.LOADING)
+        raise KeyboardInterrupt
+
+    forget = models.subscribe(break_off)
+    models.subscribe(told.append)
+    with pytest.raises(KeyboardInterrupt):
+        models.add(model("one"))
+    forget()
+    models.add(model("two"))
+    assert [event.model.name for event in told] == ["one", "two"]
 
 
 def test_all_hear_events_in_one_order_whoever_causes_them() -> None:

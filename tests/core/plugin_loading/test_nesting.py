@@ -98,6 +98,19 @@ def test_a_cache_and_a_guard_that_must_not_be_swapped_are_not() -> None:
 
 
 @pytest.mark.parametrize("hook", WRAPPING)
+def test_the_operator_is_warned_once_of_a_plugin_that_says_nothing_and_is_put_outside_of_a_guard(
+    caplog: pytest.LogCaptureFixture, hook: str
+) -> None:
+    plugins = [marking("b", hook), marking("guard", hook, nests="outside"), marking("watch", hook, nests="anywhere")]
+    app_with(talking(echo), talking(echo, "/z"), *plugins, plugins=PluginSettings(order=["watch", "b"]))
+    (warning,) = [each for each in caplog.messages if "outside of" in each]
+    assert warning.startswith(
+        "plugins.order puts 'b' outside of 'guard': if 'b' answers by itself, 'guard' does not see"
+    )
+    assert warning.endswith("plugins: {order: [guard, watch, b]}")
+
+
+@pytest.mark.parametrize("hook", WRAPPING)
 @pytest.mark.parametrize("place", [{}, {"nests": "outside"}, {"nests": "inside"}])
 def test_two_of_which_nothing_says_how_they_nest_stop_the_start_with_the_line_to_write(
     hook: str, place: dict[str, Any]

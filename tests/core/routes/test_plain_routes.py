@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from tests.core.support import Client, echo, error_of, plugin, raising, talking
+from tests.core.support import Client, Talk, echo, error_of, plugin, raising, talking
 
 from ovms_core.app import Application
 from ovms_core.errors import PluginError
 from ovms_core.plugin import Route, Server
-from ovms_core.testing import app_with, scripted_model, scripted_plugin, serving
+from ovms_core.testing import app_with, connected, scripted_model, scripted_plugin, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,10 +99,58 @@ async def test_a_plugin_cannot_take_a_route_of_the_core(path: str) -> None:
         app_with(thief)
 
 
-async def test_a_route_without_a_leading_slash_quarantines_its_plugin() -> None:
-    odd = plugin("odd", ovms_register_routes=lambda: [Route("GET", "admin", states)])
-    (report,) = [each for each in app_with(odd).server.plugins if each.name == "odd"]
-    assert report.reason.endswith("the path of a route begins with '/', not 'admin'")
+ODD_PATHS = [
+    ("admin", "it must begin with '/'"),
+    ("/a//b", "it has two slashes in a row"),
+    ("/a/", "it must not end with '/'"),
+    ("/a/{x:foo}", "its parameter {x:foo} is of none of the kinds str, path, int, float, uuid"),
+    ("/a/{my-id}", "its parameter {my-id} has no name that Python allows"),
+    ("/a/{}", "its parameter {} has no name that Python allows"),
+    ("/a/{x}/{x:int}", "two of its parameters are named 'x'"),
+    ("/a/{x", "its braces do not match"),
+]
+
+
+@pytest.mark.parametrize(("path", "fault"), ODD_PATHS)
+async def test_a_path_that_could_never_match_quarantines_its_plugin(path: str, fault: str) -> None:
+    odd = plugin("odd", ovms_register_routes=lambda: [Route("GET", path, states)])
+    dead = plugin("dead", ovms_register_endpoints=lambda: [Talk(echo, path)])
+    further = Talk(echo)
+    further.also = (path,)  # type: ignore[misc]
+    late = plugin("late", ovms_register_endpoints=lambda: [further])
+    reports = {each.name: each for each in app_with(odd, dead, late).server.plugins}
+    for name in ("odd", "dead", "late"):
+        assert reports[name].state == "quarantined"
+        assert reports[name].reason.endswith(f"the path '{path}' cannot be used: {fault}")
+
+
+class Page:
+    """A handler that is an object."""
+
+    async def __call__(self, request: Request) -> Response:
+        return JSONResponse("page")
+
+
+async def test_a_handler_that_is_no_async_function_and_a_method_in_lower_case_quarantine_their_plugins() -> None:
+    def blocking(request: Request) -> Response:
+        raise NotImplementedError
+
+    quiet = Talk(echo)
+    quiet.method = "post"  # type: ignore[misc]
+    odd = [
+        plugin("odd", ovms_register_routes=lambda: [Route("GET", "/odd", blocking)]),  # type: ignore[arg-type]
+        plugin("quiet", ovms_register_endpoints=lambda: [quiet]),
+    ]
+    reasons = {each.name: each.reason for each in app_with(*odd).server.plugins}
+    assert reasons["odd"].endswith("the handler blocking of the route /odd is no async function")
+    assert reasons["quiet"].endswith("the method of an endpoint must be in upper case, not 'post'")
+
+
+async def test_a_route_with_a_method_in_lower_case_and_one_with_an_object_as_its_handler_answer() -> None:
+    routes = [Route("get", "/page", Page()), Route("Post", "/page", partial(shown))]
+    async with connected(app_with(plugin("pages", ovms_register_routes=lambda: routes))) as client:
+        assert (await client.get("/page")).json() == "page"
+        assert (await client.delete("/page")).headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_the_routes_of_a_plugin_that_did_not_open_answer_503() -> None:

@@ -148,6 +148,13 @@ class Unknown(Event):
     """An event that no task declares."""
 
 
+class NeverCloses(ScriptedEngine):
+    """Takes for ever to close."""
+
+    def close(self) -> None:
+        time.sleep(3600)
+
+
 class SaysWrong(ScriptedEngine):
     """Gives events that its task does not declare."""
 

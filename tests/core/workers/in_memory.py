@@ -8,6 +8,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import msgspec
+
 from ovms_core.engine import Done, Engine, ModelSpec, RequestError
 from ovms_core.task import Task
 from ovms_core.workers.connection import Connect
@@ -68,6 +70,7 @@ class InMemoryWorker:
                 step.failed.append((id, Failure(gain.status, gain.message, gain.param, gain.code)))
             else:
                 step.gained.append((id, gain))
+        step.size = len(msgspec.msgpack.encode(step))
         self.hear(step)
         self._step_soon()
 

@@ -22,6 +22,9 @@ PRIVATE = {
     "DATABASE_URL": "f",
     "https_proxy": "g",
     "TORCH_LICENSE_KEY": "h",
+    "NEON_DATABASE_URL": "i",
+    "INTEL_PAT": "j",
+    "HF_ENDPOINT": "https://user:password@mirror.example",
 }
 USEFUL = {"ONEDNN_VERBOSE": "0", "HF_HOME": "/hf", "NEOReadDebugKeys": "0", "LC_NUMERIC": "C", "TOKENIZERS_X": "1"}
 

@@ -31,7 +31,7 @@ def pump(queue: Queue) -> list[int]:
 
 def gain(requests: Iterable[PendingRequest]) -> None:
     for pending in requests:
-        pending.push("x")
+        pending.push("x", 1)
 
 
 def test_requests_go_in_order_as_far_as_there_are_slots() -> None:
@@ -92,7 +92,7 @@ def test_a_second_death_has_the_one_on_trial_as_its_culprit() -> None:
     assert {pending.deaths for pending in queue.waiting} == {1}
 
 
-def test_a_late_culprit_is_found_by_running_the_suspects_alone_and_the_others_fly_again() -> None:
+def test_a_late_culprit_is_found_by_running_the_suspects_alone_and_the_others_run_again() -> None:
     queue, requests = queue_of(3)
     pump(queue)
     queue.bury(raised=False)
@@ -149,7 +149,7 @@ def test_whatever_a_poison_does_only_the_poison_is_blamed(poison: int, word: int
             blamed += queue.bury(raised=raised)
             continue
         for pending in list(queue.in_flight.values()):
-            pending.push("x")
+            pending.push("x", 1)
             said[pending.id] += 1
             if said[pending.id] == 5:
                 queue.end(pending.id)

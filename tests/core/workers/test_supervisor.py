@@ -26,12 +26,14 @@ from ovms_core.messages import ModelSpec
 from ovms_core.task import Task
 from ovms_core.testing import Probe, Probed, Script, Word
 from ovms_core.testing.scripted import TASK
+from ovms_core.workers import dispatcher
 from ovms_core.workers.breaker import Breaker
 from ovms_core.workers.connection import Connect, Connection
 from ovms_core.workers.dispatcher import HARD_LIMIT
 from ovms_core.workers.pending import UNREAD_LIMIT
 from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.supervisor import Supervisor
+from ovms_core.workers.wire import Step
 
 
 @asynccontextmanager
@@ -240,6 +242,39 @@ async def test_a_reader_that_falls_behind_gives_its_slot_to_others_and_misses_no
         rest = [event.index async for event in events]
         assert [first.index, *rest] == list(range(500))
         assert supervisor.load().parked == 0
+
+
+async def test_what_an_engine_still_says_of_a_parked_request_is_not_heard_twice() -> None:
+    async with supervised(connect=in_memory.connecting(), slots=1) as supervisor:
+        events, _ = await started(supervisor, Script(count=100, padding=UNREAD_LIMIT // 10))
+        await until(lambda: supervisor.load().parked == 1)
+        worker = supervisor.connection
+        assert isinstance(worker, in_memory.InMemoryWorker)
+        (old,) = worker.cancelled
+        worker.hear(Step([(old, Word(99, "late"))], [old], []))
+        assert supervisor.load().parked == 1
+        assert [event.index async for event in events] == list(range(1, 100))
+
+
+async def end_of(events: AsyncIterator[Word]) -> str | None:
+    """The code of the error that ends a stream, or the number of its last word."""
+    last = 0
+    try:
+        async for event in events:
+            last = event.index
+    except APIError as error:
+        return error.code
+    return f"all {last + 1} words"
+
+
+async def test_parked_requests_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "PARKED_LIMIT", 2 * UNREAD_LIMIT)
+    async with supervised(connect=in_memory.connecting()) as supervisor:
+        slow = [await started(supervisor, Script(count=100, padding=UNREAD_LIMIT // 10)) for _ in range(2)]
+        await until(lambda: supervisor.load().in_flight == 0)
+        assert supervisor.load().parked == 1
+        ends = [await end_of(events) for events, _ in slow]
+        assert sorted(map(str, ends)) == ["all 100 words", "slow_client"]
 
 
 async def test_a_reader_that_keeps_up_is_never_held_back() -> None:

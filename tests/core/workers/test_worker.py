@@ -139,6 +139,15 @@ def test_a_step_that_raises_says_why_and_ends() -> None:
     assert worker.wait() == 1
 
 
+def test_a_crash_is_told_before_the_engine_is_closed() -> None:
+    worker = Worker("tests.core.workers.engines:NeverCloses")
+    worker.hear()
+    worker.say(Submit(1, Script(raise_at=0)))
+    assert worker.hear() == Crashed("RuntimeError: step raised at word 0")
+    worker.process.kill()
+    worker.wait()
+
+
 def preparing(folder: Path, *counts: int) -> Worker:
     """A worker that prepares scripts of `counts` words as the pipes with these names in `folder` say."""
     for count in counts:

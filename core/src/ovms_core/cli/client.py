@@ -9,7 +9,7 @@ from http.client import responses
 from typing import Any
 
 from ovms_core.client.frames import DONE, Frame
-from ovms_core.client.http import BROKEN, AddressError, Answer, RefusedError, Server, error_message
+from ovms_core.client.http import BROKEN, AddressError, Answer, RefusedError, RemoteServer, error_message
 
 _PREFIX = "/v3"
 _TIMEOUT = 10.0
@@ -25,7 +25,7 @@ class Client:
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         try:
-            self._server = Server.at(url, api_key, prefix=_PREFIX)
+            self._server = RemoteServer.at(url, api_key, prefix=_PREFIX)
         except AddressError as error:
             raise ServerError(str(error)) from None
         self.url = self._server.url

@@ -13,7 +13,7 @@ from ovms_core.cli.options import ApiKey, AsJson
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ovms_core.client.http import Server
+    from ovms_core.client.http import RemoteServer
     from ovms_core.conformance.examination import Result
     from ovms_core.conformance.feature import Target
 
@@ -48,13 +48,13 @@ def conformance(
         _print_tables(results)
 
 
-def _reached(url: str, api_key: str | None) -> Server:
+def _reached(url: str, api_key: str | None) -> RemoteServer:
     """The server at `url`. Raises `ServerError` when nothing answers there."""
     from ovms_core.cli.client import ServerError
-    from ovms_core.client.http import BROKEN, AddressError, Server
+    from ovms_core.client.http import BROKEN, AddressError, RemoteServer
 
     try:
-        server = Server.at(url, api_key)
+        server = RemoteServer.at(url, api_key)
         status = server.send("GET", "/models").status
     except AddressError as error:
         raise ServerError(str(error)) from None

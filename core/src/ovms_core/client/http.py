@@ -74,7 +74,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class RemoteServer:
     """A server's HTTP interface under one prefix; `root` is the same server without it.
 
     `timeout` is how many seconds it may be silent. All methods raise one of `BROKEN` when nothing is answered.
@@ -92,7 +92,8 @@ class Server:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise AddressError(f"'{url}' is no address of a server: write it like http://127.0.0.1:8000{prefix}.")
-        return cls(parts.scheme, parts.netloc, parts.path.rstrip("/") or prefix, api_key)
+        netloc = parts.netloc.rpartition("@")[2]  # what stands before it is nobody's business to see
+        return cls(parts.scheme, netloc, parts.path.rstrip("/") or prefix, api_key)
 
     @property
     def url(self) -> str:
@@ -100,11 +101,11 @@ class Server:
         return f"{self.scheme}://{self.netloc}"
 
     @property
-    def root(self) -> Server:
+    def root(self) -> RemoteServer:
         return replace(self, prefix="")
 
     @property
-    def stranger(self) -> Server:
+    def stranger(self) -> RemoteServer:
         """The same server for a client without a key."""
         return replace(self, api_key=None)
 

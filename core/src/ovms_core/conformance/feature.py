@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NoReturn
 
-from ovms_core.client.http import Server
+from ovms_core.client.http import RemoteServer
 
 
 class Verdict(StrEnum):
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 class Target:
     """The server under examination, and its models by what they do; an empty name is no model."""
 
-    server: Server
+    server: RemoteServer
     chat_model: str = ""
     embed_model: str = ""
     rerank_model: str = ""

@@ -35,17 +35,20 @@ class ErrorMiddleware:
                 if not scope.get("ovms.started"):
                     await send_error(stopping(), send)
                 return
-            told = _told(error, scope["state"]["request_id"])
+            told = _told(error, scope)
             if scope.get("ovms.started"):
                 raise
             await send_error(told, send)
 
 
-def _told(error: Exception | asyncio.CancelledError, id: str) -> APIError:
+def _told(error: Exception | asyncio.CancelledError, scope: Scope) -> APIError:
     if isinstance(error, APIError):
         return error
-    log.error("request %s failed", id, exc_info=error)
-    return unexpected(id)
+    request_id = scope["state"]["request_id"]
+    if scope.get("ovms.logged") is not error:  # one that was raised again, for there are two of these around a request
+        scope["ovms.logged"] = error
+        log.error("request %s failed", request_id, exc_info=error)
+    return unexpected(request_id)
 
 
 def cut_short() -> bool:

@@ -97,6 +97,38 @@ class RouteTable:
         raise APIError(404, f"There is no {path[:200]} here.{hint}", code="unknown_route")
 
 
+def check_path(path: str) -> None:
+    """Raise `ValueError` for the path of a route or an endpoint that no request could match."""
+    if fault := _fault(path):
+        raise ValueError(f"the path '{path}' cannot be used: {fault}")
+
+
+def _fault(path: str) -> str | None:
+    if not path.startswith("/"):
+        return "it must begin with '/'"
+    if "//" in path:
+        return "it has two slashes in a row"
+    if path.endswith("/") and path != "/":
+        return "it must not end with '/'"
+    if {"{", "}"} & {*_PARAMETER.sub("", path)}:
+        return "its braces do not match"
+    return _fault_of_parameters(_PARAMETER.findall(path))
+
+
+def _fault_of_parameters(parameters: Iterable[str]) -> str | None:
+    names = set[str]()
+    for parameter in parameters:
+        name, colon, kind = parameter[1:-1].partition(":")
+        if not name.isidentifier():
+            return f"its parameter {parameter} has no name that Python allows"
+        if colon and kind not in CONVERTOR_TYPES:
+            return f"its parameter {parameter} is of none of the kinds {', '.join(CONVERTOR_TYPES)}"
+        if name in names:
+            return f"two of its parameters are named '{name}'"
+        names.add(name)
+    return None
+
+
 def _compiled(path: str) -> _Pattern:
     """The pattern of a `path` with parameters as Starlette writes them: ``/models/{id:path}``."""
     regex, converters = "", dict[str, Convertor[Any]]()

@@ -25,7 +25,7 @@ class Background:
         self._running: set[asyncio.Future[object]] = set()
 
     async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """The result of `function`, or what it raised; cancelling leaves the call to itself.
+        """The result of `function`, or what it raised; cancelling ends the wait, but not the call.
 
         Raises `CallEndedError` for what would end the server, or only the task that waits, instead of failing it.
         """

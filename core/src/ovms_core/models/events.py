@@ -55,6 +55,7 @@ class Subscribers:
     def __init__(self) -> None:
         self._subscribers: dict[object, Subscriber] = {}
         self._untold: deque[ModelEvent] = deque()
+        self._telling = False
 
     def add(self, subscriber: Subscriber) -> Callable[[], None]:
         """Tell `subscriber` every event from now on. Returns what ends that; calling it again does nothing."""
@@ -65,13 +66,14 @@ class Subscribers:
     def tell(self, event: ModelEvent) -> None:
         """Tell all."""
         self._untold.append(event)
-        if len(self._untold) > 1:
+        if self._telling:
             return  # a subscriber caused it: those that are being told something now hear this next
-        while self._untold:
-            try:
-                self._tell_all(self._untold[0])
-            finally:
-                self._untold.popleft()
+        self._telling = True
+        try:
+            while self._untold:
+                self._tell_all(self._untold.popleft())
+        finally:
+            self._telling = False
 
     def _tell_all(self, event: ModelEvent) -> None:
         for subscriber in tuple(self._subscribers.values()):

@@ -111,7 +111,7 @@ class Lifecycle:
     async def remove(self, name: str) -> None:
         """Serve a model no more; returns when its last request has ended, and its engine. Raises `APIError` 404.
 
-        Who is cancelled here waits no longer, but the model goes all the same.
+        Cancelling the call ends the wait, but not the removal.
         """
         model = self._models.remove(name)
         if (leaving := self._leaving.get(model)) is not None:

@@ -163,4 +163,4 @@ class Model:
 
 
 def tell_nobody(model: Model) -> None:
-    """Who is told of a model's changes while no registry has it."""
+    """Does nothing: the `on_change` of a model that is in no registry."""

@@ -37,7 +37,7 @@ class Prepared:
 
 
 class Preparation:
-    """Prepares models. Everything here blocks, and nothing here changes: it can run on any thread."""
+    """Prepares models. Everything here blocks and changes no model, so it can run on any thread."""
 
     def __init__(self, settings: Settings, tasks: Mapping[str, Task], sources: Mapping[str, Source]) -> None:
         self._settings = settings

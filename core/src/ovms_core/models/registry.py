@@ -38,7 +38,12 @@ class Models:
     # -- changes
 
     def add(self, model: Model) -> None:
-        """Serve `model` too. Raises `NameTakenError` when one of its names belongs to another model."""
+        """Serve `model` too. Raises `NameTakenError` when one of its names belongs to another model.
+
+        Raises `ValueError` for a model that is served already.
+        """
+        if model in self._models:
+            raise ValueError(f"model '{model.name}' is served already")
         self._serve((*self._models, model))
         model.on_change = self._tell_change
         self._tell(Change.ADDED, model)
@@ -46,7 +51,8 @@ class Models:
     def replace(self, name: str, model: Model) -> Model:
         """Serve `model` in the place of the one called `name`, from the next request on. Returns the old one.
 
-        Requests under way keep the model that they have. Raises `APIError` 404, or `NameTakenError`.
+        Requests under way keep the model that they have. One that is not ready yet answers 503 until it is: bring it up
+        first where no request may fail. Raises `APIError` 404, or `NameTakenError`.
         """
         old = self.find(name)
         self._serve(tuple(model if each is old else each for each in self._models))

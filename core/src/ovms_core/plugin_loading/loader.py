@@ -26,6 +26,8 @@ log = logging.getLogger("ovms.plugins")
 
 GROUP = hookspecs.PROJECT
 CORE = "ovms-core"
+OWN = "core"
+"""The name of the core's own plugin, which always comes first."""
 GUARDS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
 """The hooks that wrap. A plugin with one may guard requests, so the server does not start without it."""
 
@@ -93,6 +95,8 @@ class PluginHost:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.reports: dict[str, PluginReport] = {}
+        self.warned: set[tuple[str, str]] = set()
+        """The pairs of plugins that the operator was warned of."""
 
     def add(self, report: PluginReport, plugin: object) -> None:
         """Register `plugin`. Raises what pluggy raises for a misspelt hook or a wrong signature."""
@@ -129,7 +133,7 @@ class PluginHost:
 
     def active(self) -> list[str]:
         """The names of the plugins in service, sorted, core's own first."""
-        return sorted((name for name, _ in self.manager.list_name_plugin()), key=lambda name: (name != "core", name))
+        return sorted((name for name, _ in self.manager.list_name_plugin()), key=_core_first)
 
     def ask(self, plugin: str, hook: str, **arguments: Any) -> Any:
         """One plugin's answer to a hook; `None` when it does not implement it."""
@@ -137,12 +141,16 @@ class PluginHost:
         return found[plugin](**arguments) if plugin in found else None
 
     def implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
-        """Each active plugin's implementation of `hook`, sorted by plugin name.
+        """Each active plugin's implementation of `hook`, sorted by plugin name, the core's own first.
 
         The functions take the hook's arguments by name, like the hook itself.
         """
         found = getattr(self.manager.hook, hook).get_hookimpls()
-        return sorted(((impl.plugin_name, _by_name(impl)) for impl in found), key=lambda pair: pair[0])
+        return sorted(((impl.plugin_name, _by_name(impl)) for impl in found), key=lambda pair: _core_first(pair[0]))
+
+
+def _core_first(name: str) -> tuple[bool, str]:
+    return name != OWN, name
 
 
 def _by_name(impl: pluggy.HookImpl) -> Callable[..., Any]:
@@ -195,7 +203,7 @@ def load_plugins(settings: PluginSelection, plugins: Sequence[object] | None = N
     host = PluginHost()
     from ovms_core import builtin
 
-    host.add(PluginReport("core", CORE, ovms_core.__version__), builtin)
+    host.add(PluginReport(OWN, CORE, ovms_core.__version__), builtin)
     if plugins is None:
         for entry in _discover():
             _load(host, entry, settings)
@@ -233,7 +241,7 @@ def require(host: PluginHost, settings: PluginSelection) -> None:
 def _discover() -> list[EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        if entry.name == "core":
+        if entry.name == OWN:
             raise PluginError(f"Distribution '{_name(entry.dist)}' names its plugin 'core': that name is taken.")
         other = found.setdefault(entry.name, entry)
         if other is not entry and _name(other.dist) != _name(entry.dist):

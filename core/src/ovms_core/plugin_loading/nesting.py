@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
-from ovms_core.plugin_loading.loader import PluginHost
+from ovms_core.plugin_loading.loader import OWN, PluginHost
 
 if TYPE_CHECKING:
     from ovms_core.endpoint import Endpoint
     from ovms_core.settings import Settings
+
+log = logging.getLogger("ovms.plugins")
 
 _RANKS: dict[Place | None, int] = {"outside": 0, "anywhere": 1, None: 1, "inside": 2}
 
@@ -52,7 +55,21 @@ def nestings(host: PluginHost, endpoints: Iterable[Endpoint[Any]], settings: Set
 
 
 def _asked(host: PluginHost, hook: str, what: str, settings: Settings, **arguments: Any) -> list[Wrapper]:
-    return nest(_answers(host, hook, settings=settings, **arguments), settings.plugins.order, what)
+    nested = nest(_answers(host, hook, settings=settings, **arguments), settings.plugins.order, what)
+    for outer, inner in combinations(nested, 2):
+        if (outer.place, inner.place) == (None, "outside"):
+            _warn(host, outer.owner, inner.owner, nested)
+    return nested
+
+
+def _warn(host: PluginHost, outer: str, guard: str, nested: Iterable[Wrapper]) -> None:
+    """The operator may know that `outer` is harmless. Said once, for many endpoints are wrapped alike."""
+    if (outer, guard) not in host.warned:
+        host.warned.add((outer, guard))
+        message = (
+            "plugins.order puts '%s' outside of '%s': if '%s' answers by itself, '%s' does not see that request. %s"
+        )
+        log.warning(message, outer, guard, outer, guard, _advice(sorted(nested, key=_rank)))
 
 
 def _answers(host: PluginHost, hook: str, **arguments: Any) -> Iterable[Wrapper]:
@@ -72,13 +89,15 @@ def _answers(host: PluginHost, hook: str, **arguments: Any) -> Iterable[Wrapper]
 def nest(wrappers: Iterable[Wrapper], order: Sequence[str], what: str) -> list[Wrapper]:
     """The `wrappers` of one thing, outermost first.
 
-    Those that `order` (``plugins.order``) names come first, as it says. The others follow by what they say: outside,
-    then those that say nothing or anywhere, then inside. Raises `PluginError` when that leaves two open, or
-    when `order` swaps two that must not be.
+    The core's own comes first: it only watches. Then those that `order` (``plugins.order``) names, as it says. The
+    others follow by what they say: outside, then those that say nothing or anywhere, then inside. Raises `PluginError`
+    when that leaves two open, or when `order` swaps two that must not be.
     """
     named = {owner: index for index, owner in reversed([*enumerate(order)])}
     last = len(order)
-    nested = sorted(wrappers, key=lambda each: (named.get(each.owner, last), _rank(each), each.owner))
+    nested = sorted(
+        wrappers, key=lambda each: (each.owner != OWN, named.get(each.owner, last), _rank(each), each.owner)
+    )
     _refuse_swapped(nested, what)
     _refuse_open([each for each in nested if each.owner not in named], nested, what)
     return nested
@@ -108,4 +127,5 @@ def _refuse_open(unnamed: Sequence[Wrapper], nested: Sequence[Wrapper], what: st
 
 
 def _advice(nested: Iterable[Wrapper]) -> str:
-    return f"Write their order, outermost first: plugins: {{order: [{', '.join(each.owner for each in nested)}]}}"
+    names = ", ".join(each.owner for each in nested if each.owner != OWN)
+    return f"Write their order, outermost first: plugins: {{order: [{names}]}}"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from inspect import iscoroutinefunction
 from itertools import product
 from typing import Any, TypeVar
 
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
+from ovms_core.http.routing import check_path
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
 from ovms_core.plugin_loading.loader import PluginHost, PluginReport, require
-from ovms_core.routes.route import Route
+from ovms_core.routes.route import Handler, Route
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
@@ -91,7 +93,7 @@ def _register(host: PluginHost, owner: str, settings: Settings) -> _Registered |
             list(host.ask(owner, "ovms_register_tasks") or ()),
             list(host.ask(owner, "ovms_register_sources") or ()),
             [_whole(each) for each in host.ask(owner, "ovms_register_endpoints", settings=settings) or ()],
-            [_rooted(each) for each in host.ask(owner, "ovms_register_routes", settings=settings) or ()],
+            [_usable(each) for each in host.ask(owner, "ovms_register_routes", settings=settings) or ()],
         )
     except Exception as error:
         host.quarantine(owner, f"its registration failed: {type(error).__name__}: {error}")
@@ -101,13 +103,23 @@ def _register(host: PluginHost, owner: str, settings: Settings) -> _Registered |
 def _whole(endpoint: Endpoint[Any]) -> Endpoint[Any]:
     if lacking := [name for name in ("path", "body") if not hasattr(endpoint, name)]:
         raise PluginError(f"endpoint {type(endpoint).__name__} has no {' and no '.join(lacking)}")
+    if endpoint.method != endpoint.method.upper():
+        raise PluginError(f"the method of an endpoint must be in upper case, not '{endpoint.method}'")
+    for path in (endpoint.path, *endpoint.also):
+        check_path(path)
     return endpoint
 
 
-def _rooted(route: Route) -> Route:
-    if not route.path.startswith("/"):
-        raise PluginError(f"the path of a route begins with '/', not '{route.path}'")
-    return route
+def _usable(route: Route) -> Route:
+    check_path(route.path)
+    if not _is_async(route.handler):
+        name = getattr(route.handler, "__name__", route.handler)
+        raise PluginError(f"the handler {name} of the route {route.path} is no async function")
+    return replace(route, method=route.method.upper())
+
+
+def _is_async(handler: Handler) -> bool:
+    return iscoroutinefunction(handler) or iscoroutinefunction(type(handler).__call__)
 
 
 def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:

@@ -16,7 +16,7 @@ from ovms_core.field_errors import Path, json_path
 from ovms_core.request_body.large_json import parse_large
 from ovms_core.request_body.slices import in_slices
 from ovms_core.request_body.unknown_fields import find_slip, suggestion, take_unknown
-from ovms_core.request_body.validation import kind_of, taught
+from ovms_core.request_body.validation import api_error_of, kind_of
 
 B = TypeVar("B", bound="Body")
 
@@ -55,7 +55,7 @@ def _portable(value: Any) -> Any:
 
 
 Json = Annotated[Any, AfterValidator(_portable)]
-"""Any JSON value, its numbers finite and of 64 bits at most."""
+"""Any JSON value. Its numbers must be finite, and its integers must fit 64 bits."""
 
 
 _MOST_UNKNOWN: Final = 1000
@@ -164,7 +164,7 @@ def validate_body(document: dict[str, Any], body: type[B]) -> tuple[B, list[str]
     try:
         parsed: B = body.__pydantic_validator__.validate_python(fields)  # as `model_validate`, for half its time
     except ValidationError as error:
-        raise taught(error, fields) from None
+        raise api_error_of(error, fields) from None
     if unknown := list(take_unknown(parsed)):
         parsed.__dict__["_unknown"] = unknown
         ignored += map(json_path, unknown)

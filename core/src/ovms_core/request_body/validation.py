@@ -25,7 +25,7 @@ _NOUNS: Final = {
 """The types that a field may be of, as JSON names them."""
 
 
-def taught(error: ValidationError, document: dict[str, Any]) -> APIError:
+def api_error_of(error: ValidationError, document: dict[str, Any]) -> APIError:
     """The error to show: the one that got furthest, because the members of a union all complain."""
     found = field_errors(error, document)
     furthest = max(found, key=len)

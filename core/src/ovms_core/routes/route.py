@@ -14,9 +14,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path, and the function that answers there, for what is no model's business. The rest is `Endpoint`'s.
+    """A path, and the async function that answers there, for pages that need no model. For the rest use `Endpoint`.
 
-    `path` may have parameters, as Starlette writes them: ``/models/{id:path}``. With `prefixed` it stands under every
+    `path` may have parameters, as Starlette writes them: ``/models/{id:path}``. With `prefixed` it answers under every
     prefix of the server (``/v3``, ``/v1``, ``/v3/v1``). Only what is `public` answers without an API key. The
     handler's docstring describes it in the API's documentation, unless it is not to be `include_in_schema`.
 

@@ -17,6 +17,12 @@ from ovms_core.workers.wire import Cancel, Failure, Step, Submit
 HARD_LIMIT: Final = 64 << 20
 """Bytes of unread events at which a request fails that cannot be parked."""
 
+PARKED_LIMIT: Final = 512 << 20
+"""Bytes of unread events that all parked requests of a model may hold together; the next one fails."""
+
+_OBJECT_SIZE = 256
+"""About what a small event needs in memory beyond its size on the wire."""
+
 
 class Dispatcher:
     """The requests of one model on their way to whatever worker it has now, and back.
@@ -81,7 +87,7 @@ class Dispatcher:
             pending.finish(APIError(500, message, code="engine_failed"))
         for pending in [pending for pending in self.queue.waiting if not pending.resume()]:
             self.queue.waiting.remove(pending)
-            message = "The engine died, and this request cannot be continued: several sequences were under way."
+            message = "The engine died, and this request cannot be continued: a part of its answer has been given."
             pending.finish(APIError(500, message, code="engine_failed"))
 
     def _pump(self) -> None:
@@ -106,12 +112,13 @@ class Dispatcher:
     def take_step(self, step: Step[Any]) -> None:
         """Hand over what the requests gained in a step."""
         in_flight = self.queue.in_flight
+        size = step.size // max(1, len(step.gained)) + _OBJECT_SIZE
         on_trial = False
         behind: set[PendingRequest] = set()
         for id, event in step.gained:
             if (pending := in_flight.get(id)) is not None:
                 on_trial = on_trial or (pending.fresh and pending.deaths > 0)
-                pending.push(event)
+                pending.push(event, size)
                 if pending.behind:
                     behind.add(pending)
         for id in step.done:
@@ -129,12 +136,15 @@ class Dispatcher:
         """Do not let the engine go on with a request whose reader is behind, unless it has ended already."""
         if pending.id not in self.queue.in_flight:
             return
-        if pending.resume():
+        parked = sum(other.unread for other in self.queue.parked)
+        if parked + pending.unread <= PARKED_LIMIT and pending.resume():
             self._send(Cancel(pending.id))
             self.queue.park(pending, next(self._ids))
-        elif pending.unread > HARD_LIMIT:
+        elif pending.unread > HARD_LIMIT or parked + pending.unread > PARKED_LIMIT:
             self.drop(pending)
-            message = f"The client reads too slowly: {HARD_LIMIT >> 20} MiB wait for it, and this request cannot pause."
+            message = (
+                f"The client reads too slowly: {pending.unread >> 20} MiB wait for it, and the request cannot pause."
+            )
             pending.finish(APIError(500, message, code="slow_client"))
 
 

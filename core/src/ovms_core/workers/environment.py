@@ -14,13 +14,17 @@ from typing import Final
 _SYSTEM = "PATH HOME USER LOGNAME LANG LANGUAGE LC_* TZ TMPDIR TMP TEMP XDG_* LD_* DYLD_* GLIBC_* MALLOC_* *SAN_OPTIONS"
 _PYTHON = "PYTHON* VIRTUAL_ENV CONDA_* HF_* TRANSFORMERS_* TOKENIZERS_* TORCH_*"
 _THREADS = "OMP_* GOMP_* KMP_* MKL_* TBB_* OPENBLAS_*"
-_OPENVINO = "OV_* OPENVINO_* OpenVINO_* ONEDNN_* DNNL_* XGRAMMAR_*"
-_DEVICES = "ZE_* ZES_* ZET_* ZEL_* NEO* IGC_* OCL_* OPENCL_* CL_* NPU_* IE_* INTEL_* ONEAPI_* SYCL_* LIBVA_* CUDA_*"
+_OPENVINO = "OV_* OPENVINO_* OpenVINO_* DISABLE_OPENVINO_* ONEDNN_* DNNL_* XGRAMMAR_*"
+_DEVICES = (
+    "ZE_* ZES_* ZET_* ZEL_* NEO_* NEOReadDebugKeys IGC_* OCL_* OPENCL_* CL_* cl_* NPU_* IE_* INTEL_* ONEAPI_* SYCL_* "
+    "LIBVA_* CUDA_*"
+)
 
 HANDED_ON: Final = tuple(" ".join((_SYSTEM, _PYTHON, _THREADS, _OPENVINO, _DEVICES)).split())
 """Names, and patterns of names, of variables that every worker gets."""
 
-_CREDENTIAL = re.compile("TOKEN(?!IZER)|KEY|SECRET|PASSW|CREDENTIAL|AUTH")
+_CREDENTIAL = re.compile("TOKEN(?!IZER)|KEY(?!BOARD)|SECRET|PASSW|CREDENTIAL|AUTH|(?:^|_)PAT(?:_|$)")
+_ADDRESS_WITH_PASSWORD = re.compile("://[^/]*:[^/]*@")
 
 
 def worker_environment(server: Mapping[str, str], more: Sequence[str] = ()) -> dict[str, str]:
@@ -28,11 +32,12 @@ def worker_environment(server: Mapping[str, str], more: Sequence[str] = ()) -> d
 
     `more` holds names, or patterns such as ``DRIVER_*``. What looks like a credential passes only if it is named.
     """
-    return {name: value for name, value in server.items() if _is_known(name) or _is_among(more, name)}
+    return {name: value for name, value in server.items() if _is_known(name, value) or _is_among(more, name)}
 
 
-def _is_known(name: str) -> bool:
-    return _is_among(HANDED_ON, name) and _CREDENTIAL.search(name) is None
+def _is_known(name: str, value: str) -> bool:
+    private = _CREDENTIAL.search(name) or _ADDRESS_WITH_PASSWORD.search(value)
+    return _is_among(HANDED_ON, name) and not private
 
 
 def _is_among(patterns: Sequence[str], name: str) -> bool:

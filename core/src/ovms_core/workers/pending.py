@@ -7,8 +7,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
 from ovms_core.errors import APIError
 from ovms_core.messages import Request
 
@@ -19,11 +17,6 @@ UNREAD_LIMIT: Final = 4 << 20
 
 _HISTORY_LIMIT = 64 << 10
 """Bytes of events that are kept until `Request.resumed` makes a shorter record of them."""
-
-_OBJECT_SIZE = 256
-"""About what a small event needs in memory beyond its size on the wire."""
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class PendingRequest:
@@ -71,12 +64,11 @@ class PendingRequest:
 
     @property
     def behind(self) -> bool:
-        """Whether the reader takes events more slowly than they come, and too many wait."""
-        return self.unread > UNREAD_LIMIT and self._reader_is_busy
+        """Whether the reader takes events more slowly than they come, and too much waits; a single event never does."""
+        return self._reader_is_busy and self.unread > UNREAD_LIMIT and len(self._inbox) > 1
 
-    def push(self, event: Any) -> None:
-        """Hand over an event."""
-        size = len(_encode(event)) + _OBJECT_SIZE
+    def push(self, event: Any, size: int) -> None:
+        """Hand over an event that takes about `size` bytes."""
         self.fresh = self._untouched = False
         self.unread += size
         self._inbox.append(event)

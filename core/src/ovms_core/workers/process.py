@@ -79,7 +79,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         return "\n".join(self._tail)
 
     def send(self, message: Any) -> None:
-        """Send a command; lost without a sound when the process is gone, as `exited` will tell."""
+        """Send a command; lost without an error when the process is gone, as `exited` will tell."""
         assert self._transport is not None
         stdin = cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(0))
         if stdin is not None and not stdin.is_closing():
@@ -121,6 +121,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         except msgspec.DecodeError as error:
             self.kill()
             message = Crashed(f"the engine sent an event that its task does not declare: {error}")
+        if isinstance(message, Step):
+            message.size = len(payload)
         self._on_message(message)
 
     def process_exited(self) -> None:

@@ -128,6 +128,8 @@ class Supervisor:
                 self._on_change()
                 await asyncio.sleep(delay)
                 self.restarts += 1
+                self.failed = False
+                self._on_change()
         except LoadFailedError as error:
             self._log.error("failed to load: %s", error)
             self._give_up(str(error))

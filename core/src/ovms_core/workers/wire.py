@@ -69,12 +69,16 @@ class Failure(msgspec.Struct, array_like=True):
 
 
 class Step(msgspec.Struct, Generic[E], tag="step", array_like=True):
-    """From the worker, after every step: what each request gained, which have ended, and `Engine.progressed`."""
+    """From the worker, when there is something to tell: what each request gained, which have ended or failed.
+
+    `progressed` is what `Engine.progressed` said. `size` is the message's own, in bytes, noted by whoever receives it.
+    """
 
     gained: list[tuple[int, E]]
     done: list[int]
     failed: list[tuple[int, Failure]]
     progressed: bool = True
+    size: int = 0
 
 
 def members(union: Any) -> tuple[Any, ...]:

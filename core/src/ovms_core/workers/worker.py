@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import reduce
 from importlib import import_module
 from operator import attrgetter, or_
@@ -102,14 +103,16 @@ class EngineLoop:
 
     def run(self) -> None:
         """Serve until the server goes away."""
-        try:
-            while True:
-                self._refuse([failure for failure in self._take_on() if failure])
-                if self._in_flight:
-                    self._tell(self._step())
-        finally:
-            if self._preparer is not None:
-                self._preparer.close()
+        while True:
+            self._refuse([failure for failure in self._take_on() if failure])
+            if self._in_flight:
+                self._tell(self._step())
+
+    def close(self) -> None:
+        """Wait for what is being prepared, and free what the engine holds."""
+        if self._preparer is not None:
+            self._preparer.close()
+        self._engine.close()
 
     def _take_on(self) -> Iterator[_Refusal | None]:
         """Take in what came from the server and what has been prepared; wait for it when the engine has no work."""
@@ -120,7 +123,7 @@ class EngineLoop:
                 yield (id, _failure(error)) if error else self._add(id, request)
 
     def _refuse(self, refusals: list[_Refusal]) -> None:
-        """Tell of requests that the engine does not take. That is no progress of those that it has."""
+        """Tell which requests the engine does not take. Those that it has make no progress by it."""
         if refusals:
             self._outbox.send(Step([], [], refusals, progressed=not self._in_flight))
 
@@ -229,17 +232,18 @@ def main() -> int:
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox, outbox = _claim_pipes()
-    try:
-        return _serve(inbox, outbox)
-    except (EOFError, BrokenPipeError):
-        return 0
-    except Exception as error:
-        traceback.print_exc()
-        outbox.send(Crashed(f"{type(error).__name__}: {error}"))
-        return 1
+    with ExitStack() as closing:  # which may take a while: a crash is told before
+        try:
+            return _serve(inbox, outbox, closing)
+        except (EOFError, BrokenPipeError):
+            return 0
+        except Exception as error:
+            traceback.print_exc()
+            outbox.send(Crashed(f"{type(error).__name__}: {error}"))
+            return 1
 
 
-def _serve(inbox: Inbox, outbox: Outbox) -> int:
+def _serve(inbox: Inbox, outbox: Outbox, closing: ExitStack) -> int:
     commands = list(inbox.receive(block=True))
     while not commands:
         commands = list(inbox.receive(block=True))
@@ -248,10 +252,9 @@ def _serve(inbox: Inbox, outbox: Outbox) -> int:
     engine = _load(command, outbox)
     if engine is None:
         return 2
-    try:
-        EngineLoop(engine, request, inbox, outbox).run()
-    finally:
-        engine.close()
+    loop = EngineLoop(engine, request, inbox, outbox)
+    closing.callback(loop.close)
+    loop.run()
     return 0
 
 

@@ -58,7 +58,7 @@ class ImageEndpoint(Endpoint[I]):
                 yield event
 
     def draw(self, call: Call[I], limits: Limits) -> Draw:
-        """The request for the engine; the seed is chosen here, so that a job that must run again gives the same."""
+        """The request for the engine; the seed is chosen here, so that a request that must run again gives the same."""
         body = call.body
         seed = body.rng_seed if body.seed is None else body.seed
         request = Draw(

@@ -41,7 +41,7 @@ class Draw(Request, tag="draw", kw_only=True):
 
     With `image` the picture is drawn over it; with `mask` too, only where the mask says. `model` is the
     name that the client asked for: it may be a LoRA adapter's. `None` means the model's default.
-    `first` is the number of pictures that are there already, of an engine that died, and `previewed` that of
+    `first` is the number of pictures that were given before the request was interrupted, and `previewed` that of
     the previews of the next one. `report_steps` asks for `Stepped` events.
     """
 

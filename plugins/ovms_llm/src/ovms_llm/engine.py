@@ -49,6 +49,7 @@ class TextGeneration(Engine):
         self._intake = Intake(loaded, tokenizer, self._vocabulary, self._schedule)
         self._states: dict[int, RequestState] = {}
         self._answers: list[tuple[int, Gain]] = []
+        self._progressed = False
 
     def info(self) -> EngineInfo:
         loaded = self._loaded
@@ -93,7 +94,14 @@ class TextGeneration(Engine):
             readings = self._read(gains)
             self._deliver(readings, gains)
             self._drain()
+            self._progressed = True
+        self._progressed = self._progressed or bool(gains)
         return gains
+
+    def progressed(self) -> bool:
+        """Whether GenAI has computed something, or an answer was given, since the last call."""
+        progressed, self._progressed = self._progressed, False
+        return progressed
 
     def close(self) -> None:
         self._states.clear()

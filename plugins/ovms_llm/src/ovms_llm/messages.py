@@ -94,8 +94,8 @@ class Sampling(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Generate(Request, tag="generate", kw_only=True):
     """Continue a prompt.
 
-    `emitted` holds the tokens that an engine gave before it died; what follows them is wanted. `started`
-    says that it gave `Started`. `echo` asks for the prompt's text in `Started`, `timings` for a `Timings`
+    `emitted` holds the tokens that were given before the request was interrupted; what follows them is wanted.
+    `started` says that `Started` was given. `echo` asks for the prompt's text in `Started`, `timings` for a `Timings`
     event at the end.
     """
 

@@ -58,3 +58,18 @@ def test_beams_in_a_small_cache_finish(small_engine: TextGeneration) -> None:
     beams = [generate(f"Beam {i}", use_beam_search=True, best_of=4, temperature=None, max_tokens=20) for i in range(3)]
     outcomes = run(small_engine, *beams)
     assert all(outcome.gains[-1] is DONE for outcome in outcomes)
+
+
+def test_an_engine_that_only_lets_requests_wait_makes_no_progress(
+    small_engine: TextGeneration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it is replaced, should it ever come to that."""
+    run(small_engine, generate("One.", max_tokens=1))
+    assert small_engine.progressed()
+    with monkeypatch.context() as never:
+        never.setattr(small_engine, "_make_room", lambda: None)
+        small_engine.add(1, generate("Two.", max_tokens=1))
+        assert list(small_engine.step()) == []
+        assert not small_engine.progressed()
+    while DONE not in [gain for _, gain in small_engine.step()]:
+        assert small_engine.progressed()

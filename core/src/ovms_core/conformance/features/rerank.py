@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.client.http import Server
+from ovms_core.client.http import RemoteServer
 from ovms_core.conformance.feature import Group, Target, expect, expect_fully
 
 rerank = Group("Rerank", needs="rerank_model")
@@ -18,7 +18,7 @@ _DOCUMENTS: Final = [
 _BEST: Final = 1
 
 
-def _rank(target: Target, server: Server, path: str, **fields: Any) -> Any:
+def _rank(target: Target, server: RemoteServer, path: str, **fields: Any) -> Any:
     body = {"model": target.rerank_model, "query": _QUERY, "documents": _DOCUMENTS, **fields}
     return server.post(path, body)
 

@@ -17,7 +17,7 @@ class RefusalTests(Contract):
     """An error is the client's to understand: it has one shape, and names the field at fault."""
 
     async def test_errors_of_the_route_have_the_one_shape(self, subject: Subject) -> None:
-        missing = await subject.client.post(f"{subject.url}/conformance/nowhere")
+        missing = await subject.client.post(f"{subject.url}/contract/nowhere")
         assert (missing.status_code, error_of(missing)["code"]) == (404, "unknown_route")
         wrong = await subject.client.request("PATCH", subject.url)
         assert (wrong.status_code, error_of(wrong)["code"]) == (405, "method_not_allowed")
@@ -77,7 +77,7 @@ class RefusalTests(Contract):
 
     async def test_an_unknown_model_is_a_404(self, subject: Subject) -> None:
         subject.require_engine()
-        answer = await self.ask(subject, model="conformance/no-such-model")
+        answer = await self.ask(subject, model="contract/no-such-model")
         assert (answer.status_code, error_of(answer)["code"]) == (404, "model_not_found"), answer.text
 
     async def test_a_body_over_the_limit_is_a_413(self, subject: Subject) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Runner)
 
-API_KEY = "conformance-key"
+API_KEY = "contract-key"
 _PREFIX = "/v3"
 _LEAST_BODY_LIMIT = 1 << 20
 _MAX_QUEUE = 4
