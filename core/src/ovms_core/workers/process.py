@@ -96,12 +96,10 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         stdin = self._transport.get_pipe_transport(0)
         if stdin is not None:
             stdin.close()
-        try:
-            async with asyncio.timeout(grace):
-                await asyncio.shield(self.exited)
-        except TimeoutError:
+        await asyncio.wait({self.exited}, timeout=grace)
+        if not self.exited.done():
             self.kill()
-            await asyncio.shield(self.exited)
+            await asyncio.wait({self.exited})
 
     # -- asyncio.SubprocessProtocol
 
