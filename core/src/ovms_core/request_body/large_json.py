@@ -25,9 +25,11 @@ _DEEPEST: Final = 200
 _LEVELS: Final = 6
 """Levels of nesting below an element that are cut with it; what is nested deeper is followed down to there."""
 
+# Only runs of single characters are possessive: before Python 3.11.5, a possessive group that fails does not go back to
+# where it began (gh-106052). There is one way only to read each pattern, so nothing is tried twice.
 _PAIR: Final = rb"\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}"  # two halves of one character
 _ESCAPED: Final = _PAIR + rb"|\\u(?![dD][89abAB])[\da-fA-F]{4}|\\[^u]"
-_STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
+_STRING: Final = rb'"(?:[^"\\]++|\\.)*"'
 
 
 def _element(levels: int) -> bytes:
@@ -35,16 +37,16 @@ def _element(levels: int) -> bytes:
     within = rb'[^"\[\]{}]++|' + _STRING
     inside = within
     for _ in range(levels):
-        inside = within + rb"|[\[{](?:" + inside + rb")*+[\]}]"
-    return rb'(?:[^",\[\]{}]++|' + _STRING + rb"|[\[{](?:" + inside + rb")*+[\]}])*+"
+        inside = within + rb"|[\[{](?:" + inside + rb")*[\]}]"
+    return rb'(?:[^",\[\]{}]++|' + _STRING + rb"|[\[{](?:" + inside + rb")*[\]}])*"
 
 
 _ELEMENT: Final = _element(_LEVELS)
-_elements = re.compile(rb"(?:%b,)*+(?:%b[\]}])?+" % (_ELEMENT, _ELEMENT), re.DOTALL)
+_elements = re.compile(rb"(?:%b,)*(?:%b[\]}])?" % (_ELEMENT, _ELEMENT), re.DOTALL)
 _plain = re.compile(rb'[^"\[\]{}]*+')
 _space = re.compile(rb"[ \t\n\r]*+")
 _scalar = re.compile(rb'[^"\[\]{},: \t\n\r]*+')
-_text = re.compile(rb'(?:[^"\\]++|%b)*+' % _ESCAPED, re.DOTALL)
+_text = re.compile(rb'(?:[^"\\]++|%b)*' % _ESCAPED, re.DOTALL)
 _strings = re.compile(_STRING, re.DOTALL)
 _FEW: Final = 64
 _position = re.compile(r" at line (\d+) column (\d+)$")
