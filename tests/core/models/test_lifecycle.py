@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
-from tests.core.support import Client, counted, plugin, raising, until, words, worker_pid
+from tests.core.support import Client, counted, plugin, raising, supervisor_of, until, words, worker_pid
 
+from ovms_core.application import Application
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models import lifecycle
 from ovms_core.models.events import Change, ModelEvent
@@ -274,15 +276,19 @@ async def test_a_model_that_is_added_later_is_brought_up() -> None:
         assert "'models.wrong.options.slotz' is not a setting. Did you mean 'slots'?" in str(wrong.problem)
 
 
+async def said_slowly(client: Client, app: Application) -> asyncio.Task[httpx.Response]:
+    """A stream of 40 words, once the engine has it."""
+    under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
+    await until(lambda: supervisor_of(app).load().in_flight == 1)
+    return under_way
+
+
 async def test_a_model_that_is_removed_ends_when_its_last_request_has_ended() -> None:
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with serving(app) as url, Client(url) as client:
         (model,) = app.server.models
         pid = worker_pid(app)
-        under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
-        runner = model.runner
-        assert runner is not None
-        await until(lambda: runner.load().in_flight == 1)
+        under_way = await said_slowly(client, app)
         removing = asyncio.create_task(app.server.lifecycle.remove("scripted"))
         await until(lambda: not len(app.server.models))
         assert (await client.say("/v1/script", model="scripted")).status_code == 404
@@ -318,10 +324,7 @@ async def test_requests_under_way_on_a_replaced_model_go_on_to_their_end() -> No
     async with serving(app) as url, Client(url) as client:
         (old,) = app.server.models
         pid = worker_pid(app)
-        under_way = asyncio.create_task(client.say("/v1/script", count=40, seconds=0.005, stream=True))
-        runner = old.runner
-        assert runner is not None
-        await until(lambda: runner.load().in_flight == 1)
+        under_way = await said_slowly(client, app)
         app.server.models.replace("scripted", FakeEngine("scripted", [Word(0, "new")]).model())
         assert (await client.say("/v1/script", model="scripted")).json() == {"text": "new"}
         assert words(await under_way) == counted(40)
