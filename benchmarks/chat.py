@@ -69,7 +69,7 @@ def model_spec() -> ModelSpec:
 def serve_bare_loop(model: ModelSpec) -> None:
     """Say how many seconds loading took; then answer every list of prompts and number of tokens."""
     start = time.perf_counter()
-    from ovms_llm.loading import load
+    from ovms_llm.model.loading import load
 
     pipeline = load(model).pipeline
     for texts, tokens in answer_lines(time.perf_counter() - start):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import DOCS
 
-from ovms_llm.gguf import converted
+from ovms_llm.model.gguf import converted
 
 _PAGE = (DOCS / "engine-notes.md").read_text(encoding="utf-8")
 BEGINNING, *SNIPPETS = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)

@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 from openvino_genai import GenerationConfig, StructuredOutputConfig
 
-import ovms_llm.engine
-from ovms_llm.engine import TextGeneration
-from ovms_llm.plan import Plan, plan
+import ovms_llm.engine.intake
+from ovms_llm.engine.plan import Plan, plan
+from ovms_llm.engine.text_generation import TextGeneration
 
 MARK = "BAD GRAMMAR"
 
@@ -34,5 +34,5 @@ class GrammarEngine(TextGeneration):
         if MARK not in repr(request):
             super().add(id, request)
             return
-        with patch.object(ovms_llm.engine, "plan", _bad_plan):
+        with patch.object(ovms_llm.engine.intake, "plan", _bad_plan):
             super().add(id, request)

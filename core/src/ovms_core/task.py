@@ -26,7 +26,7 @@ def _no_variants(options: BaseModel) -> Iterable[str]:
 class Task:
     """What a plugin returns from `ovms_register_tasks`.
 
-    `engine` is an import path (``"ovms_llm.engine:TextGeneration"``), imported in the worker process
+    `engine` is an import path (``"ovms_llm.engine.text_generation:TextGeneration"``), imported in the worker process
     only. `request` and `event` are the `Request` and `Event` types, or unions of them, that its engine
     takes and gives. `detect` says how sure it is that a model is of this task: 0 means not at all, and
     the highest wins. `variants` names the further models that a model's options define (adapters).

@@ -22,8 +22,8 @@ def ovms_register_tasks() -> Iterable[Task]:
 @hookimpl
 def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
     """Chat and text completions, and the tokenizer."""
-    from ovms_llm.chat import ChatCompletions
-    from ovms_llm.completions import Completions
-    from ovms_llm.tokenization import DetokenizeTokens, TokenizeTexts
+    from ovms_llm.http.chat import ChatCompletions
+    from ovms_llm.http.completions import Completions
+    from ovms_llm.http.tokenization import DetokenizeTokens, TokenizeTexts
 
     return [ChatCompletions(), Completions(), TokenizeTexts(), DetokenizeTokens()]

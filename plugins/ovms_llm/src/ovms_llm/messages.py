@@ -16,34 +16,45 @@ from ovms_core.plugin import Event, Request
 __all__ = [
     "AnyEvent",
     "AnyRequest",
+    "Channel",
     "Chat",
     "Delta",
     "Detokenize",
     "Detokenized",
     "FinishReason",
     "Generate",
+    "Guide",
     "Prompt",
     "Sampling",
     "Started",
     "Text",
+    "Thinking",
     "Timings",
     "TokenLogprob",
     "Tokenize",
     "Tokenized",
     "Tokens",
+    "ToolCallDelta",
 ]
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
+Channel = Literal["content", "reasoning"]
+"""Whether a text is for the reader, or the model thinking aloud."""
+
 
 class Chat(msgspec.Struct, tag="chat"):
-    """A conversation, to be rendered by the model's chat template, or by the one of its templates that is named."""
+    """A conversation, to be rendered by the model's chat template, or by the one of its templates that is named.
+
+    `tools` are functions as OpenAI's API has them, for templates that know tools.
+    """
 
     messages: list[dict[str, Any]]
     add_generation_prompt: bool = True
     continue_final_message: bool = False
     template_kwargs: dict[str, Any] = {}
     template: str | None = None
+    tools: list[dict[str, Any]] | None = None
 
 
 class Text(msgspec.Struct, tag="text"):
@@ -91,8 +102,35 @@ class Sampling(msgspec.Struct, omit_defaults=True, kw_only=True):
     logprobs: bool = False
 
 
+class Thinking(msgspec.Struct):
+    """How the model marks that it thinks aloud: `opening` and `closing` stand around the thought.
+
+    A thought of `budget` tokens is ended by force: `closing` is put behind it, and the answer begins. `None` lets it
+    take as long as it takes.
+    """
+
+    opening: str
+    closing: str
+    budget: int | None = None
+
+
+class Guide(msgspec.Struct):
+    """What the answer must look like, behind the thought if there is one.
+
+    `format` is the format of a structural tag of XGrammar
+    (https://xgrammar.mlc.ai/docs/tutorials/structural_tag.html), such as ``{"type": "grammar", "grammar": "…"}``.
+    `param` is the field of the request that asked for it, for error messages.
+    """
+
+    format: dict[str, Any]
+    param: str = "response_format"
+
+
 class Generate(Request, tag="generate", kw_only=True):
     """Continue a prompt.
+
+    `guide` says what the answer must look like and `thinking` how the model marks its thoughts. `markers` are special
+    tokens that stay in the text, so that whoever reads it can tell the model's thoughts and tool calls from its answer.
 
     `emitted` holds the tokens that were given before the request was interrupted; what follows them is wanted.
     `started` says that `Started` was given. `echo` asks for the prompt's text in `Started`, `timings` for a `Timings`
@@ -101,6 +139,9 @@ class Generate(Request, tag="generate", kw_only=True):
 
     prompt: Prompt
     sampling: Sampling
+    guide: Guide | None = None
+    thinking: Thinking | None = None
+    markers: list[str] = msgspec.field(default_factory=list)
     echo: bool = False
     timings: bool = False
     emitted: list[int] = msgspec.field(default_factory=list)
@@ -139,12 +180,14 @@ class Detokenize(Request, tag="detokenize"):
 class Started(Event, tag="started", array_like=True):
     """The prompt is in: its length in tokens and, when asked for, its text.
 
-    Given once a request, before any `Delta`; not again after a resume.
+    Given once a request, before any `Delta`; not again after a resume. `channel` is what the answer's text begins with:
+    "reasoning" where the prompt itself opens a thought.
     """
 
     prompt_tokens: int
     cached_tokens: int | None = None
     prompt_text: str | None = None
+    channel: Channel = "content"
 
 
 class TokenLogprob(msgspec.Struct, array_like=True):
@@ -159,7 +202,8 @@ class Delta(Event, tag="delta", array_like=True):
     """What sequence `index` gained in a step: tokens, and the text that they complete.
 
     The text may be shorter than its tokens: what could still become a stop string or a character is
-    held back. `finish_reason` is set in the sequence's last delta.
+    held back. `finish_reason` is set in the sequence's last delta. The engine says everything as "content"; which
+    `channel` a text belongs to is for the model's speech format to tell.
     """
 
     index: int
@@ -168,6 +212,22 @@ class Delta(Event, tag="delta", array_like=True):
     logprobs: list[TokenLogprob] | None = None
     finish_reason: FinishReason | None = None
     stop_reason: str | int | None = None
+    channel: Channel = "content"
+
+
+class ToolCallDelta(Event, tag="tool_call", array_like=True):
+    """What tool call number `call` of choice `index` gained: first its id and name, then pieces of its arguments.
+
+    `arguments` is a piece of JSON text; all pieces together are the call's arguments. `tokens` are those that the
+    piece was read from. Made of the engine's text by the model's speech format, in the server.
+    """
+
+    index: int
+    call: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    tokens: list[int] = msgspec.field(default_factory=list)
 
 
 class Timings(Event, tag="timings", array_like=True):

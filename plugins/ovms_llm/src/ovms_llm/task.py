@@ -46,7 +46,7 @@ def detect(files: ModelFiles) -> int:
 
 TASK = Task(
     name="text_generation",
-    engine="ovms_llm.engine:TextGeneration",
+    engine="ovms_llm.engine.text_generation:TextGeneration",
     options=TextGenerationOptions,
     request=AnyRequest,
     event=AnyEvent,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.plugins.ovms_llm.conftest import generate, run
 
 from ovms_core.engine import DONE, RequestError
-from ovms_llm.engine import TextGeneration
+from ovms_llm.engine.text_generation import TextGeneration
 from ovms_llm.messages import Started
-
-from .conftest import generate, run
 
 pytestmark = pytest.mark.real
 

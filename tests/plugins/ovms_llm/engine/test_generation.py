@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.plugins.ovms_llm.conftest import Outcome, generate, run
 
 from ovms_core.engine import DONE, RequestError
-from ovms_llm.engine import TextGeneration
+from ovms_llm.engine.text_generation import TextGeneration
 from ovms_llm.messages import (
     Chat,
     Delta,
@@ -23,8 +24,6 @@ from ovms_llm.messages import (
     Tokenized,
     Tokens,
 )
-
-from .conftest import Outcome, generate, run
 
 pytestmark = pytest.mark.real
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ovms_llm.engine.plan import Plan, plan
 from ovms_llm.messages import Sampling
-from ovms_llm.plan import Plan, plan
 
 
 def seeded(seed: int) -> Plan:

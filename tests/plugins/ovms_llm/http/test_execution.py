@@ -10,11 +10,11 @@ from tests.plugins.ovms_llm.http.conftest import Server
 
 from ovms_core.endpoint import Call
 from ovms_core.errors import APIError
-from ovms_llm.chat import ChatBody, ChatCompletions
-from ovms_llm.completions import CompletionBody, Completions
-from ovms_llm.merge import merge
+from ovms_llm.http.chat import ChatBody, ChatCompletions
+from ovms_llm.http.completions import CompletionBody, Completions
+from ovms_llm.http.merge import merge
+from ovms_llm.http.tokenization import TokenizeBody, TokenizeTexts
 from ovms_llm.messages import Delta, Started
-from ovms_llm.tokenization import TokenizeBody, TokenizeTexts
 
 
 def call_of(server: Server, endpoint: Any, body: Any) -> Call[Any]:

@@ -1,0 +1,118 @@
+"""Which sequences run: admission against the KV cache, and preemption before it runs dry."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from ovms_core.engine import RequestError
+from ovms_llm.engine.sequence import RequestState, Sequence
+from ovms_llm.model.budget import Cache
+
+# Tokens that a sequence must have room for, beyond its prompt, before it is admitted.
+_HEADROOM: Final = 64
+# A sequence grows by one token a step, and a preempted one holds its blocks for one step more.
+_AHEAD: Final = 2
+
+
+class Schedule:
+    """The waiting list and the running sequences, oldest first.
+
+    GenAI must never run its cache dry: it has crashed doing so, and gives up the request at best. So a
+    sequence counts with all blocks that it may need after the next step, as if it shared none of them,
+    and the youngest is put back when that is more than there are.
+    """
+
+    def __init__(self, cache: Cache, max_num_seqs: int, *, shares_prompts: bool) -> None:
+        self.running: list[Sequence] = []
+        self.waiting: deque[Sequence] = deque()
+        self.preemptions = 0
+        self._cache = cache
+        self._max_num_seqs = max_num_seqs
+        self._shares_prompts = shares_prompts
+        self._lingering = 0
+
+    def room(self, prompt_tokens: int, width: int) -> int:
+        """The most tokens that a request with such a prompt can ever gain; under 1 if it can never run."""
+        return self._cache.blocks // width * self._cache.block_size - prompt_tokens - _AHEAD
+
+    def check(self, prompt_tokens: int, max_tokens: int, width: int) -> None:
+        """Raises `RequestError` for a request that could never run."""
+        if width > self._max_num_seqs:
+            raise RequestError(
+                f"{width} beams are more than options.max_num_seqs ({self._max_num_seqs}): lower best_of or n",
+                param="best_of",
+            )
+        if max_tokens > self.room(prompt_tokens, width):
+            need = f"{prompt_tokens + max_tokens} tokens" + (f" in {width} beams" if width > 1 else "")
+            raise RequestError(
+                f"KV cache of {self._cache.bytes / 2**30:.3g} GB holds {self._cache.tokens} tokens, and the request "
+                f"may need {need} (prompt {prompt_tokens}, new {max_tokens}): "
+                "raise options.cache_size or lower max_tokens",
+                param="max_tokens",
+            )
+
+    def preempt(self) -> Iterator[Sequence]:
+        """Put the youngest sequences back until the others fit; the caller must take them from GenAI."""
+        while len(self.running) > 1 and self._taken() > self._cache.blocks:
+            youngest = self.running[-1]
+            self.release(youngest)
+            self.waiting.appendleft(youngest)
+            self.preemptions += 1
+            yield youngest
+
+    def admit(self) -> Iterator[Sequence]:
+        """Move sequences that have room from the waiting list to the running ones, first come first served."""
+        for sequence in [sequence for sequence in self.waiting if self._may_start(sequence)]:
+            if not self._fits(sequence):
+                return
+            self.waiting.remove(sequence)
+            self.running.append(sequence)
+            yield sequence
+
+    def ended(self, sequence: Sequence) -> None:
+        """GenAI finished `sequence` by itself: its blocks are free already."""
+        self.running.remove(sequence)
+
+    def release(self, sequence: Sequence) -> None:
+        """`sequence` is taken from GenAI, which frees its blocks in the next step."""
+        self.running.remove(sequence)
+        self._lingering += self._need(sequence, _AHEAD)
+
+    def forget(self, state: RequestState) -> list[Sequence]:
+        """Drop every sequence of `state`; those that ran are returned, to be taken from GenAI."""
+        self.waiting = deque(sequence for sequence in self.waiting if sequence.request is not state)
+        dropped = [sequence for sequence in self.running if sequence.request is state]
+        for sequence in dropped:
+            self.release(sequence)
+        return dropped
+
+    def stepped(self) -> None:
+        """GenAI made a step: what was released before it is free."""
+        self._lingering = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether GenAI has something to do, be it only to free blocks."""
+        return bool(self.running) or self._lingering > 0
+
+    def _need(self, sequence: Sequence, ahead: int) -> int:
+        return self._cache.blocks_for(sequence.length + ahead) * sequence.width
+
+    def _taken(self) -> int:
+        return self._lingering + sum(self._need(sequence, _AHEAD) for sequence in self.running)
+
+    def _may_start(self, sequence: Sequence) -> bool:
+        """A sequence that shares its prompt waits for the one that computes it, so that it is computed once."""
+        leader = sequence.leader
+        return not self._shares_prompts or leader is None or bool(leader.tokens)
+
+    def _fits(self, sequence: Sequence) -> bool:
+        if sum(other.width for other in self.running) + sequence.width > self._max_num_seqs:
+            return False
+        free = self._cache.blocks - self._taken()
+        if not self.running:
+            return self._need(sequence, _AHEAD) <= free
+        ahead = _AHEAD + min(_HEADROOM, sequence.remaining)
+        return self._need(sequence, ahead) + len(self.running) <= free

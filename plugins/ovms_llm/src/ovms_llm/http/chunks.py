@@ -1,0 +1,155 @@
+"""The chunks of a streamed answer, as SSE frames.
+
+This runs once a token and stream, so all that is constant in a chunk is encoded once a call, and a
+frame is three byte strings put together. Chat and text completions differ in a `ChunkShape` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from ovms_core.plugin import sse
+from ovms_llm.http.answers import Head, TimingsReport, Usage
+from ovms_llm.http.usage import UsageCounter
+from ovms_llm.messages import Delta, TokenLogprob
+
+_encode: Final = msgspec.json.Encoder().encode
+_END: Final = b"}\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkShape:
+    """How a dialect writes a choice: as JSON members around the text, before ``logprobs``.
+
+    `opening` is the member of a choice's first chunk, if it has one of its own, and `closing` that of
+    its last. `logprobs` takes tokens and the offset of the first in the text, in characters.
+    """
+
+    opening: bytes | None
+    before: bytes
+    after: bytes
+    closing: bytes
+    logprobs: Callable[[Sequence[TokenLogprob], int], Struct]
+
+
+class UsageInStream(Enum):
+    """Which chunks of a stream tell the usage."""
+
+    NOWHERE = auto()
+    LAST = auto()
+    EVERYWHERE = auto()
+
+
+class Chunks:
+    """Turns the events of one call into frames."""
+
+    def __init__(self, shape: ChunkShape, head: Head, count: int, usage: UsageInStream) -> None:
+        self._start = b"data: " + _encode(head)[:-1] + b',"choices":['
+        self._usage = usage
+        with_usage = usage is not UsageInStream.NOWHERE
+        self._choices = [_ChoiceChunks(shape, self._start, index, with_usage=with_usage) for index in range(count)]
+        self._counter = UsageCounter()
+        self._opened = False
+
+    @property
+    def counter(self) -> UsageCounter:
+        """What the events so far add up to."""
+        return self._counter
+
+    def frame(self, event: Any) -> bytes:
+        """The frames of an event; none where it shows a client nothing new."""
+        self._counter.add(event)
+        if not self._opened:
+            return self._opening() + self._frame(event)
+        return self._frame(event)
+
+    def _opening(self) -> bytes:
+        """The frames that come before all others."""
+        self._opened = True
+        if self._usage is UsageInStream.EVERYWHERE:
+            for choice in self._choices:
+                choice.tell(self._counter.prompt_tokens, 0)
+        return b"".join(choice.opening() for choice in self._choices)
+
+    def _frame(self, event: Any) -> bytes:
+        if not isinstance(event, Delta):
+            return b""
+        choice = self._choices[event.index]
+        if self._usage is UsageInStream.EVERYWHERE:
+            choice.tell(self._counter.prompt_tokens, len(event.tokens))
+        if event.logprobs is None and event.finish_reason is None:
+            return choice.before + _encode(event.text) + choice.after if event.text else b""
+        return choice.rare(event)
+
+    def end(self, timings: TimingsReport | UnsetType = UNSET) -> bytes:
+        """The frames that come after all others."""
+        opening = b"" if self._opened else self._opening()
+        unfinished = b"".join(choice.finish("stop", None) for choice in self._choices if not choice.finished)
+        return opening + unfinished + self._summary(timings) + sse.DONE
+
+    def _summary(self, timings: TimingsReport | UnsetType) -> bytes:
+        usage = b"" if self._usage is UsageInStream.NOWHERE else b',"usage":' + _encode(self._counter.usage())
+        times = b"" if timings is UNSET else b',"timings":' + _encode(timings)
+        return self._start + b"]" + usage + times + _END if usage or times else b""
+
+
+class _ChoiceChunks:
+    """The constant bytes of one choice, and what of it has been sent."""
+
+    __slots__ = ("_offset", "_shape", "_start", "_tail", "_tokens", "after", "before", "finished")
+
+    def __init__(self, shape: ChunkShape, start: bytes, index: int, *, with_usage: bool) -> None:
+        self._shape = shape
+        self._start = start + b'{"index":%d,' % index
+        self._offset = 0
+        self._tokens = 0
+        self.before = self._start + shape.before
+        self.finished = False
+        self._end_with(b',"usage":null' if with_usage else b"")
+
+    def _end_with(self, usage: bytes) -> None:
+        self._tail = b"]" + usage + _END
+        self.after = self._shape.after + b',"logprobs":null,"finish_reason":null}' + self._tail
+
+    def tell(self, prompt_tokens: int, gained: int) -> None:
+        """From now on chunks tell what the choice has used, now that it has `gained` so many tokens more."""
+        self._tokens += gained
+        usage = Usage(prompt_tokens, self._tokens, prompt_tokens + self._tokens)
+        self._end_with(b',"usage":' + _encode(usage))
+
+    def opening(self) -> bytes:
+        if self._shape.opening is None:
+            return b""
+        return self._start + self._shape.opening + b',"logprobs":null,"finish_reason":null}' + self._tail
+
+    def rare(self, delta: Delta) -> bytes:
+        """A delta with probabilities, or the last one: it gets a frame of its own for the end."""
+        content = self._content(delta) if delta.text or delta.logprobs else b""
+        if delta.finish_reason is None:
+            return content
+        return content + self.finish(delta.finish_reason, delta.stop_reason)
+
+    def _content(self, delta: Delta) -> bytes:
+        if not delta.logprobs:
+            return self.before + _encode(delta.text) + self.after
+        logprobs = _encode(self._shape.logprobs(delta.logprobs, self._offset))
+        self._offset += sum(characters(token) for token in delta.logprobs)
+        end = self._shape.after + b',"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
+        return self.before + _encode(delta.text) + end
+
+    def finish(self, reason: str, stop_reason: str | int | None) -> bytes:
+        self.finished = True
+        extension = b"" if stop_reason is None else b',"stop_reason":' + _encode(stop_reason)
+        end = b',"logprobs":null,"finish_reason":' + _encode(reason) + extension + b"}" + self._tail
+        return self._start + self._shape.closing + end
+
+
+def characters(token: TokenLogprob) -> int:
+    """How many characters begin in a token; one that is split over tokens counts for the first."""
+    return sum(byte & 0xC0 != 0x80 for byte in token.bytes)

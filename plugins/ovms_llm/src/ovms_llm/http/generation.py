@@ -1,0 +1,118 @@
+"""What the endpoints for chat and text completions share: from prompts to events to the answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+import msgspec
+from msgspec import UnsetType
+
+from ovms_core.plugin import APIError, Call, Endpoint
+from ovms_llm import __version__
+from ovms_llm.http.answers import Head, TimingsReport, Usage
+from ovms_llm.http.chunks import Chunks, ChunkShape
+from ovms_llm.http.merge import merge
+from ovms_llm.http.sampling import GenerationBody
+from ovms_llm.http.usage import ChoiceBuilder, UsageCounter, collect
+from ovms_llm.messages import Delta, Generate, Started
+
+if TYPE_CHECKING:
+    from ovms_core.plugin import Model
+
+G = TypeVar("G", bound=GenerationBody)
+
+_STARTED: Final = "ovms_llm.started"
+
+
+class GenerationEndpoint(Endpoint[G]):
+    """Prompts in, choices out. A subclass says how an answer is written."""
+
+    task = "text_generation"
+    streams = True
+    id_prefix: ClassVar[str]
+    object: ClassVar[str]
+    chunk_object: ClassVar[str]
+
+    @abstractmethod
+    def shape(self, body: G) -> ChunkShape:
+        """How a choice is written in a chunk."""
+
+    @abstractmethod
+    def choice(self, choice: ChoiceBuilder, body: G) -> Any:
+        """How a choice is written in the whole answer."""
+
+    @abstractmethod
+    def document(self, head: Head, choices: list[Any], usage: Usage, timings: TimingsReport | UnsetType) -> Any:
+        """The whole answer."""
+
+    async def execute(self, call: Call[G]) -> AsyncIterator[Any]:
+        """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
+        call.context[_STARTED] = time.perf_counter()
+        model, body = call.require_model(), call.body
+        requests = await call.off_loop(body.requests)
+        streams = [_continuation(model, body, at, request) for at, request in enumerate(requests)]
+        async with aclosing(streams[0] if len(streams) == 1 else merge(streams)) as events:
+            async for event in events:
+                yield event
+
+    def texts(self, call: Call[G]) -> Iterator[str]:
+        """Every text that can reach a prompt. Prompts given as token ids have none."""
+        return call.body.texts()
+
+    def to_json(self, call: Call[G], events: Sequence[Any]) -> Any:
+        """The answer to a call that does not stream."""
+        choices, counter = collect(events, call.body.choice_count)
+        written = [self.choice(choice, call.body) for choice in choices]
+        return self.document(self._head(call, self.object), written, counter.usage(), _timings(call, counter))
+
+    async def stream(self, call: Call[G], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+        """The same answer in chunks."""
+        body, head = call.body, self._head(call, self.chunk_object)
+        chunks = Chunks(self.shape(body), head, body.choice_count, body.usage_in_stream)
+        async for event in events:
+            if frame := chunks.frame(event):
+                yield frame
+        yield chunks.end(_timings(call, chunks.counter))
+
+    def _head(self, call: Call[G], kind: str) -> Head:
+        model = call.require_model()
+        info = model.info
+        fingerprint = _fingerprint(model.name, info and info.device, info and info.precision)
+        id = f"{self.id_prefix}-{uuid.uuid4().hex}"
+        return Head(id, kind, call.created, call.body.model or model.name, fingerprint)
+
+
+async def _continuation(model: Model, body: GenerationBody, at: int, request: Generate) -> AsyncGenerator[Any, None]:
+    """The events of prompt number `at`, whose choices count on; an echo comes as the first delta of each."""
+    first = at * body.n
+    try:
+        async with aclosing(model.submit(request)) as events:
+            async for event in events:
+                if first and isinstance(event, Delta):
+                    yield msgspec.structs.replace(event, index=first + event.index)
+                    continue
+                yield event
+                if isinstance(event, Started) and request.echo:
+                    for index in range(first, first + request.sampling.n):
+                        yield Delta(index, event.prompt_text or "", [])
+    except APIError as error:
+        raise error.at(body.path(error.param, at)) from None
+
+
+def _timings(call: Call[Any], counter: UsageCounter) -> TimingsReport | UnsetType:
+    elapsed = time.perf_counter() - call.context.get(_STARTED, time.perf_counter())
+    return counter.timings_report(1000 * elapsed)
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(model: str, device: str | None, precision: str | None) -> str:
+    """Changes with what is known here to change a seeded answer: the model, where it runs, and the software."""
+    known = repr((model, device, precision, __version__))
+    return f"fp_{blake2b(known.encode(), digest_size=5).hexdigest()}"

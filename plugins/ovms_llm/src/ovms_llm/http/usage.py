@@ -1,0 +1,88 @@
+"""What a call's events add up to: the choices of its answer, its usage and its timings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from ovms_llm.http.answers import PromptTokensDetails, TimingsReport, Usage
+from ovms_llm.messages import Delta, FinishReason, Started, Timings, TokenLogprob
+
+
+@dataclass(slots=True)
+class UsageCounter:
+    """Tokens and times, added up over the events of one call."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int | None = None
+    timings: list[Timings] = field(default_factory=list)
+
+    def add(self, event: Any) -> None:
+        """Count an event, whatever it is."""
+        if isinstance(event, Delta):
+            self.completion_tokens += len(event.tokens)
+        elif isinstance(event, Started):
+            self.prompt_tokens += event.prompt_tokens
+            if event.cached_tokens is not None:
+                self.cached_tokens = (self.cached_tokens or 0) + event.cached_tokens
+        elif isinstance(event, Timings):
+            self.timings.append(event)
+
+    def usage(self) -> Usage:
+        """The usage; a prompt counts once, however many choices continue it."""
+        total = self.prompt_tokens + self.completion_tokens
+        details = UNSET if self.cached_tokens is None else PromptTokensDetails(self.cached_tokens)
+        return Usage(self.prompt_tokens, self.completion_tokens, total, details)
+
+    def timings_report(self, elapsed_ms: float) -> TimingsReport | UnsetType:
+        """The timings of a call that took `elapsed_ms`.
+
+        Its prompts run side by side, so the longest times count and the rates add up.
+        """
+        if not self.timings:
+            return UNSET
+        queue, tokenize, prefill, decode = (
+            max(getattr(each, name) for each in self.timings)
+            for name in ("queue_ms", "tokenize_ms", "prefill_ms", "decode_ms")
+        )
+        rate = sum(each.tokens_per_second for each in self.timings)
+        in_engine = max(each.queue_ms + each.tokenize_ms + each.prefill_ms + each.decode_ms for each in self.timings)
+        return TimingsReport(queue, tokenize, prefill, decode, rate, max(0.0, elapsed_ms - in_engine))
+
+
+@dataclass(slots=True)
+class ChoiceBuilder:
+    """One answer, put together from its deltas."""
+
+    index: int
+    pieces: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    finish_reason: FinishReason = "stop"
+    stop_reason: str | int | UnsetType = UNSET
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.pieces)
+
+    def add(self, delta: Delta) -> None:
+        """Append what the sequence gained."""
+        self.pieces.append(delta.text)
+        self.logprobs += delta.logprobs or ()
+        if delta.finish_reason is not None:
+            self.finish_reason = delta.finish_reason
+            self.stop_reason = UNSET if delta.stop_reason is None else delta.stop_reason
+
+
+def collect(events: Iterable[Any], count: int) -> tuple[list[ChoiceBuilder], UsageCounter]:
+    """The `count` choices that `events` make, and what they add up to."""
+    choices, counter = [ChoiceBuilder(index) for index in range(count)], UsageCounter()
+    for event in events:
+        counter.add(event)
+        if isinstance(event, Delta):
+            choices[event.index].add(event)
+    return choices, counter

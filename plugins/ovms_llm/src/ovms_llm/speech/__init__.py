@@ -1,0 +1,1 @@
+"""Speech formats: how families of models mark thoughts and tool calls. Imports no OpenVINO; used on both sides."""
