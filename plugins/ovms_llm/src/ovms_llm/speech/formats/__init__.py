@@ -1,0 +1,1 @@
+"""The families of models that speak alike, one file each."""
