@@ -3,7 +3,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.plugins.ovms_llm.grammar.acceptor import fits
+from tests.plugins.ovms_llm.grammar.acceptor import accepts
 
 from ovms_llm.grammar.analysis import check
 from ovms_llm.grammar.ebnf import parsed
@@ -57,20 +57,20 @@ def _refused(text, match):
 def test_the_json_grammar_of_llama_cpp_is_understood():
     grammar = parsed(JSON)
     check(grammar, Limits())
-    assert fits('{"a": [1, -2.5e3, "x\\u00e9\\n", {}],"b":null}', grammar)
-    assert not fits('{"a": [1, }', grammar)
+    assert accepts(grammar, '{"a": [1, -2.5e3, "x\\u00e9\\n", {}],"b":null}')
+    assert not accepts(grammar, '{"a": [1, }')
 
 
 @given(NODES, st.text(max_size=4))
 def test_what_is_written_is_read_as_the_same_grammar(node, text):
     grammar = Grammar({"root": node})
-    assert fits(text, parsed(ebnf(grammar))) == fits(text, grammar)
+    assert accepts(parsed(ebnf(grammar)), text) == accepts(grammar, text)
 
 
 @given(st.integers(40, 200), st.integers(0, 200), st.integers(0, 300))
 def test_long_repetitions_are_chains_that_mean_the_same(least, more, length):
     grammar = Grammar({"root": Repeat(Characters(((0x20, 0x7E),)), least, least + more)})
-    assert fits("x" * length, parsed(ebnf(grammar))) == (least <= length <= least + more)
+    assert accepts(parsed(ebnf(grammar)), "x" * length) == (least <= length <= least + more)
 
 
 def test_errors_name_line_and_column():
@@ -99,5 +99,5 @@ def test_what_other_engines_know_is_refused_with_advice():
 )
 def test_white_space_without_end_is_bounded(white):
     grammar = bounded(parsed(f'root ::= "a" ws "b"\n{white}'))
-    assert fits("a" + " " * MOST_BLANKS + "b", grammar)
-    assert not fits("a" + " " * (MOST_BLANKS + 1) + "b", grammar)
+    assert accepts(grammar, "a" + " " * MOST_BLANKS + "b")
+    assert not accepts(grammar, "a" + " " * (MOST_BLANKS + 1) + "b")

@@ -7,9 +7,11 @@ difference to what fits, so lazy quantifiers and capturing groups are taken as p
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import Final
 
 from ovms_llm.grammar.characters import ALL, Ranges, intersection, union
+from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import DEFAULTS, Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Literal, Node, Repeat, Sequence
 from ovms_llm.grammar.regex_parser import Anchor, Group, Part, Quantified, RegexParser, Tree
@@ -26,8 +28,19 @@ def node(
 
     Raises `GrammarError` with the position for what has no grammar: lookaround, back references, word boundaries.
     """
+    if len(pattern) > limits.characters:
+        message = f"The regular expression has {len(pattern)} characters, {limits.characters} at most are allowed."
+        raise GrammarError(message, pointer)
     parser = RegexParser(pattern, pointer, limits.depth)
-    return _Writer(parser, json_characters if json_string else Characters).whole(parser.tree(), search)
+    return _Writer(parser, json_characters if json_string else _plain_characters).whole(parser.tree(), search)
+
+
+def _plain_characters(ranges: Ranges) -> Node:
+    return Literal(chr(ranges[0][0])) if _is_one(ranges) else Characters(ranges)
+
+
+def _is_one(ranges: Ranges) -> bool:
+    return len(ranges) == 1 and ranges[0][0] == ranges[0][1]
 
 
 _SHORT: Final = {0x08: "b", 0x09: "t", 0x0A: "n", 0x0C: "f", 0x0D: "r", 0x22: '"', 0x5C: "\\"}
@@ -36,6 +49,8 @@ _RAW: Final[Ranges] = ((0x20, 0x21), (0x23, 0x5B), (0x5D, 0x10FFFF))
 
 def json_characters(ranges: Ranges) -> Node:
     """A character out of `ranges` as it stands inside a JSON string."""
+    if _is_one(ranges) and (code := ranges[0][0]) not in _SHORT and code >= 0x20:
+        return Literal(chr(code))
     raw = intersection(ranges, _RAW)
     escaped = [letter for code, letter in _SHORT.items() if any(first <= code <= last for first, last in ranges)]
     options: list[Node] = [Characters(raw)] if raw else []
@@ -78,8 +93,7 @@ class _Writer:
         return Sequence((*before, node, *behind)) if before or behind else node
 
     def _sequence(self, parts: list[Part]) -> Node:
-        nodes = tuple(map(self._node, parts))
-        return nodes[0] if len(nodes) == 1 else Sequence(nodes)
+        return _joined([self._node(part) for part in parts])
 
     def _node(self, part: Part) -> Node:
         match part:
@@ -92,5 +106,18 @@ class _Writer:
         return self._character(part)
 
 
+def _joined(nodes: list[Node]) -> Node:
+    """`nodes` one behind the other, neighbouring texts as one."""
+    items: list[Node] = []
+    for kind, group in groupby(nodes, type):
+        together = list(group)
+        items += [_text(together)] if kind is Literal else together
+    return items[0] if len(items) == 1 else Sequence(tuple(items))
+
+
 def _choice(options: list[Node]) -> Node:
     return options[0] if len(options) == 1 else Choice(tuple(options))
+
+
+def _text(literals: list[Node]) -> Literal:
+    return Literal("".join(each.text for each in literals if isinstance(each, Literal)))
