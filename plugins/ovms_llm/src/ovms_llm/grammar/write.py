@@ -8,6 +8,7 @@ from typing import Final
 
 from ovms_llm.grammar.characters import complement, union
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
+from ovms_llm.grammar.repetition import unrolled
 
 _SAFE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,:;{}()<>/=+*?|!@#$%&'~`")
@@ -16,6 +17,7 @@ _NEVER: Final = "[^\\x00-\\U0010ffff]"
 
 def ebnf(grammar: Grammar) -> str:
     """`grammar` as text, its root as ``root``; names that XGrammar does not know as such are replaced."""
+    grammar = unrolled(grammar)
     names = _names(grammar)
     return "".join(f"{names[name]} ::= {_alternatives(node, names)}\n" for name, node in _root_first(grammar))
 
