@@ -22,22 +22,17 @@ from ovms_llm.http.answers import (
 from ovms_llm.http.chunks import ChunkShape
 from ovms_llm.http.conversation import Conversation, Rendering
 from ovms_llm.http.generation import GenerationEndpoint
+from ovms_llm.http.reasoning import ReasoningFields
 from ovms_llm.http.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
+from ovms_llm.http.tools import ToolFields
 from ovms_llm.http.usage import ChoiceBuilder
 from ovms_llm.messages import Chat, TokenLogprob
 
-_NO_TOOLS: Final = "leave it out and describe what you need in a message"
 
-
-class ChatBody(Rendering, GenerationBody):
+class ChatBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
     """The body of ``/chat/completions``."""
 
-    refused: ClassVar[Mapping[str, str]] = {
-        **REFUSED,
-        "tools": _NO_TOOLS,
-        "functions": _NO_TOOLS,
-        "audio": "answers are text",
-    }
+    refused: ClassVar[Mapping[str, str]] = {**REFUSED, "audio": "answers are text"}
 
     messages: Conversation
     max_completion_tokens: Limit | None = None
@@ -46,9 +41,6 @@ class ChatBody(Rendering, GenerationBody):
         Annotated[Int, Field(ge=0, le=20)] | None,
         unsupported("top_logprobs", " over 0: the engine knows the chosen token's probability only", 0, None),
     ] = None
-    tool_choice: Annotated[Any, unsupported("tool_choice", f": {_NO_TOOLS}", "none", "auto", None)] = None
-    parallel_tool_calls: bool | None = None
-    function_call: Annotated[Any, unsupported("function_call", f": {_NO_TOOLS}", "none", "auto", None)] = None
     modalities: Annotated[Any, unsupported("modalities", " other than ['text']", ["text"], None)] = None
 
     @model_validator(mode="after")
@@ -91,7 +83,8 @@ class ChatBody(Rendering, GenerationBody):
         return self.n
 
     def texts(self) -> Iterator[str]:
-        return self.conversation_texts(self.messages)
+        yield from self.conversation_texts(self.messages)
+        yield from self.tool_texts()
 
 
 def _logprobs(tokens: Sequence[TokenLogprob], offset: int) -> ChatLogprobs:

@@ -56,6 +56,8 @@ class GenerationEndpoint(Endpoint[G]):
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
         call.context[_STARTED] = time.perf_counter()
         model, body = call.require_model(), call.body
+        wish = body.reasoning_wish
+        call.ignored += [*wish.effort_fields, *wish.budget_fields]
         requests = await call.off_loop(body.requests)
         streams = [_continuation(model, body, at, request) for at, request in enumerate(requests)]
         async with aclosing(streams[0] if len(streams) == 1 else merge(streams)) as events:
