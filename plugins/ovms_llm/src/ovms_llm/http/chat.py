@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any, ClassVar, Final
 
-from msgspec import UnsetType, structs
+from msgspec import UnsetType, json, structs
 from pydantic import Field, model_validator
 
 from ovms_core.plugin import Int, fault
@@ -15,8 +17,10 @@ from ovms_llm.http.answers import (
     ChatLogprobs,
     ChatMessage,
     ChatTokenLogprob,
+    FunctionCall,
     Head,
     TimingsReport,
+    ToolCall,
     Usage,
 )
 from ovms_llm.http.chunks import ChunkShape
@@ -26,7 +30,9 @@ from ovms_llm.http.reasoning import ReasoningFields
 from ovms_llm.http.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
 from ovms_llm.http.tools import ToolFields
 from ovms_llm.http.usage import ChoiceBuilder
-from ovms_llm.messages import Chat, TokenLogprob
+from ovms_llm.messages import Chat, TokenLogprob, ToolCallDelta
+
+_encode: Final = json.Encoder().encode
 
 
 class ChatBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
@@ -91,13 +97,52 @@ def _logprobs(tokens: Sequence[TokenLogprob], offset: int) -> ChatLogprobs:
     return ChatLogprobs([ChatTokenLogprob(each.token, each.logprob, each.bytes) for each in tokens])
 
 
+def _tool_call(delta: ToolCallDelta) -> Iterator[bytes]:
+    """First the call's id and name, then pieces of its arguments."""
+    if delta.name is not None:
+        opened = {"id": delta.id, "type": "function", "function": {"name": delta.name, "arguments": ""}}
+        yield b'"delta":{"tool_calls":[%b]}' % _encode({"index": delta.call, **opened})
+    if delta.arguments:
+        piece = _encode(delta.arguments)
+        yield b'"delta":{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (delta.call, piece)
+
+
+def _function_call(delta: ToolCallDelta) -> Iterator[bytes]:
+    """The same for clients of the older fields."""
+    if delta.name is not None:
+        yield b'"delta":{"function_call":%b}' % _encode({"name": delta.name, "arguments": ""})
+    if delta.arguments:
+        yield b'"delta":{"function_call":{"arguments":%b}}' % _encode(delta.arguments)
+
+
 _SHAPE: Final = ChunkShape(
     opening=b'"delta":{"role":"assistant","content":""}',
     before=b'"delta":{"content":',
     after=b"}",
     closing=b'"delta":{}',
     logprobs=_logprobs,
+    thought=(b'"delta":{"reasoning_content":', b',"reasoning":'),
+    call=_tool_call,
 )
+_OLDER: Final = {"tool_calls": "function_call"}
+
+
+@cache
+def _shape(*, includes_thoughts: bool, says_function_call: bool) -> ChunkShape:
+    shape = _SHAPE if includes_thoughts else replace(_SHAPE, thought=())
+    return replace(shape, call=_function_call, finish_reasons=_OLDER) if says_function_call else shape
+
+
+def _message(choice: ChoiceBuilder, body: ChatBody) -> ChatMessage:
+    thought, calls = choice.thought, choice.calls.values()
+    message = ChatMessage(choice.text or (None if thought or calls else ""))
+    if thought and body.reasoning_wish.include:
+        message.reasoning_content = message.reasoning = thought
+    if calls and body.says_function_call:
+        message.function_call = next(FunctionCall(call.name, call.arguments) for call in calls)
+    elif calls:
+        message.tool_calls = [ToolCall(call.id, FunctionCall(call.name, call.arguments)) for call in calls]
+    return message
 
 
 class ChatCompletions(GenerationEndpoint[ChatBody]):
@@ -110,11 +155,14 @@ class ChatCompletions(GenerationEndpoint[ChatBody]):
     chunk_object = "chat.completion.chunk"
 
     def shape(self, body: ChatBody) -> ChunkShape:
-        return _SHAPE
+        return _shape(includes_thoughts=body.reasoning_wish.include, says_function_call=body.says_function_call)
 
     def choice(self, choice: ChoiceBuilder, body: ChatBody) -> ChatChoice:
         logprobs = _logprobs(choice.logprobs, 0) if body.logprobs else None
-        return ChatChoice(choice.index, ChatMessage(choice.text), logprobs, choice.finish_reason, choice.stop_reason)
+        reason: Any = choice.finish_reason
+        if body.says_function_call:
+            reason = _OLDER.get(reason, reason)
+        return ChatChoice(choice.index, _message(choice, body), logprobs, reason, choice.stop_reason)
 
     def document(
         self, head: Head, choices: list[ChatChoice], usage: Usage, timings: TimingsReport | UnsetType

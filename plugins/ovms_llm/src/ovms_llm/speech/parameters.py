@@ -63,6 +63,11 @@ def kinds(schema: Any, root: Mapping[str, Any], depth: int = 0) -> frozenset[str
     return None if None in found else frozenset().union(*(each for each in found if each))
 
 
+def is_text(schema: Any, root: Mapping[str, Any]) -> bool:
+    """Whether a value can be nothing but a string."""
+    return kinds(schema, root) == frozenset({"string"})
+
+
 def _kind(value: Any) -> str:
     return _NAMES.get(type(value), "null")
 

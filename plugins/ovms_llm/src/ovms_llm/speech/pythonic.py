@@ -7,14 +7,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
+from ovms_llm.grammar.formats import Format
+from ovms_llm.speech import grammars, parameter_grammars
+from ovms_llm.speech.grammars import Frame
 from ovms_llm.speech.literals import Broken, constant, written
 from ovms_llm.speech.parameters import properties
 from ovms_llm.speech.parser import Arguments, CallStarted
 from ovms_llm.speech.script import Script, Steps
+from ovms_llm.speech.tools import Function
 
 _NAME = re.compile(r"""[^\s()\[\]{},=:'"]+""")
 _DEPTH = 64
+
+
+def python_calls(
+    functions: Sequence[Function], *, many: bool, opening: str = "", separator: str = "", closing: str = ""
+) -> Format:
+    """The format of one call in Python's notation, or `many`, between two texts; values are written as JSON."""
+    frames = [Frame(f"{each.name}(", parameter_grammars.parameters(each, _keyword, ", "), ")") for each in functions]
+    return grammars.calls(frames, many=many, opening=opening, separator=separator, closing=closing)
+
+
+def _keyword(function: Function, name: str, schema: Any) -> str:
+    return parameter_grammars.after(f"{name}=", parameter_grammars.value(function, schema))
 
 
 class PythonicScript(Script):

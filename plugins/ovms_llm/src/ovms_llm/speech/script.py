@@ -80,7 +80,7 @@ class Script(SpeechParser):
             if self._called:
                 self._skip_blanks()
             found = pattern.search(self._buffer, self._at)
-            keep = found.start() if found else len(self._buffer) - _begun(self._buffer[self._at :], marks)
+            keep = found.start() if found else self._certain(marks)
             text = self._buffer[self._at : keep]
             ready = text if self._ended and not found else text.rstrip()
             self._at += len(ready)
@@ -94,6 +94,9 @@ class Script(SpeechParser):
                 return None
             self._forget(self._at)
             yield None
+
+    def _certain(self, marks: tuple[str, ...]) -> int:
+        return len(self._buffer) - (0 if self._ended else _begun(self._buffer[self._at :], marks))
 
     def _forget(self, at: int) -> None:
         self._buffer, self._at = self._buffer[at:], 0
@@ -247,6 +250,7 @@ class Script(SpeechParser):
         if self._guided and self._ended:
             self._at = len(self._buffer)
         else:
+            self._called = False
             yield Malformed(self._buffer[start : self._at])
 
     def _check(self, pieces: list[Piece]) -> None:

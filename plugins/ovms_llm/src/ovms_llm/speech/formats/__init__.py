@@ -1,1 +1,1 @@
-"""The families of models that speak alike, one file each."""
+"""The first-party speech formats, a family of models each. Listed in `ovms_llm.speech.registry`."""

@@ -1,4 +1,4 @@
-"""DeepSeek V3, R1 and V3.1 (https://huggingface.co/deepseek-ai/DeepSeek-V3.1#toolcall)."""
+"""DeepSeek V3 and R1 (https://huggingface.co/deepseek-ai/DeepSeek-V3-0324)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import json
 from collections.abc import Container, Sequence
 from typing import Any, Final
 
+from ovms_llm.grammar import formats
+from ovms_llm.grammar.formats import Format
+from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
+from ovms_llm.speech.grammars import Frame
 from ovms_llm.speech.parser import CallStarted, SpeechParser
 from ovms_llm.speech.script import Script, Steps
 from ovms_llm.speech.tools import Function
@@ -28,7 +32,7 @@ Where:
 
 
 class DeepSeek(SpeechFormat):
-    """V3 and R1: the call's type and name, then its arguments in a fence of code."""
+    """Rows of calls between marks: each its type and its name, then its arguments in a fence of code."""
 
     name = "deepseek"
     markers = (CALLS, CALLS_END, CALL, SEPARATOR, CALL_END)
@@ -40,11 +44,29 @@ class DeepSeek(SpeechFormat):
     @classmethod
     def recognise(cls, template: str, vocabulary: Container[str]) -> str | None:
         """By its marks of calls, and the fence."""
-        return "its chat template writes <｜tool▁call▁begin｜> with a fence" if CALL in template else None
+        own = CALL in template and "```json" in template
+        return "its chat template writes <｜tool▁call▁begin｜> and a fence of code" if own else None
 
     def parser(self, functions: Sequence[Function], *, guided: bool) -> SpeechParser:
         """Both forms, whichever the model writes."""
         return DeepSeekCalls(functions, guided=guided)
+
+    def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """A row of calls."""
+        return grammars.calls(
+            self._frames(functions), many=many, opening=CALLS, separator=self.separator, closing=CALLS_END
+        )
+
+    def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Any text, in which the mark begins a row of calls."""
+        row = grammars.calls(self._frames(functions), many=many, separator=self.separator)
+        return formats.triggered([CALLS], [formats.tag(CALLS, row, CALLS_END)], once=True)
+
+    def _frames(self, functions: Sequence[Function]) -> list[Frame]:
+        return [
+            Frame(f"{CALL}{self.before}{each.name}{self.after}", grammars.arguments_ebnf(each), self.end)
+            for each in functions
+        ]
 
     def instructions(self, functions: Sequence[Function]) -> str:
         """As the model cards have it: the templates know no tools."""
@@ -55,20 +77,6 @@ class DeepSeek(SpeechFormat):
     def template_variables(self, effort: str) -> dict[str, Any]:
         """V3.1's template knows ``thinking``."""
         return {"thinking": effort != "none", "enable_thinking": effort != "none"}
-
-
-class DeepSeekV31(DeepSeek):
-    """V3.1: the name and the arguments."""
-
-    name = "deepseek_v31"
-    before, after = "", SEPARATOR
-    end = CALL_END
-    separator = ""
-
-    @classmethod
-    def recognise(cls, template: str, vocabulary: Container[str]) -> str | None:
-        """By its marks of calls, and no fence."""
-        return "its chat template writes <｜tool▁call▁begin｜>" if CALL in template and "```" not in template else None
 
 
 class DeepSeekCalls(Script):

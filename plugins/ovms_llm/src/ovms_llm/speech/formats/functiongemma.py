@@ -1,12 +1,15 @@
-"""FunctionGemma (https://ai.google.dev/gemma/docs/functiongemma/formatting-and-best-practices) and Gemma 4."""
+"""FunctionGemma (https://ai.google.dev/gemma/docs/functiongemma/formatting-and-best-practices)."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, ClassVar, Final
 
-from ovms_llm.messages import Thinking
+from ovms_llm.grammar import formats
+from ovms_llm.grammar.formats import Format
+from ovms_llm.speech import grammars, parameter_grammars
 from ovms_llm.speech.format import SpeechFormat
+from ovms_llm.speech.grammars import Frame
 from ovms_llm.speech.literals import Broken, written
 from ovms_llm.speech.parameters import value_of
 from ovms_llm.speech.parser import Arguments, CallStarted, SpeechParser
@@ -34,20 +37,27 @@ class FunctionGemma(SpeechFormat):
         """Calls between marks."""
         return BracedCalls(functions, self.opening, self.closing, self.quote, guided=guided)
 
+    def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Calls and their marks."""
+        frames = [Frame(self.opening + begin, body, end + self.closing) for begin, body, end in self._frames(functions)]
+        return grammars.calls(frames, many=many)
 
-class Gemma4(FunctionGemma):
-    """Gemma 4 writes calls alike, between other marks, and may think first."""
+    def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Any text, in which the mark begins a call."""
+        call = grammars.calls(self._frames(functions), many=False)
+        return formats.triggered([self.opening], [formats.tag(self.opening, call, self.closing)], once=not many)
 
-    name = "gemma4"
-    opening = "<|tool_call>"
-    closing = "<tool_call|>"
-    quote = '<|"|>'
-    markers = ("<|tool_call>", "<tool_call|>", '<|"|>', "<|channel>", "<channel|>")
-    thinking = Thinking("<|channel>thought", "<channel|>")
+    def _frames(self, functions: Sequence[Function]) -> list[Frame]:
+        return [
+            Frame(f"call:{each.name}{{", parameter_grammars.parameters(each, self._parameter, ","), "}")
+            for each in functions
+        ]
 
-    def template_variables(self, effort: str) -> dict[str, Any]:
-        """The template knows whether, not how much."""
-        return {"enable_thinking": effort != "none"}
+    def _parameter(self, function: Function, name: str, schema: Any) -> str:
+        text = parameter_grammars.text(function, schema, self.quote)
+        if text is None:
+            return parameter_grammars.after(f"{name}:", parameter_grammars.value(function, schema))
+        return parameter_grammars.after(f"{name}:{self.quote}", text, self.quote)
 
 
 class BracedCalls(Script):

@@ -6,9 +6,11 @@ import json
 from collections.abc import Container, Sequence
 from typing import Final
 
+from ovms_llm.grammar import formats
+from ovms_llm.grammar.formats import Format
 from ovms_llm.speech.format import SpeechFormat
 from ovms_llm.speech.parser import SpeechParser
-from ovms_llm.speech.pythonic import PythonicScript
+from ovms_llm.speech.pythonic import PythonicScript, python_calls
 from ovms_llm.speech.script import Steps
 from ovms_llm.speech.tools import Function
 
@@ -40,6 +42,15 @@ class Gemma(SpeechFormat):
     def parser(self, functions: Sequence[Function], *, guided: bool) -> SpeechParser:
         """Blocks of calls, or one list of them."""
         return CodeBlocks(functions, guided=guided)
+
+    def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Calls and their marks."""
+        return python_calls(functions, many=many, opening=f"{_FENCE}\n", separator="\n", closing=f"\n{_FENCE_END}")
+
+    def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Any text, in which the mark begins calls."""
+        calls = python_calls(functions, many=many, opening="\n", separator="\n", closing="\n")
+        return formats.triggered([_FENCE], [formats.tag(_FENCE, calls, _FENCE_END)], once=not many)
 
     def instructions(self, functions: Sequence[Function]) -> str:
         """Functions as JSON, and how to call them."""

@@ -1,12 +1,17 @@
-"""GLM-4.5 and later (https://huggingface.co/zai-org/GLM-4.5), and GLM-4."""
+"""GLM-4.5 and later (https://huggingface.co/zai-org/GLM-4.5)."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from typing import Any
 
+from ovms_llm.grammar import formats
+from ovms_llm.grammar.formats import Format
+from ovms_llm.speech import grammars, parameter_grammars
 from ovms_llm.speech.format import SpeechFormat
+from ovms_llm.speech.grammars import Frame
 from ovms_llm.speech.literals import written
-from ovms_llm.speech.parameters import kinds, properties, value_of
+from ovms_llm.speech.parameters import is_text, kinds, properties, value_of
 from ovms_llm.speech.parser import Arguments, CallStarted, SpeechParser
 from ovms_llm.speech.script import Script, Steps
 from ovms_llm.speech.tools import Function
@@ -30,21 +35,24 @@ class Glm(SpeechFormat):
         """Calls in tags."""
         return TaggedCalls(functions, guided=guided)
 
+    def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Calls and their tags."""
+        frames = [Frame(_CALL + begin, body, _CALL_END) for begin, body, _ in self._frames(functions)]
+        return grammars.calls(frames, many=many, separator="\n")
 
-class Glm4(SpeechFormat):
-    """GLM-4: the function's name on a line of its own, then its arguments as JSON, and no marks."""
+    def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Any text, in which the tag begins a call."""
+        call = grammars.calls(self._frames(functions), many=False)
+        return formats.triggered([_CALL], [formats.tag(_CALL, call, _CALL_END)], once=not many)
 
-    name = "glm4"
+    def _frames(self, functions: Sequence[Function]) -> list[Frame]:
+        return [Frame(f"{each.name}\n", parameter_grammars.parameters(each, _tagged), "") for each in functions]
 
-    @classmethod
-    def recognise(cls, template: str, vocabulary: Container[str]) -> str | None:
-        """By the beginning of every prompt, and no tags."""
-        glm = "[gMASK]" in template and "<|observation|>" in template and "<tool_call>" not in template
-        return "its chat template is GLM-4's" if glm else None
 
-    def parser(self, functions: Sequence[Function], *, guided: bool) -> SpeechParser:
-        """Calls on lines of their own."""
-        return NamedLines(functions, guided=guided)
+def _tagged(function: Function, name: str, schema: Any) -> str:
+    """A parameter in its tags: text where a string will do, else JSON."""
+    value = parameter_grammars.bare(function, schema, _VALUE_END)
+    return parameter_grammars.after(f"{_KEY}{name}{_KEY_END}\n{_VALUE}", value, f"{_VALUE_END}\n")
 
 
 class TaggedCalls(Script):
@@ -79,27 +87,10 @@ class TaggedCalls(Script):
     def value(self, name: str, key: str) -> Steps[None]:
         """A parameter's value."""
         function = self._functions.get(name)
-        allowed = kinds(properties(function).get(key), function.parameters) if function else None
-        if allowed is not None and allowed <= {"string"}:
+        schema = properties(function).get(key) if function else None
+        root = function.parameters if function else {}
+        if is_text(schema, root):
             yield from self.text_until(_VALUE_END)
         else:
-            yield Arguments(value_of((yield from self.until(_VALUE_END)), allowed))
+            yield Arguments(value_of((yield from self.until(_VALUE_END)), kinds(schema, root)))
             yield from self.expect(_VALUE_END)
-
-
-class NamedLines(Script):
-    """Reads a line that is a function's name, and the object behind it, as a call."""
-
-    def steps(self) -> Steps[None]:
-        """Calls and text: a call begins the answer or a line of it."""
-        lines = [f"{name}\n{{" for name in self._functions]
-        mark = None if (yield from self.over()) else (yield from self.option(*lines))
-        while mark or (mark := (yield from self.words(*(f"\n{line}" for line in lines)))):
-            self.take(-1)
-            yield from self.whole(self.call(mark), mark[:-1])
-            mark = None
-
-    def call(self, mark: str) -> Steps[None]:
-        """A call, behind its name."""
-        yield CallStarted(mark.strip("\n{"))
-        yield from self.json()

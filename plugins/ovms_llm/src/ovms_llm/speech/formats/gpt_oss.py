@@ -6,8 +6,12 @@ import re
 from collections.abc import Container, Sequence
 from typing import Any, Final
 
+from ovms_llm.grammar import formats
+from ovms_llm.grammar.formats import Format
 from ovms_llm.messages import Channel, Thinking
+from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
+from ovms_llm.speech.grammars import Frame
 from ovms_llm.speech.literals import Broken
 from ovms_llm.speech.parser import CallStarted, SpeechParser
 from ovms_llm.speech.script import Script, Steps
@@ -15,6 +19,14 @@ from ovms_llm.speech.tools import Function
 
 _CHANNEL, _START, _MESSAGE, _END = "<|channel|>", "<|start|>", "<|message|>", "<|end|>"
 _ENDS: Final = (_END, "<|call|>", "<|return|>")
+_RECIPIENT_OPENING: Final = "to=functions."
+_HEADERS: Final = (
+    f" <|constrain|>json{_MESSAGE}",
+    f" json{_MESSAGE}",
+    f"{_CHANNEL}commentary <|constrain|>json{_MESSAGE}",
+    f"{_CHANNEL}commentary json{_MESSAGE}",
+)
+"""How a header may go on behind the function's name."""
 _RECIPIENT: Final = re.compile(r"to=(?:functions\.)?([^\s<]+)")
 _ANALYSIS: Final = re.compile(r"<\|channel\|>\s*analysis\b")
 _EFFORTS: Final = {"none": "low", "minimal": "low", "xhigh": "high"}
@@ -41,6 +53,26 @@ class GptOss(SpeechFormat):
     def parser(self, functions: Sequence[Function], *, guided: bool) -> SpeechParser:
         """Messages by their channels."""
         return Harmony(functions, guided=guided)
+
+    def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """One call: behind it the model hands over."""
+        head = f"{_CHANNEL}commentary to=functions."
+        frames = [Frame(f"{head}{each.name}{_HEADERS[0]}", grammars.arguments_ebnf(each), "") for each in functions]
+        return grammars.calls(frames, many=False)
+
+    def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Any messages, in which a recipient begins a call: it stands before or behind the channel."""
+        frames = [
+            Frame(f"{each.name}{header}", grammars.arguments_ebnf(each), "")
+            for each in functions
+            for header in _HEADERS
+        ]
+        call = formats.tag(_RECIPIENT_OPENING, grammars.calls(frames, many=False), "")
+        return formats.triggered([_RECIPIENT_OPENING], [call], once=True)
+
+    def document(self, output: Format) -> Format:
+        """`output` as the final message."""
+        return formats.sequence(formats.text(f"{_CHANNEL}final{_MESSAGE}"), output)
 
     def template_variables(self, effort: str) -> dict[str, Any]:
         """The template knows ``low``, ``medium`` and ``high``; the model cannot help thinking."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from ovms_llm.grammar import formats
+from ovms_llm.grammar.formats import Format
 from ovms_llm.speech.format import SpeechFormat
 from ovms_llm.speech.parser import SpeechParser
-from ovms_llm.speech.pythonic import PythonicScript
+from ovms_llm.speech.pythonic import PythonicScript, python_calls
 from ovms_llm.speech.script import Steps
 from ovms_llm.speech.tools import Function
 
@@ -31,6 +33,15 @@ class Lfm2(SpeechFormat):
     def parser(self, functions: Sequence[Function], *, guided: bool) -> SpeechParser:
         """Lists of calls."""
         return ListedCalls(functions, guided=guided)
+
+    def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Calls and their marks."""
+        return python_calls(functions, many=many, opening=f"{_CALLS}[", separator=", ", closing=f"]{_CALLS_END}")
+
+    def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
+        """Any text, in which the mark begins calls."""
+        calls = python_calls(functions, many=many, opening="[", separator=", ", closing="]")
+        return formats.triggered([_CALLS], [formats.tag(_CALLS, calls, _CALLS_END)], once=not many)
 
 
 class ListedCalls(PythonicScript):
