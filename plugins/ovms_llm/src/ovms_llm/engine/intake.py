@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ovms_core.engine import RequestError
-from ovms_llm.engine.plan import beams_of, plan
+from ovms_llm.engine.course import Course, ending_in, grammars_of
+from ovms_llm.engine.plan import beams_of, check_guided, plan
 from ovms_llm.engine.schedule import Schedule
 from ovms_llm.engine.sequence import Clock, RequestState
 from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, Tokenize, Tokenized
@@ -13,6 +14,9 @@ from ovms_llm.model.loading import Loaded, chat_template, sampling_defaults
 from ovms_llm.prompt.endings import end_tokens
 from ovms_llm.prompt.prompts import Prompts
 from ovms_llm.prompt.vocabulary import Vocabulary
+
+FREE: Final = Course()
+"""The course of a request that asks for nothing special."""
 
 
 class Intake:
@@ -46,8 +50,9 @@ class Intake:
         if max_tokens:
             self._schedule.check(len(prompt), max_tokens, decided.beams)
             decided.config()
-        if request.echo and text is None:
+        if text is None and (request.echo or request.thinking):
             text = self._vocabulary.decode([prompt], False)[0]
+        course = self._course(request, text or "")
         clock.tokenized = clock.now()
         state = RequestState(
             id=id,
@@ -57,9 +62,34 @@ class Intake:
             prompt_tokens=len(prompt),
             prompt_text=text if request.echo else None,
             started=request.started or bool(request.emitted),
+            course=course,
             open=sampling.n if decided.beams > 1 else decided.sequences,
         )
         return state, prompt
+
+    def grammars(self, request: Generate) -> list[str]:
+        """The grammars that the answer to `request` may need. Raises `RequestError` if it can have no guide."""
+        check_guided(request.sampling)
+        text = self._prompts.text(request.prompt) if request.thinking else ""
+        return self._course(request, text).grammars
+
+    def _course(self, request: Generate, text: str) -> Course:
+        if request.guide is None and request.thinking is None and not request.markers:
+            return FREE
+        if request.guide is not None:
+            check_guided(request.sampling)
+        ending, thinking = ending_in(request, text), request.thinking
+        bounded = thinking is not None and (request.guide is not None or thinking.budget is not None)
+        first, answer = grammars_of(request.guide, thinking, ending)
+        return Course(
+            first=first,
+            answer=answer,
+            param=request.guide.param if request.guide else "",
+            ending=ending,
+            thinking=thinking,
+            closing=tuple(self._prompts.marker(thinking.closing)) if thinking and bounded else (),
+            visible=self._vocabulary.special_ids(request.markers),
+        )
 
     def tokenized(self, request: Tokenize) -> Tokenized:
         """The token ids of a prompt."""
