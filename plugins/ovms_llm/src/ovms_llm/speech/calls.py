@@ -187,6 +187,8 @@ class StreamedCalls(CallReader):
             return True
         if self._closing and self._held.startswith(self._closing):
             self.rest = self._held[len(self._closing) :]
+        elif self._held and not self._closing:
+            self.rest = self._held
         return False
 
     def _read(self, call: JsonCall) -> Iterator[Piece]:
