@@ -105,6 +105,12 @@ def literal(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def anything_but(*letters: str) -> str:
+    """The EBNF of one character that is none of `letters`."""
+    codes = "".join(f"\\x{ord(letter):02x}" for letter in letters)
+    return f"[^{codes}]"
+
+
 def renamed(ebnf: str, prefix: str) -> str:
     """`ebnf` with `prefix` before the names of its rules, so that several can stand in one grammar."""
     return _NAMES.sub(lambda found: found[1] or f"{prefix}-{found[2]}", ebnf)
