@@ -27,6 +27,10 @@ class BareCalls(SpeechParser):
         self._feed: Callable[[str], Iterator[Piece]] | None = None
         self._calls: CallReader | None = None
 
+    def passes(self, text: str) -> bool:
+        """Whether `text` is words."""
+        return self._feed is not None and self._calls is None and self._other.passes(text)
+
     def feed(self, text: str) -> Iterator[Piece]:
         """What `text` adds."""
         self._held += text

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from ovms_llm.messages import Channel
 from ovms_llm.speech.literals import Broken, unescaped, written
+from ovms_llm.speech.markers import is_plain
 from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
 from ovms_llm.speech.tools import Function
 
@@ -43,11 +44,15 @@ class Script(SpeechParser):
         self._ended = False
         self._called = False
         self._space = ""
+        self._awaited: tuple[str, ...] | None = None
         self._running = self.steps()
 
     @abstractmethod
     def steps(self) -> Steps[None]:
         """Read the answer."""
+
+    def passes(self, text: str) -> bool:
+        return self._awaited is not None and not self._called and is_plain(text, self._awaited)
 
     def feed(self, text: str) -> Iterator[Piece]:
         self._buffer += text
@@ -95,7 +100,9 @@ class Script(SpeechParser):
             if self._ended:
                 return None
             self._forget(self._at)
+            self._awaited = None if self._buffer or channel != "content" else marks
             yield None
+            self._awaited = None
 
     def _certain(self, marks: tuple[str, ...]) -> int:
         return len(self._buffer) - (0 if self._ended else _begun(self._buffer[self._at :], marks))
