@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ovms_llm.speech.grammars import literal, renamed
+from ovms_llm.speech.grammars import anything_but, literal, renamed
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
 
@@ -64,7 +64,7 @@ def text(function: Function, schema: Any, end: str) -> str | None:
     least, most = known.get("minLength"), known.get("maxLength")
     if least is None and most is None:
         return _without(end)
-    return f"root ::= [^{end[0]}]{{{least or 0},{'' if most is None else most}}}\n"
+    return f"root ::= {anything_but(end[0])}{{{least or 0},{'' if most is None else most}}}\n"
 
 
 def _without(end: str) -> str:
@@ -79,6 +79,6 @@ def _without(end: str) -> str:
         going_on = [f"{literal(letter)} read-{count + 1}"] if count + 1 < len(half) else []
         again = [f"{literal(other)} read-1" for other in others]
         rules.append(
-            f"read-{count} ::= " + " | ".join(['""', *going_on, *again, f"[^{''.join([letter, *others])}] read-0"])
+            f"read-{count} ::= " + " | ".join(['""', *going_on, *again, f"{anything_but(letter, *others)} read-0"])
         )
     return "\n".join(rules) + "\n"
