@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.engine import RequestError
+from ovms_core.engine import LoadError, RequestError
 from ovms_llm.engine.course import Course, ending_in, grammars_of
 from ovms_llm.engine.plan import beams_of, check_guided, plan
 from ovms_llm.engine.schedule import Schedule
@@ -13,7 +13,11 @@ from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, T
 from ovms_llm.model.loading import Loaded, chat_template, sampling_defaults
 from ovms_llm.prompt.endings import end_tokens
 from ovms_llm.prompt.prompts import Prompts
+from ovms_llm.prompt.template_facts import knows_effort, knows_tools
+from ovms_llm.prompt.templates import ChatTemplate
 from ovms_llm.prompt.vocabulary import Vocabulary
+from ovms_llm.speech.detection import recognise
+from ovms_llm.speech.profile import SpeechProfile
 
 FREE: Final = Course()
 """The course of a request that asks for nothing special."""
@@ -28,6 +32,7 @@ class Intake:
         self._schedule = schedule
         template = chat_template(loaded, tokenizer)
         self._prompts = Prompts(tokenizer, template, vocabulary, loaded.options.max_prompt_characters)
+        self.speech = _speech(template, vocabulary, loaded.options.speech_format)
         self._eos = end_tokens(loaded.folder.ends, tokenizer.get_eos_token_id(), vocabulary, template)
         self._defaults = sampling_defaults(loaded)
         self._answer_tokens = loaded.folder.answer_tokens
@@ -128,6 +133,20 @@ class Intake:
         if self._answer_tokens is not None and isinstance(request.prompt, Chat):
             room = min(room, self._answer_tokens)
         return max(1, room, request.sampling.min_tokens)
+
+
+def _speech(template: ChatTemplate, vocabulary: Vocabulary, named: str | None) -> SpeechProfile:
+    """How the model speaks. Raises `LoadError` if the operator has named a format that there is not."""
+    try:
+        return recognise(
+            template.templates,
+            vocabulary,
+            knows_tools=knows_tools(template),
+            knows_effort=knows_effort(template),
+            named=named,
+        )
+    except ValueError as error:
+        raise LoadError(str(error)) from error
 
 
 def _field_of(prompt: Prompt) -> str:

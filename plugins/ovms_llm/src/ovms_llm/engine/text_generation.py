@@ -82,6 +82,7 @@ class TextGeneration(Engine):
                 "block_size": cache.block_size,
                 "vocabulary_size": self._vocabulary.size,
                 "end_tokens": self._intake.end_tokens,
+                "speech": msgspec.to_builtins(self._intake.speech),
                 "grammar_limits": msgspec.to_builtins(loaded.options.grammar_limits),
                 "guided_tools": loaded.options.guided_tools,
             },

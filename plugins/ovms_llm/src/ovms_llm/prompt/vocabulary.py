@@ -50,8 +50,8 @@ class Vocabulary:
         """The token `id` as text; empty where there is none."""
         return self._bytes[id].decode("utf-8", "replace") if 0 <= id < len(self._bytes) else ""
 
-    def __contains__(self, token: str) -> bool:
-        return token.encode() in self._ids
+    def __contains__(self, token: object) -> bool:
+        return isinstance(token, str) and token.encode() in self._ids
 
     def logprob(self, id: int, logprob: float) -> TokenLogprob:
         """The token `id` as it is reported, with its log probability."""
