@@ -371,6 +371,7 @@ async def test_fields_without_effect_are_named_in_a_header(
 
 
 async def test_a_conversation_reaches_the_template_in_its_terms(server: Server) -> None:
+    server.speaks("hermes", knows_tools=True)
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
     parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
     messages = [
@@ -401,12 +402,14 @@ async def test_a_conversation_reaches_the_template_in_its_terms(server: Server) 
 
 @pytest.mark.parametrize("arguments", ["not json", "[1]", '{"a": 1e999}', '{"a": 99999999999999999999}'])
 async def test_arguments_that_a_model_got_wrong_stay_text(server: Server, arguments: str) -> None:
+    server.speaks("hermes", knows_tools=True)
     call = {"id": "c1", "function": {"name": "add", "arguments": arguments}}
     assert (await server.chat(messages=[{"role": "assistant", "tool_calls": [call]}])).status_code == 200
     assert server.asked.prompt.messages[0]["tool_calls"][0]["function"]["arguments"] == arguments
 
 
 async def test_thoughts_and_older_function_calls_in_the_history_reach_the_template(server: Server) -> None:
+    server.speaks("hermes", knows_tools=True)
     messages = [
         {"role": "assistant", "content": "Well", "reasoning": "hm"},
         {"role": "assistant", "reasoning_content": "ha", "function_call": {"name": "add", "arguments": '{"a": 1}'}},

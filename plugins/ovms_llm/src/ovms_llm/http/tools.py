@@ -50,6 +50,10 @@ class FunctionFields(Part):
         """The function, as speech formats and grammars take it."""
         return declared(self.name, self.description, self.parameters, strict=self.strict is True)
 
+    def texts(self) -> Iterator[str]:
+        """Every text of it that can reach the prompt."""
+        return strings([self.name, self.description, self.parameters])
+
 
 def declared(name: str, description: str | None, parameters: dict[str, Any] | None, *, strict: bool) -> Function:
     """A function; one without `parameters` takes none, and those that it has are an object's."""
@@ -81,6 +85,9 @@ class Tool(Part):
     @classmethod
     def _is_a_function(cls, value: Any) -> Any:
         return refuse_other_tools(value)
+
+
+Tools = Annotated[list[Tool], Field(max_length=MAX_TOOLS)]
 
 
 class NamedFunction(Part):
@@ -161,7 +168,7 @@ def check_names(functions: Sequence[FunctionFields], path: str) -> None:
 class ToolFields(Part):
     """The fields of a body for tools, today's and the older ones."""
 
-    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
+    tools: Tools | None = None
     tool_choice: Word | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     functions: Annotated[list[FunctionFields], Field(max_length=MAX_TOOLS)] | None = None
@@ -235,7 +242,7 @@ class ToolFields(Part):
     def tool_texts(self) -> Iterator[str]:
         """Every text of the functions that can reach the prompt."""
         for function in self._declared():
-            yield from strings([function.name, function.description, function.parameters])
+            yield from function.texts()
 
 
 def strings(value: Any) -> Iterator[str]:

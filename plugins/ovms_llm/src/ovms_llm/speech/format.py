@@ -56,6 +56,10 @@ class SpeechFormat(ABC):
     def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
         """The format of a free answer in which every call, once begun, fits one of `functions`."""
 
+    def document(self, output: Format) -> Format:
+        """The format of an answer that is nothing but `output`, such as a JSON document."""
+        return output
+
     def instructions(self, functions: Sequence[Function]) -> str:
         """What a system message says about `functions`, for models whose chat template knows no tools."""
         raise NotImplementedError(f"{self.name} is spoken by models whose template knows tools")

@@ -16,6 +16,19 @@ from ovms_llm.speech.format import SpeechFormat
 GROUP: Final = "ovms.speech_formats"
 
 FIRST_PARTY: Final = (
+    "ovms_llm.speech.formats.gpt_oss:GptOss",
+    "ovms_llm.speech.formats.deepseek:DeepSeek",
+    "ovms_llm.speech.formats.deepseek_v31:DeepSeekV31",
+    "ovms_llm.speech.formats.granite32:Granite32",
+    "ovms_llm.speech.formats.granite:Granite",
+    "ovms_llm.speech.formats.granite4:Granite4",
+    "ovms_llm.speech.formats.gemma4:Gemma4",
+    "ovms_llm.speech.formats.functiongemma:FunctionGemma",
+    "ovms_llm.speech.formats.gemma:Gemma",
+    "ovms_llm.speech.formats.minicpm:MiniCpm",
+    "ovms_llm.speech.formats.lfm2:Lfm2",
+    "ovms_llm.speech.formats.glm:Glm",
+    "ovms_llm.speech.formats.glm4:Glm4",
     "ovms_llm.speech.formats.hermes:Hermes",
     "ovms_llm.speech.formats.generic:Generic",
 )
