@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI
@@ -19,8 +20,12 @@ from ovms_core.plugin import ModelSettings
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with
 from ovms_llm import hooks
-from ovms_llm.messages import Delta, Started, ToolCallDelta
+from ovms_llm.messages import Delta, Started, Thinking
+from ovms_llm.speech.profile import SpeechProfile
 
+SPEECH = SpeechProfile(
+    "hermes", "the tests say so", knows_tools=True, knows_effort=True, thinking=Thinking("<think>", "</think>")
+)
 WEATHER = {
     "type": "function",
     "name": "weather",
@@ -66,7 +71,11 @@ class Api:
         """OpenAI's client with an API key; it takes no answer that is not exactly as its types say."""
         http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app))
         return AsyncOpenAI(
-            base_url="http://test/v3", api_key=key, http_client=http, max_retries=0, _strict_response_validation=True
+            base_url="http://test/v3",
+            api_key=key,
+            http_client=cast(Any, http),
+            max_retries=0,
+            _strict_response_validation=True,
         )
 
     def says(self, *events: Any) -> None:
@@ -79,17 +88,18 @@ class Api:
         return self.engine.gate
 
 
-def words(*texts: str, channel: Any = "content", finish: Any = None) -> list[Delta]:
+def words(*texts: str, finish: Any = None) -> list[Delta]:
     """An answer's texts, a token each; the last ends it."""
-    deltas = [Delta(0, text, [at], channel=channel) for at, text in enumerate(texts)]
+    deltas = [Delta(0, text, [at]) for at, text in enumerate(texts)]
     deltas[-1].finish_reason = finish
     return deltas
 
 
-def call(number: int, id: str, name: str, *arguments: str) -> list[ToolCallDelta]:
-    """A tool call, its arguments in pieces."""
-    pieces = [ToolCallDelta(0, number, arguments=piece, tokens=[9]) for piece in arguments]
-    return [ToolCallDelta(0, number, id, name, tokens=[8]), *pieces]
+def call(name: str, arguments: str) -> list[Delta]:
+    """A tool call as the model writes it, its arguments in two pieces."""
+    middle = len(arguments) // 2
+    opening = f'<tool_call>\n{{"name": "{name}", "arguments": {arguments[:middle]}'
+    return words(opening, arguments[middle:], "}\n</tool_call>")
 
 
 @asynccontextmanager
@@ -105,6 +115,8 @@ async def served(
         **settings,
     )
     engine = Engine(hello)
+    assert engine.info is not None
+    engine.info = msgspec.structs.replace(engine.info, details={"speech": msgspec.to_builtins(SPEECH)})
     model: Model = next(iter(app.server.models))
     model.task = TASK
     model.attach(engine)

@@ -26,11 +26,11 @@ async def test_a_text_is_answered_with_a_whole_response(api: Api) -> None:
 
 
 THOUGHT_AND_CALLS = [
-    *words("Let me ", "think.", channel="reasoning"),
+    *words("<think>", "Let me ", "think.", "</think>"),
     *words("I will ", "ask."),
-    *call(0, "call_a", "weather", '{"city":', '"Rome"}'),
-    *call(1, "call_b", "weather", '{"city":"Oslo"}'),
-    *words("", finish="tool_calls"),
+    *call("weather", '{"city":"Rome"}'),
+    *call("weather", '{"city":"Oslo"}'),
+    *words("", finish="stop"),
 ]
 
 
@@ -45,17 +45,19 @@ async def test_thoughts_texts_and_calls_are_items_of_their_own(api: Api) -> None
     assert response.output_text == "I will ask."
     assert rome.type == "function_call"
     assert oslo.type == "function_call"
-    assert (rome.call_id, rome.name, rome.arguments) == ("call_a", "weather", '{"city":"Rome"}')
-    assert (oslo.call_id, json.loads(oslo.arguments)) == ("call_b", {"city": "Oslo"})
+    assert (rome.name, json.loads(rome.arguments)) == ("weather", {"city": "Rome"})
+    assert json.loads(oslo.arguments) == {"city": "Oslo"}
+    assert rome.call_id.startswith("call_")
+    assert rome.call_id != oslo.call_id
     assert response.usage is not None
-    assert response.usage.output_tokens_details.reasoning_tokens == 2
+    assert response.usage.output_tokens_details.reasoning_tokens > 0
     assert response.tools[0].to_dict() == WEATHER
 
 
 @pytest.mark.parametrize("events", [words("Hel", "lo", finish="stop"), THOUGHT_AND_CALLS], ids=["text", "all"])
 async def test_a_stream_adds_up_to_its_last_event(api: Api, events: list[Any]) -> None:
     api.says(*events)
-    told = [event async for event in await api.responses.create(model="smol", input="Hi", stream=True)]
+    told = [event async for event in await api.responses.create(input="Hi", stream=True, tools=[WEATHER])]  # type: ignore[list-item]
     kinds = [event.type for event in told]
     assert kinds[:3] == ["response.created", "response.in_progress", "response.output_item.added"]
     last = told[-1]
@@ -65,8 +67,8 @@ async def test_a_stream_adds_up_to_its_last_event(api: Api, events: list[Any]) -
 
 
 async def test_the_order_of_events_is_openais(api: Api) -> None:
-    api.says(*words("Hel", "lo"), *call(0, "call_a", "f", "{}"), *words("", finish="tool_calls"))
-    answer = await api.http.post("/responses", json={"input": "Hi", "stream": True})
+    api.says(*words("Hel", "lo"), *call("weather", '{"city":"Rome"}'), *words("", finish="stop"))
+    answer = await api.http.post("/responses", json={"input": "Hi", "stream": True, "tools": [WEATHER]})
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     names = [line.removeprefix("event: ") for line in answer.text.splitlines() if line.startswith("event: ")]
     assert [name.removeprefix("response.") for name in names] == [
@@ -81,6 +83,7 @@ async def test_the_order_of_events_is_openais(api: Api) -> None:
         "output_item.done",
         "output_item.added",
         "function_call_arguments.delta",
+        "function_call_arguments.delta",
         "function_call_arguments.done",
         "output_item.done",
         "completed",
@@ -90,7 +93,7 @@ async def test_the_order_of_events_is_openais(api: Api) -> None:
 
 async def test_the_clients_own_stream_helper_follows(api: Api) -> None:
     api.says(*THOUGHT_AND_CALLS)
-    async with api.responses.stream(model="smol", input="Hi") as stream:
+    async with api.responses.stream(model="smol", input="Hi", tools=[WEATHER]) as stream:  # type: ignore[list-item]
         kinds = {event.type async for event in stream}
         final = await stream.get_final_response()
     assert {"response.output_text.delta", "response.function_call_arguments.delta"} <= kinds
@@ -129,11 +132,11 @@ async def test_logprobs_come_when_they_are_asked_for(api: Api) -> None:
 
 
 async def test_reasoning_can_be_left_out(api: Api) -> None:
-    api.says(*words("Hm.", channel="reasoning"), *words("Yes.", finish="stop"))
+    api.says(*words("<think>", "Hm.", "</think>", "Yes.", finish="stop"))
     response = await api.responses.create(input="Hi", extra_body={"include_reasoning": False})
     assert [item.type for item in response.output] == ["message"]
     assert response.usage is not None
-    assert response.usage.output_tokens_details.reasoning_tokens == 1
+    assert response.usage.output_tokens_details.reasoning_tokens > 0
 
 
 async def test_a_failure_in_mid_stream_is_told_by_the_last_event(api: Api) -> None:

@@ -12,14 +12,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_tool_round_trip_continues_a_response(api: Api) -> None:
-    api.says(
-        *words("Hm.", channel="reasoning"), *call(0, "call_a", "weather", '{"city":"Rome"}'), *words("", finish="stop")
-    )
+    api.says(*words("<think>", "Hm.", "</think>"), *call("weather", '{"city":"Rome"}'), *words("", finish="stop"))
     first = await api.responses.create(input="Rome?", tools=[WEATHER], instructions="Be brief.")  # type: ignore[list-item]
+    call_id = first.output[-1].call_id  # type: ignore[union-attr]
     api.says(*words("Sunny.", finish="stop"))
     second = await api.responses.create(
         previous_response_id=first.id,
-        input=[{"type": "function_call_output", "call_id": "call_a", "output": "sun"}],
+        input=[{"type": "function_call_output", "call_id": call_id, "output": "sun"}],
     )
     assert second.previous_response_id == first.id
     assert _prompt(api) == [
@@ -30,10 +29,10 @@ async def test_a_tool_round_trip_continues_a_response(api: Api) -> None:
             "reasoning_content": "Hm.",
             "thinking": "Hm.",
             "tool_calls": [
-                {"id": "call_a", "type": "function", "function": {"name": "weather", "arguments": {"city": "Rome"}}}
+                {"id": call_id, "type": "function", "function": {"name": "weather", "arguments": {"city": "Rome"}}}
             ],
         },
-        {"role": "tool", "content": "sun", "tool_call_id": "call_a"},
+        {"role": "tool", "content": "sun", "tool_call_id": call_id},
     ]
     await api.responses.create(previous_response_id=second.id, input="Thanks")
     assert [message["content"] for message in _prompt(api)] == ["Rome?", "", "sun", "Sunny.", "Thanks"]
@@ -45,12 +44,15 @@ def _prompt(api: Api) -> list[dict[str, Any]]:
 
 
 async def test_what_was_answered_can_be_sent_back_instead(api: Api) -> None:
-    api.says(*words("Hm.", channel="reasoning"), *words("Yes."), *call(0, "c", "f", "{}"), *words("", finish="stop"))
-    first = await api.responses.create(input="Hi", store=False)
+    api.says(
+        *words("<think>", "Hm.", "</think>", "Yes."), *call("weather", '{"city":"Rome"}'), *words("", finish="stop")
+    )
+    first = await api.responses.create(input="Hi", store=False, tools=[WEATHER])  # type: ignore[list-item]
+    call_id = first.output[-1].call_id  # type: ignore[union-attr]
     sent: list[Any] = [
         {"role": "user", "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_text", "text": "there"}]},
         *(item.to_dict() for item in first.output),
-        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "done"}]},
+        {"type": "function_call_output", "call_id": call_id, "output": [{"type": "input_text", "text": "done"}]},
         {"role": "developer", "content": "Be kind."},
         {"role": "user", "content": "And?"},
     ]

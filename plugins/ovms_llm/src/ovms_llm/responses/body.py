@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from ovms_core.plugin import APIError, Int, Json, Part, fault
+from ovms_core.plugin import APIError, Int, Part, fault
 from ovms_llm.http.conversation import Message, Rendering
 from ovms_llm.http.reasoning import ReasoningFields, ReasoningOptions
 from ovms_llm.http.sampling import IGNORED, NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
@@ -53,7 +53,7 @@ class ResponsesReasoning(ReasoningOptions):
 class TextOptions(Part):
     """How the model is to write."""
 
-    format: dict[str, Json] | None = None
+    format: Annotated[Any, unsupported("text.format", " other than {'type': 'text'}", {"type": "text"}, None)] = None
     verbosity: Literal["low", "medium", "high"] | None = None
 
 
