@@ -8,7 +8,9 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from tests.core.support import Client, echo, error_of, frames, plugin, talking
+from starlette.requests import Request
+from starlette.responses import Response
+from tests.core.support import Client, Execute, Talk, TalkBody, echo, error_of, frames, plugin, talking
 
 from ovms_core.endpoint import Executor, Interceptor
 from ovms_core.errors import APIError
@@ -155,3 +157,53 @@ async def test_what_is_no_formatter_is_not_put_in_the_place_of_one() -> None:
     assert "is no Formatter" in report.reason
     async with serving(app) as url, Client(url) as client:
         assert (await client.say(text="a")).json() == {"text": "a"}
+
+
+class Detaching(Talk):
+    """Answers at once; what it was asked for goes on in a task of its own."""
+
+    def __init__(self, execute: Execute) -> None:
+        super().__init__(execute)
+        self.heard: list[str] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def parse(self, request: Request) -> Call[TalkBody]:
+        call = await super().parse(request)
+        call.detached = True
+        return call
+
+    async def unary(self, call: Call[TalkBody], events: AsyncIterator[str]) -> Response:
+        self._take_over(events)
+        return Response(b"accepted")
+
+    async def stream(self, call: Call[TalkBody], events: AsyncIterator[str]) -> AsyncIterator[bytes]:
+        self._take_over(events)
+        yield b"data: accepted\n\n"
+
+    def _take_over(self, events: AsyncIterator[str]) -> None:
+        async def run() -> None:
+            async with aclosing(events) as all_events:  # type: ignore[type-var]
+                self.heard += [event async for event in all_events]
+
+        self.tasks.append(asyncio.create_task(run()))
+
+
+async def test_a_detached_call_goes_on_after_its_answer_inside_all_interceptors() -> None:
+    may_speak = asyncio.Event()
+
+    async def patient(call: Call[Any]) -> AsyncIterator[str]:
+        await may_speak.wait()
+        yield call.body.text
+
+    endpoint = Detaching(patient)
+    app = app_with(
+        plugin("talk", ovms_register_endpoints=lambda: [endpoint]),
+        plugin("marks", ovms_wrap_execution=lambda: marking("m")),
+    )
+    async with serving(app) as url, Client(url) as client:
+        for stream in (False, True):
+            assert "accepted" in (await client.say(text="x", stream=stream)).text
+        assert endpoint.heard in ([], ["<m>"], ["<m>", "<m>"])
+        may_speak.set()
+        await asyncio.gather(*endpoint.tasks)
+    assert sorted(endpoint.heard) == sorted(["<m>", "x", "</m>"] * 2)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any
+from itertools import groupby
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -194,3 +195,88 @@ async def test_replacing_twice_in_one_place_is_refused() -> None:
 async def test_a_window_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 character"):
         await anext(windowed(stream([]), 0))
+
+
+class Thought(Event, tag="thought"):
+    stream_members: ClassVar[tuple[str, ...]] = ("channel",)
+
+    text: str
+    channel: str = "content"
+    index: int = 0
+    finish_reason: str | None = None
+
+
+class Called(Event, tag="called"):
+    text_member: ClassVar[str] = "arguments"
+    stream_members: ClassVar[tuple[str, ...]] = ("call",)
+
+    call: int
+    arguments: str = ""
+    index: int = 0
+
+
+def said_in(events: Iterable[Any], channel: str) -> str:
+    return "".join(event.text for event in events if isinstance(event, Thought) and event.channel == channel)
+
+
+async def test_text_in_another_member_is_read_and_replaced_there() -> None:
+    out = await redacted([Called(0, '{"a": "sec'), Called(0, 'ret"}')])
+    assert [event.arguments for event in out] == ['{"a": "[gone]', '"}']
+
+
+async def test_every_stream_of_a_choice_has_a_window_of_its_own() -> None:
+    events = [Called(0, "sec"), Called(0, "ret"), Called(1, "sec"), Called(1, "recy"), Thought("secr"), Thought("et")]
+    out = await redacted(events)
+    assert [event.arguments for event in out[:4]] == ["[gone]", "", "sec", "recy"]
+    assert said_in(out, "content") == "[gone]"
+
+
+async def test_a_text_is_not_found_across_the_border_of_two_channels() -> None:
+    out = await redacted([Thought("sec", "reasoning"), Thought("ret", "content")])
+    assert out == [Thought("sec", "reasoning"), Thought("ret", "content")]
+
+
+async def test_a_thought_is_released_whole_once_the_answer_begins() -> None:
+    source = stream([Thought("a secret", "reasoning"), Thought("b" * 20)])
+    async with aclosing(redacting(source)) as events:
+        assert (await anext(events)).text == "a [gone]"
+
+
+async def test_a_thought_is_released_whole_when_its_choice_finishes() -> None:
+    source = stream(
+        [Thought("a secret", "reasoning"), Thought("", finish_reason="length"), Tick(1), Thought("x", index=1)]
+    )
+    async with aclosing(redacting(source)) as events:
+        assert [getattr(await anext(events), "text", None) for _ in range(3)] == ["a [gone]", "", None]
+
+
+async def test_an_event_without_text_does_not_end_the_channel_before_it() -> None:
+    out = await redacted([Thought("sec", "reasoning"), Thought(""), Called(0), Thought("ret", "reasoning")])
+    assert said_in(out, "reasoning") == "[gone]"
+
+
+async def test_a_channel_that_comes_again_is_read_on() -> None:
+    events = [Thought("secret", "reasoning"), Thought("ab "), Thought(" secret", "reasoning"), Thought("ab")]
+    out = await redacted(events)
+    assert (said_in(out, "reasoning"), said_in(out, "content")) == ("[gone] [gone]", "[gone] [gone]")
+
+
+channelled = st.lists(st.tuples(st.sampled_from(["reasoning", "content", "call"]), fragments), min_size=1, max_size=16)
+
+
+@settings(max_examples=200)
+@given(channelled)
+async def test_a_stretch_of_one_stream_is_read_as_if_it_came_in_one_event(said: list[tuple[str, str]]) -> None:
+    word = re.compile("secret|aba")
+    events = [Called(0, text) if where == "call" else Thought(text, where) for where, text in said]
+    out = [event async for event in redacting(stream(events), N, word)]
+    spoken = [(where, text) for where, text in said if text]
+    for where in ("reasoning", "content", "call"):
+        stretches = [list(group) for own, group in groupby(spoken, key=lambda each: each[0]) if own == where]
+        wanted = "".join(word.sub("[gone]", "".join(text for _, text in stretch)) for stretch in stretches)
+        assert (calls_in(out) if where == "call" else said_in(out, where)) == wanted
+    assert len(out) == len(events)
+
+
+def calls_in(events: Iterable[Any]) -> str:
+    return "".join(event.arguments for event in events if isinstance(event, Called))

@@ -17,6 +17,7 @@ from ovms_core import sse
 from ovms_core.errors import APIError
 from ovms_core.off_loop import P, R, off_loop
 from ovms_core.request_body.body import LARGE, B, Body, decode_body
+from ovms_core.request_body.parameters import read_parameters
 from ovms_core.request_body.waiting import while_client_waits
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class Call(Generic[B]):
     sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
     ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body had
     more than 64 KiB.
+
+    A call is `detached` if its work goes on when its answer has been given, or its client has left. Then the server
+    neither waits for its first event nor closes its events: the endpoint's `unary` or `stream` takes them over, for
+    instance into a task of its own, which closes them and which holds the model meanwhile (`Model.hold`).
     """
 
     endpoint: Endpoint[B]
@@ -47,6 +52,7 @@ class Call(Generic[B]):
     context: dict[str, Any] = field(default_factory=dict)
     created: int = field(default_factory=lambda: int(time.time()))
     large: bool = False
+    detached: bool = False
 
     def texts(self) -> Iterator[str]:
         """Every text in the request that a guardrail must read."""
@@ -154,12 +160,18 @@ class Endpoint(Formatter, Generic[B]):
     streams: ClassVar[bool] = False
     """Whether the endpoint can stream; then its body has a field `stream`."""
     accepts: ClassVar[tuple[str, ...]] = ("application/json",)
-    """The media types of request bodies, for the API's documentation."""
+    """The media types of request bodies, for the API's documentation.
+
+    With none, ``()``, requests have no body: the fields of `body` are the path's parameters (``/notes/{id}``) and those
+    of the query (``?limit=5``). An array is written ``tag=a&tag=b`` or ``tag[]=a&tag[]=b``.
+    """
     response: ClassVar[Any] = None
     """The type of the whole answer, for the API's documentation: anything that `msgspec` knows."""
 
     async def parse(self, request: Request) -> Call[B]:
         """Read the HTTP request. Raises `APIError` 400, 404, 413 or 415."""
+        if not self.accepts:
+            return self.call(request, *read_parameters(request, self.body))
         return self.call(request, *await read_json(request, self.body))
 
     def call(self, request: Request, body: B, ignored: Sequence[str] = ()) -> Call[B]:

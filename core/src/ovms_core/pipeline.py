@@ -102,13 +102,14 @@ class Pipeline:
             else:
                 await writer.send_response(await self._formatter.unary(call, events))
         finally:
-            await _close(events)
+            if not call.detached:
+                await _close(events)
 
     async def _stream(
         self, call: Call[Any], events: AsyncIterator[Any], writer: ResponseWriter, outcome: Outcome
     ) -> None:
         try:
-            frames = self._formatter.stream(call, await Primed.of(events))
+            frames = self._formatter.stream(call, events if call.detached else await Primed.of(events))
             try:
                 async for frame in frames:
                     await writer.send_frame(frame)

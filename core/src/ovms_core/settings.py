@@ -29,6 +29,7 @@ class PluginSettings(Section):
     order: list[str] = Field(
         default=[], description="How plugins that wrap the same thing nest, outermost first; the others follow."
     )
+    options: dict[str, dict[str, Any]] = Field(default={}, description="The plugins' own options, by plugin.")
 
 
 class ModelSettings(Section):

@@ -16,12 +16,25 @@ than `n`.
 An event has text when it is a `msgspec.Struct` with a member `text` that is a string. It belongs to the stream that its
 member `index` names (one of several choices); events without one make one stream. A `finish_reason`
 that is not `None` ends its stream, and so does the end of all events.
+
+A class of events may have its text elsewhere, and several streams in one choice::
+
+    class ToolCallDelta(Event, tag="tool_call"):
+        text_member: ClassVar[str] = "arguments"
+        stream_members: ClassVar[tuple[str, ...]] = ("call",)
+
+        index: int
+        call: int
+        arguments: str = ""
+
+Each of a choice's streams is looked at on its own. A choice says one after the other: text in another stream ends the
+stretch before it, so that nothing waits for text that will not come.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +57,13 @@ class Window:
     """What can be seen of one stream's text.
 
     `text` holds what is not settled yet, from `start` on, and before it up to `n` characters that are
-    settled, so that a pattern can look behind. `text` is always the engine's, without replacements.
+    settled, so that a pattern can look behind. `text` is always the engine's, without replacements. `member` is the
+    member of the events that it stands in.
     """
 
-    def __init__(self, n: int, queue: deque[_Held]) -> None:
+    def __init__(self, n: int, queue: deque[_Held], member: str = "text") -> None:
         self.text = ""
+        self.member = member
         self.start = 0
         self._n = n
         self._over = False
@@ -88,11 +103,11 @@ class Window:
     def _border(self) -> int:
         return len(self.text) if self._over else len(self.text) - self._n
 
-    def _add(self, event: Any) -> None:
-        self.text += event.text
-        self._shown += event.text
+    def _add(self, event: Any, text: str) -> None:
+        self.text += text
+        self._shown += text
         self._over = getattr(event, "finish_reason", None) is not None
-        self._queue.append(_Held(event, self, len(event.text)))
+        self._queue.append(_Held(event, self, len(text)))
 
     def _end(self) -> None:
         self._over = True
@@ -102,7 +117,7 @@ class Window:
         before, after = self.text[self._released : end], "".join(self._shown[self._released : end])
         self._released = end
         self._forget(min(end, self.start - self._n))
-        return held.event if before == after else msgspec.structs.replace(held.event, text=after)
+        return held.event if before == after else msgspec.structs.replace(held.event, **{self.member: after})
 
     def _forget(self, count: int) -> None:
         if count <= 0:
@@ -123,18 +138,21 @@ async def windowed(events: AsyncIterator[Any], n: int) -> AsyncGenerator[Window,
             f"a window needs at least 1 character, not {n}: n is the length of the longest text looked for"
         )
     queue: deque[_Held] = deque()
-    windows: dict[Hashable, Window] = {}
+    streams = _Streams(n, queue)
     rest = Window(n, queue)
     try:
         async for event in events:
-            if not _has_text(event):
+            text = _text(event)
+            if text is None:
                 queue.append(_Held(event, None))
                 yield rest
                 continue
-            window = windows.setdefault(getattr(event, "index", None), Window(n, queue))
-            window._add(event)
+            if (before := streams.ended_by(event, text)) is not None:
+                yield before
+            window = streams.window(event)
+            window._add(event, text)
             yield window
-        for window in windows.values():
+        for window in streams.all():
             window._end()
             yield window
     finally:
@@ -143,5 +161,42 @@ async def windowed(events: AsyncIterator[Any], n: int) -> AsyncGenerator[Window,
             await aclose()
 
 
-def _has_text(event: Any) -> bool:
-    return isinstance(event, msgspec.Struct) and isinstance(getattr(event, "text", None), str)
+class _Streams:
+    """The windows on all streams, and which of them each choice is in."""
+
+    def __init__(self, n: int, queue: deque[_Held]) -> None:
+        self._n = n
+        self._queue = queue
+        self._windows: dict[Hashable, Window] = {}
+        self._current: dict[Hashable, Window] = {}
+
+    def window(self, event: Any) -> Window:
+        """The window on the stream of `event`."""
+        member: str = getattr(event, "text_member", "text")
+        names: tuple[str, ...] = getattr(event, "stream_members", ())
+        choice = getattr(event, "index", None)
+        key = (choice, member, *(getattr(event, name, None) for name in names))
+        return self._windows.setdefault(key, Window(self._n, self._queue, member))
+
+    def ended_by(self, event: Any, text: str) -> Window | None:
+        """The window on the stretch that `event` ends, by text in another stream of its choice or as the last."""
+        if not text and getattr(event, "finish_reason", None) is None:
+            return None
+        choice, window = getattr(event, "index", None), self.window(event)
+        before, self._current[choice] = self._current.get(choice, window), window
+        if before is window:
+            return None
+        before._end()
+        return before
+
+    def all(self) -> Iterable[Window]:
+        """Every window."""
+        return self._windows.values()
+
+
+def _text(event: Any) -> str | None:
+    """The text of `event`; `None` if it is none that has text."""
+    if not isinstance(event, msgspec.Struct):
+        return None
+    text = getattr(event, getattr(event, "text_member", "text"), None)
+    return text if isinstance(text, str) else None

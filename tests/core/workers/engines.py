@@ -72,6 +72,13 @@ class Prepares(Marked):
         return request
 
 
+class PreparesProbes(Prepares):
+    """Prepares probes only, each as the file ``probe`` says."""
+
+    def needs_preparation(self, request: Script | Probe) -> bool:
+        return isinstance(request, Probe)
+
+
 class JobHangsOnce(JobEngine):
     """Its job hangs after the first word, in its first life; the adapter's steps go on."""
 

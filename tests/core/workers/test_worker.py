@@ -148,11 +148,11 @@ def test_a_crash_is_told_before_the_engine_is_closed() -> None:
     worker.wait()
 
 
-def preparing(folder: Path, *counts: int) -> Worker:
+def preparing(folder: Path, *counts: int | str, engine: str = "Prepares") -> Worker:
     """A worker that prepares scripts of `counts` words as the pipes with these names in `folder` say."""
     for count in counts:
         os.mkfifo(folder / str(count))
-    worker = Worker("tests.core.workers.engines:Prepares", marker=str(folder))
+    worker = Worker(f"tests.core.workers.engines:{engine}", marker=str(folder))
     worker.hear()
     return worker
 
@@ -174,6 +174,16 @@ def test_a_prepared_request_wakes_the_worker_and_one_that_is_quick_overtakes_it(
     (tmp_path / "2").write_text("go")
     assert worker.hear().gained == [(1, Word(0, "w0 "))]
     assert worker.hear().done == [1]
+    worker.end()
+
+
+def test_a_request_that_needs_no_preparation_takes_no_detour(tmp_path: Path) -> None:
+    worker = preparing(tmp_path, 1, "probe", engine="PreparesProbes")
+    worker.say(Submit(1, Probe()), Submit(2, Script(count=1)))
+    assert worker.hear().done == [2], "nobody wrote into its pipe"
+    (tmp_path / "probe").write_text("go")
+    ((id, probed),) = worker.hear().gained
+    assert (id, probed.added) == (1, 2)
     worker.end()
 
 

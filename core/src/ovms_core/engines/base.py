@@ -57,15 +57,26 @@ class Engine(ABC):
     def prepare(self, request: Any) -> Any:
         """Make of `request` what `add` takes; by default the request itself, and then no thread is involved.
 
-        For what takes a while and does not need the engine's thread, such as decoding a picture. Runs on one of a few
-        threads while the engine steps, for several requests at once, so it must not change the engine. Only code
-        that releases the GIL runs beside a step which holds it.
+        `needs_preparation` says which requests it is called for. For what takes a while and does not need the engine's
+        thread, such as decoding a picture. Runs on one of a few threads while the engine steps, for several requests
+        at once, so it must not change the engine. Only code that releases the GIL runs beside a step which holds it.
 
         A request is added when it is prepared, and requests may overtake each other on the way; one that is cancelled
         meanwhile is never added. Raise `RequestError` when it cannot be served. Whatever else is raised fails the
         request with a 500, and the engine goes on.
         """
         return request
+
+    def needs_preparation(self, request: Any) -> bool:
+        """Whether `request` goes through `prepare`; by default all do where that is overridden, else none.
+
+        Asked on the engine thread for each request, so it must be quick. A request that needs none is added at once,
+        and costs no change of threads::
+
+            def needs_preparation(self, request: Describe) -> bool:
+                return bool(request.pictures)
+        """
+        return type(self).prepare is not Engine.prepare
 
     @abstractmethod
     def add(self, id: int, request: Any) -> None:

@@ -9,6 +9,7 @@ from inspect import iscoroutinefunction
 from itertools import product
 from typing import Any, TypeVar
 
+from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
 from ovms_core.http.routing import check_path
@@ -95,6 +96,8 @@ def _register(host: PluginHost, owner: str, settings: Settings) -> _Registered |
             [_whole(each) for each in host.ask(owner, "ovms_register_endpoints", settings=settings) or ()],
             [_usable(each) for each in host.ask(owner, "ovms_register_routes", settings=settings) or ()],
         )
+    except ConfigurationError:
+        raise  # what the operator wrote is wrong: as with every other setting, that stops the start
     except Exception as error:
         host.quarantine(owner, f"its registration failed: {type(error).__name__}: {error}")
         return None

@@ -84,9 +84,8 @@ def _bodies(endpoints: Iterable[Endpoint[Any]]) -> tuple[dict[type, Any], dict[s
 
 
 def _route(route: Route) -> dict[str, Any]:
-    name = (_plain(route.path).strip("/") or "index").translate(str.maketrans("/", "_", "{}"))
     operation = _described(inspect.getdoc(route.handler) or route.path, route.path, public=route.public)
-    operation["operationId"] = f"{name}_{route.method.lower()}"
+    operation["operationId"] = f"{_name(route.path)}_{route.method.lower()}"
     operation["responses"] = {"200": {"description": "The answer"}, **_errors(*(() if route.public else ("401",)))}
     return operation
 
@@ -95,12 +94,14 @@ def _operation(
     endpoint: Endpoint[Any], formatter: Formatter, path: str, body: Any, schemas: dict[str, Any]
 ) -> dict[str, Any]:
     operation = _described(inspect.cleandoc(type(endpoint).__doc__ or path), path, public=endpoint.public)
-    operation["operationId"] = "_".join(path.strip("/").split("/"))
+    operation["operationId"] = _name(path) if endpoint.method == "POST" else f"{_name(path)}_{endpoint.method.lower()}"
     operation["responses"] = {
         "200": {"description": "The answer", "content": _answers(endpoint, formatter, schemas)},
         **_errors("400", "401", "404", "413", "415", "429", "500", "503", "504"),
     }
-    if endpoint.method != "GET":
+    if not endpoint.accepts:
+        _describe_parameters(operation, schemas[body["$ref"].rpartition("/")[2]], endpoint)
+    elif endpoint.method != "GET":
         content = {kind: {"schema": body} for kind in endpoint.accepts}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
@@ -118,6 +119,23 @@ def _described(text: str, path: str, *, public: bool) -> dict[str, Any]:
     if public:
         operation["security"] = []
     return operation
+
+
+def _describe_parameters(operation: dict[str, Any], body: dict[str, Any], endpoint: Endpoint[Any]) -> None:
+    """Add the parameters of the query: the fields of `body`, but for those of the path."""
+    parameters: list[dict[str, Any]] = operation.setdefault("parameters", [])
+    others = {each["name"] for each in parameters} | (set() if endpoint.task else {"model"})
+    required = body.get("required", ())
+    parameters += [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in body["properties"].items()
+        if name not in others
+    ]
+
+
+def _name(path: str) -> str:
+    """`path` as a part of an operation's id: ``models_id`` for ``/models/{id:path}``."""
+    return (_plain(path).strip("/") or "index").translate(str.maketrans("/", "_", "{}"))
 
 
 def _plain(path: str) -> str:

@@ -148,7 +148,7 @@ class EngineLoop:
         except msgspec.ValidationError as error:
             message = f"The request holds a value that the engine cannot take: {error}"
             return command.id, Failure(400, message, code="invalid_value")
-        if self._preparer is None:
+        if self._preparer is None or not self._engine.needs_preparation(request):
             return self._add(command.id, request)
         self._preparer.start(command.id, request)
         return None

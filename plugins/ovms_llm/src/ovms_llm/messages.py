@@ -7,7 +7,7 @@ and `Tokenize`. `__all__` is the promise: these names keep working.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -206,6 +206,8 @@ class Delta(Event, tag="delta", array_like=True):
     `channel` a text belongs to is for the model's speech format to tell.
     """
 
+    stream_members: ClassVar[tuple[str, ...]] = ("channel",)
+
     index: int
     text: str
     tokens: list[int]
@@ -221,6 +223,9 @@ class ToolCallDelta(Event, tag="tool_call", array_like=True):
     `arguments` is a piece of JSON text; all pieces together are the call's arguments. `tokens` are those that the
     piece was read from. Made of the engine's text by the model's speech format, in the server.
     """
+
+    text_member: ClassVar[str] = "arguments"
+    stream_members: ClassVar[tuple[str, ...]] = ("call",)
 
     index: int
     call: int

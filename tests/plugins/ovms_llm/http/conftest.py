@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -25,9 +26,11 @@ from ovms_llm import hooks
 from ovms_llm.messages import (
     AnyEvent,
     AnyRequest,
+    Channel,
     Delta,
     Detokenize,
     Detokenized,
+    FinishReason,
     Generate,
     Started,
     Timings,
@@ -35,6 +38,7 @@ from ovms_llm.messages import (
     Tokenized,
     TokenLogprob,
 )
+from ovms_llm.speech.profile import SpeechProfile
 
 Script = Callable[[Any], Iterable[Any]]
 
@@ -61,6 +65,15 @@ def _generated(request: Generate) -> Iterable[Any]:
         yield Delta(index, "!", [4], _logprobs(request, "!"), "stop", "END")
     if request.timings:
         yield Timings(1.0, 2.0, 3.0, 4.0, 50.0)
+
+
+def _spoken(request: Generate, texts: Sequence[str], channel: Channel, finish_reason: FinishReason) -> Iterable[Any]:
+    yield Started(5, 3, channel=channel)
+    for token, text in enumerate(texts):
+        for index in range(request.sampling.n):
+            yield Delta(index, text, [token], _logprobs(request, text))
+    for index in range(request.sampling.n):
+        yield Delta(index, "", [len(texts)], None, finish_reason)
 
 
 def _logprobs(request: Generate, text: str) -> list[TokenLogprob] | None:
@@ -142,6 +155,17 @@ class Server:
         """The one request that the engine got."""
         (request,) = self.runner.requests
         return request
+
+    def speaks(self, format: str, **profile: Any) -> None:
+        """Let the engine tell that its model speaks so."""
+        assert self.runner.info is not None
+        speech = msgspec.to_builtins(SpeechProfile(format, "the test says so", **profile))
+        details = self.runner.info.details | {"speech": speech}
+        self.runner.info = msgspec.structs.replace(self.runner.info, details=details)
+
+    def says(self, *texts: str, channel: Channel = "content", finish_reason: FinishReason = "stop") -> None:
+        """Let the engine say `texts`, a token each, in every sequence."""
+        self.runner.script = lambda request: _spoken(request, texts, channel, finish_reason)
 
     async def post(self, path: str, body: Mapping[str, Any] | bytes) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -211,10 +211,13 @@ async def test_a_value_without_effect_is_accepted(server: Server, fields: dict[s
     assert server.asked.sampling == Sampling()
 
 
+TOOL = {"type": "function", "function": {"name": "f"}}
+OTHER_TOOL = {"type": "function", "function": {"name": "g"}}
+
 UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
-    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"functions": [{"name": "f"}]}, "functions"),
+    ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+    ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools[0].type"),
+    ({"tools": [TOOL], "tool_choice": {"type": "mcp", "server_label": "x"}}, "tool_choice.type"),
     ({"response_format": {"type": "json_object"}}, "response_format"),
     ({"num_assistant_tokens": 3}, "num_assistant_tokens"),
     ({"logit_bias": {"5": 1}}, "logit_bias"),
@@ -288,6 +291,35 @@ INVALID: list[tuple[dict[str, Any], str | None]] = [
     ({"logprobs": 1}, "logprobs"),
     ({"temprature": 1}, "temprature"),
     ({"chat_template_kwargs": {"a": 2**64}}, "chat_template_kwargs.a"),
+    ({"tools": [{"function": {"name": "f"}}]}, "tools[0].type"),
+    ({"tools": [{"type": "function"}]}, "tools[0].function"),
+    ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
+    ({"tools": [{"type": "function", "function": {"name": "f" * 65}}]}, "tools[0].function.name"),
+    ({"tools": [TOOL, TOOL]}, "tools[1].function.name"),
+    (
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}]},
+        "tools[0].function.parameters.type",
+    ),
+    ({"tool_choice": "required"}, "tool_choice"),
+    ({"tools": [TOOL], "tool_choice": "some"}, "tool_choice"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function"}}, "tool_choice.function"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice.function.name"),
+    (
+        {
+            "tools": [TOOL],
+            "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [TOOL, OTHER_TOOL]}},
+        },
+        "tool_choice.allowed_tools.tools[1].function.name",
+    ),
+    ({"tools": [TOOL], "functions": [{"name": "f"}]}, "functions"),
+    ({"functions": [{"name": "f"}, {"name": "f"}]}, "functions[1].name"),
+    ({"function_call": {"name": "f"}}, "function_call"),
+    ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "function_call.name"),
+    ({"reasoning_effort": "huge"}, "reasoning_effort"),
+    ({"reasoning_effort": "low", "reasoning": {"effort": "high"}}, "reasoning.effort"),
+    ({"reasoning_effort": "none", "enable_thinking": True}, "enable_thinking"),
+    ({"thinking_budget": -2}, "thinking_budget"),
+    ({"thinking_budget": 5, "thinking": {"type": "enabled", "budget_tokens": 6}}, "thinking.budget_tokens"),
     ({"continue_final_message": True}, "continue_final_message"),
     ({"continue_final_message": True, "add_generation_prompt": True}, "add_generation_prompt"),
 ]
@@ -313,10 +345,13 @@ async def test_an_unknown_field_gets_a_suggestion(server: Server) -> None:
 
 WITHOUT_EFFECT: list[tuple[dict[str, Any], str | None]] = [
     ({"user": "me", "metadata": {"a": 1}, "service_tier": "auto"}, "user, metadata, service_tier"),
-    ({"reasoning_effort": "none", "include_reasoning": False}, "reasoning_effort, include_reasoning"),
-    ({"reasoning_effort": "high", "reasoning": {"effort": "high"}}, "reasoning_effort, reasoning"),
+    ({"reasoning_effort": "none", "include_reasoning": False}, "reasoning_effort"),
+    ({"reasoning_effort": "high", "reasoning": {"effort": "high"}}, "reasoning_effort, reasoning.effort"),
     ({"thinking": {"type": "disabled"}, "enable_thinking": False}, "thinking, enable_thinking"),
     ({"thinking": True, "reasoning_effort": None}, "thinking"),
+    ({"thinking": {"type": "enabled", "budget_tokens": 9}}, "thinking, thinking.budget_tokens"),
+    ({"thinking_budget": 9, "reasoning": {"max_tokens": 9}}, "thinking_budget, reasoning.max_tokens"),
+    ({"thinking_budget": -1}, None),
     ({"top_logprobs": 0}, "top_logprobs"),
     ({"top_logprobs": 0, "logprobs": True}, None),
     ({"stop": ""}, "stop"),
@@ -336,6 +371,7 @@ async def test_fields_without_effect_are_named_in_a_header(
 
 
 async def test_a_conversation_reaches_the_template_in_its_terms(server: Server) -> None:
+    server.speaks("hermes", knows_tools=True)
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
     parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
     messages = [
@@ -366,6 +402,23 @@ async def test_a_conversation_reaches_the_template_in_its_terms(server: Server) 
 
 @pytest.mark.parametrize("arguments", ["not json", "[1]", '{"a": 1e999}', '{"a": 99999999999999999999}'])
 async def test_arguments_that_a_model_got_wrong_stay_text(server: Server, arguments: str) -> None:
+    server.speaks("hermes", knows_tools=True)
     call = {"id": "c1", "function": {"name": "add", "arguments": arguments}}
     assert (await server.chat(messages=[{"role": "assistant", "tool_calls": [call]}])).status_code == 200
     assert server.asked.prompt.messages[0]["tool_calls"][0]["function"]["arguments"] == arguments
+
+
+async def test_thoughts_and_older_function_calls_in_the_history_reach_the_template(server: Server) -> None:
+    server.speaks("hermes", knows_tools=True)
+    messages = [
+        {"role": "assistant", "content": "Well", "reasoning": "hm"},
+        {"role": "assistant", "reasoning_content": "ha", "function_call": {"name": "add", "arguments": '{"a": 1}'}},
+        {"role": "function", "name": "add", "content": [{"type": "text", "text": "3"}]},
+    ]
+    assert (await server.chat(messages=messages)).status_code == 200
+    call = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+    assert server.asked.prompt.messages == [
+        {"role": "assistant", "content": "Well", "reasoning_content": "hm"},
+        {"role": "assistant", "content": "", "reasoning_content": "ha", "thinking": "ha", "tool_calls": [call]},
+        {"role": "tool", "content": "3", "name": "add"},
+    ]

@@ -28,6 +28,12 @@ class PromptTokensDetails(Struct):
     cached_tokens: int
 
 
+class CompletionTokensDetails(Struct):
+    """How many of the answer's tokens were a thought."""
+
+    reasoning_tokens: int
+
+
 class Usage(Struct):
     """What a call cost, in tokens."""
 
@@ -35,6 +41,7 @@ class Usage(Struct):
     completion_tokens: int
     total_tokens: int
     prompt_tokens_details: PromptTokensDetails | UnsetType = UNSET
+    completion_tokens_details: CompletionTokensDetails | UnsetType = UNSET
 
 
 class TimingsReport(Struct):
@@ -64,12 +71,34 @@ class ChatLogprobs(Struct):
     refusal: None = None
 
 
-class ChatMessage(Struct):
-    """What the assistant says."""
+class FunctionCall(Struct):
+    """The function that the assistant calls; `arguments` is JSON text."""
 
-    content: str
+    name: str
+    arguments: str
+
+
+class ToolCall(Struct):
+    """A tool call."""
+
+    id: str
+    function: FunctionCall
+    type: Literal["function"] = "function"
+
+
+class ChatMessage(Struct):
+    """What the assistant says: `content` is ``null`` where it only thinks or calls.
+
+    The thought stands there by both names in use. `function_call` is for clients of the older fields.
+    """
+
+    content: str | None
     role: Literal["assistant"] = "assistant"
     refusal: None = None
+    tool_calls: list[ToolCall] | UnsetType = UNSET
+    function_call: FunctionCall | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
 
 
 class ChatChoice(Struct):
@@ -78,7 +107,7 @@ class ChatChoice(Struct):
     index: int
     message: ChatMessage
     logprobs: ChatLogprobs | None
-    finish_reason: FinishReason
+    finish_reason: FinishReason | Literal["function_call"]
     stop_reason: str | int | UnsetType = UNSET
 
 

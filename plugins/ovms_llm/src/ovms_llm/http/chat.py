@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any, ClassVar, Final
 
-from msgspec import UnsetType, structs
+from msgspec import UnsetType, json, structs
 from pydantic import Field, model_validator
 
 from ovms_core.plugin import Int, fault
@@ -15,29 +17,28 @@ from ovms_llm.http.answers import (
     ChatLogprobs,
     ChatMessage,
     ChatTokenLogprob,
+    FunctionCall,
     Head,
     TimingsReport,
+    ToolCall,
     Usage,
 )
 from ovms_llm.http.chunks import ChunkShape
 from ovms_llm.http.conversation import Conversation, Rendering
 from ovms_llm.http.generation import GenerationEndpoint
+from ovms_llm.http.reasoning import ReasoningFields
 from ovms_llm.http.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
+from ovms_llm.http.tools import ToolFields
 from ovms_llm.http.usage import ChoiceBuilder
-from ovms_llm.messages import Chat, TokenLogprob
+from ovms_llm.messages import Chat, TokenLogprob, ToolCallDelta
 
-_NO_TOOLS: Final = "leave it out and describe what you need in a message"
+_encode: Final = json.Encoder().encode
 
 
-class ChatBody(Rendering, GenerationBody):
+class ChatBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
     """The body of ``/chat/completions``."""
 
-    refused: ClassVar[Mapping[str, str]] = {
-        **REFUSED,
-        "tools": _NO_TOOLS,
-        "functions": _NO_TOOLS,
-        "audio": "answers are text",
-    }
+    refused: ClassVar[Mapping[str, str]] = {**REFUSED, "audio": "answers are text"}
 
     messages: Conversation
     max_completion_tokens: Limit | None = None
@@ -46,9 +47,6 @@ class ChatBody(Rendering, GenerationBody):
         Annotated[Int, Field(ge=0, le=20)] | None,
         unsupported("top_logprobs", " over 0: the engine knows the chosen token's probability only", 0, None),
     ] = None
-    tool_choice: Annotated[Any, unsupported("tool_choice", f": {_NO_TOOLS}", "none", "auto", None)] = None
-    parallel_tool_calls: bool | None = None
-    function_call: Annotated[Any, unsupported("function_call", f": {_NO_TOOLS}", "none", "auto", None)] = None
     modalities: Annotated[Any, unsupported("modalities", " other than ['text']", ["text"], None)] = None
 
     @model_validator(mode="after")
@@ -91,11 +89,30 @@ class ChatBody(Rendering, GenerationBody):
         return self.n
 
     def texts(self) -> Iterator[str]:
-        return self.conversation_texts(self.messages)
+        yield from self.conversation_texts(self.messages)
+        yield from self.tool_texts()
 
 
 def _logprobs(tokens: Sequence[TokenLogprob], offset: int) -> ChatLogprobs:
     return ChatLogprobs([ChatTokenLogprob(each.token, each.logprob, each.bytes) for each in tokens])
+
+
+def _tool_call(delta: ToolCallDelta) -> Iterator[bytes]:
+    """First the call's id and name, then pieces of its arguments."""
+    if delta.name is not None:
+        opened = {"id": delta.id, "type": "function", "function": {"name": delta.name, "arguments": ""}}
+        yield b'"delta":{"tool_calls":[%b]}' % _encode({"index": delta.call, **opened})
+    if delta.arguments:
+        piece = _encode(delta.arguments)
+        yield b'"delta":{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (delta.call, piece)
+
+
+def _function_call(delta: ToolCallDelta) -> Iterator[bytes]:
+    """The same for clients of the older fields."""
+    if delta.name is not None:
+        yield b'"delta":{"function_call":%b}' % _encode({"name": delta.name, "arguments": ""})
+    if delta.arguments:
+        yield b'"delta":{"function_call":{"arguments":%b}}' % _encode(delta.arguments)
 
 
 _SHAPE: Final = ChunkShape(
@@ -104,7 +121,28 @@ _SHAPE: Final = ChunkShape(
     after=b"}",
     closing=b'"delta":{}',
     logprobs=_logprobs,
+    thought=(b'"delta":{"reasoning_content":', b',"reasoning":'),
+    call=_tool_call,
 )
+_OLDER: Final = {"tool_calls": "function_call"}
+
+
+@cache
+def _shape(*, includes_thoughts: bool, says_function_call: bool) -> ChunkShape:
+    shape = _SHAPE if includes_thoughts else replace(_SHAPE, thought=())
+    return replace(shape, call=_function_call, finish_reasons=_OLDER) if says_function_call else shape
+
+
+def _message(choice: ChoiceBuilder, body: ChatBody) -> ChatMessage:
+    thought, calls = choice.thought, choice.calls.values()
+    message = ChatMessage(choice.text or (None if thought or calls else ""))
+    if thought and body.reasoning_wish.include:
+        message.reasoning_content = message.reasoning = thought
+    if calls and body.says_function_call:
+        message.function_call = next(FunctionCall(call.name, call.arguments) for call in calls)
+    elif calls:
+        message.tool_calls = [ToolCall(call.id, FunctionCall(call.name, call.arguments)) for call in calls]
+    return message
 
 
 class ChatCompletions(GenerationEndpoint[ChatBody]):
@@ -117,11 +155,14 @@ class ChatCompletions(GenerationEndpoint[ChatBody]):
     chunk_object = "chat.completion.chunk"
 
     def shape(self, body: ChatBody) -> ChunkShape:
-        return _SHAPE
+        return _shape(includes_thoughts=body.reasoning_wish.include, says_function_call=body.says_function_call)
 
     def choice(self, choice: ChoiceBuilder, body: ChatBody) -> ChatChoice:
         logprobs = _logprobs(choice.logprobs, 0) if body.logprobs else None
-        return ChatChoice(choice.index, ChatMessage(choice.text), logprobs, choice.finish_reason, choice.stop_reason)
+        reason: Any = choice.finish_reason
+        if body.says_function_call:
+            reason = _OLDER.get(reason, reason)
+        return ChatChoice(choice.index, _message(choice, body), logprobs, reason, choice.stop_reason)
 
     def document(
         self, head: Head, choices: list[ChatChoice], usage: Usage, timings: TimingsReport | UnsetType

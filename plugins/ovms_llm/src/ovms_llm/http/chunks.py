@@ -6,8 +6,8 @@ frame is three byte strings put together. Chat and text completions differ in a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 from ovms_core.plugin import sse
 from ovms_llm.http.answers import Head, TimingsReport, Usage
 from ovms_llm.http.usage import UsageCounter
-from ovms_llm.messages import Delta, TokenLogprob
+from ovms_llm.messages import Delta, TokenLogprob, ToolCallDelta
 
 _encode: Final = msgspec.json.Encoder().encode
 _END: Final = b"}\n\n"
@@ -29,6 +29,10 @@ class ChunkShape:
 
     `opening` is the member of a choice's first chunk, if it has one of its own, and `closing` that of
     its last. `logprobs` takes tokens and the offset of the first in the text, in characters.
+
+    `thought` has what stands before a piece of a thought, for each of the names that it is told by: none where the
+    client shall not see it. `call` writes the members for what a tool call gained, a chunk each.
+    `finish_reasons` has the dialect's own words.
     """
 
     opening: bytes | None
@@ -36,6 +40,9 @@ class ChunkShape:
     after: bytes
     closing: bytes
     logprobs: Callable[[Sequence[TokenLogprob], int], Struct]
+    thought: tuple[bytes, ...] = ()
+    call: Callable[[ToolCallDelta], Iterable[bytes]] = lambda delta: ()
+    finish_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 class UsageInStream(Enum):
@@ -78,14 +85,22 @@ class Chunks:
         return b"".join(choice.opening() for choice in self._choices)
 
     def _frame(self, event: Any) -> bytes:
-        if not isinstance(event, Delta):
-            return b""
+        if isinstance(event, Delta):
+            choice = self._choice(event)
+            if event.logprobs is not None or event.finish_reason is not None:
+                return choice.rare(event)
+            if not event.text:
+                return b""
+            if event.channel == "content":
+                return choice.before + _encode(event.text) + choice.after
+            return choice.thought(event.text)
+        return self._choice(event).call(event) if isinstance(event, ToolCallDelta) else b""
+
+    def _choice(self, event: Delta | ToolCallDelta) -> _ChoiceChunks:
         choice = self._choices[event.index]
         if self._usage is UsageInStream.EVERYWHERE:
             choice.tell(self._counter.prompt_tokens, len(event.tokens))
-        if event.logprobs is None and event.finish_reason is None:
-            return choice.before + _encode(event.text) + choice.after if event.text else b""
-        return choice.rare(event)
+        return choice
 
     def end(self, timings: TimingsReport | UnsetType = UNSET) -> bytes:
         """The frames that come after all others."""
@@ -128,12 +143,29 @@ class _ChoiceChunks:
             return b""
         return self._start + self._shape.opening + b',"logprobs":null,"finish_reason":null}' + self._tail
 
+    def thought(self, text: str) -> bytes:
+        """A piece of a thought."""
+        if not self._shape.thought:
+            return b""
+        piece = _encode(text)
+        return self._start + b"".join(before + piece for before in self._shape.thought) + self.after
+
+    def call(self, delta: ToolCallDelta) -> bytes:
+        """What a tool call gained."""
+        end = b',"logprobs":null,"finish_reason":null}' + self._tail
+        return b"".join(self._start + member + end for member in self._shape.call(delta))
+
     def rare(self, delta: Delta) -> bytes:
         """A delta with probabilities, or the last one: it gets a frame of its own for the end."""
-        content = self._content(delta) if delta.text or delta.logprobs else b""
+        content = self._said(delta)
         if delta.finish_reason is None:
             return content
         return content + self.finish(delta.finish_reason, delta.stop_reason)
+
+    def _said(self, delta: Delta) -> bytes:
+        if delta.channel == "reasoning":
+            return self.thought(delta.text) if delta.text else b""
+        return self._content(delta) if delta.text or delta.logprobs else b""
 
     def _content(self, delta: Delta) -> bytes:
         if not delta.logprobs:
@@ -145,6 +177,7 @@ class _ChoiceChunks:
 
     def finish(self, reason: str, stop_reason: str | int | None) -> bytes:
         self.finished = True
+        reason = self._shape.finish_reasons.get(reason, reason)
         extension = b"" if stop_reason is None else b',"stop_reason":' + _encode(stop_reason)
         end = b',"logprobs":null,"finish_reason":' + _encode(reason) + extension + b"}" + self._tail
         return self._start + self._shape.closing + end

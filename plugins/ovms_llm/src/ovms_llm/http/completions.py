@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from msgspec import UnsetType, structs
 from pydantic import Field, model_validator
@@ -14,7 +14,8 @@ from ovms_llm.http.answers import Head, TextChoice, TextCompletion, TextLogprobs
 from ovms_llm.http.chunks import ChunkShape, characters
 from ovms_llm.http.generation import GenerationEndpoint
 from ovms_llm.http.prompt_input import PromptInput
-from ovms_llm.http.sampling import NO_LIMIT, GenerationBody
+from ovms_llm.http.reasoning import ReasoningFields
+from ovms_llm.http.sampling import IGNORED, NO_LIMIT, GenerationBody
 from ovms_llm.http.usage import ChoiceBuilder
 from ovms_llm.messages import Generate, Prompt, Text, TokenLogprob, Tokens
 
@@ -25,6 +26,8 @@ _DEFAULT_MAX_TOKENS: Final = 16
 
 class CompletionBody(GenerationBody):
     """The body of ``/completions``."""
+
+    ignored: ClassVar[frozenset[str]] = IGNORED | ReasoningFields.model_fields.keys()
 
     prompt: PromptInput
     max_tokens: Annotated[Int, Field(ge=NO_LIMIT, le=2**31 - 1)] | None = None

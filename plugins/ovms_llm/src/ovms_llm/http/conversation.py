@@ -10,8 +10,10 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from ovms_core.plugin import Json, Part, fault
 from ovms_llm.messages import Chat
 
-Role = Literal["system", "developer", "user", "assistant", "tool"]
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
+_TEMPLATES_ROLES: Final = {"developer": "system", "function": "tool"}
+"""Roles that chat templates call otherwise."""
 _OTHER_MEDIA: Final = frozenset(
     {"image", "image_url", "input_image", "input_audio", "audio_url", "video", "video_url", "file", "input_file"}
 )
@@ -52,6 +54,10 @@ class FunctionCall(Part):
     name: str
     arguments: str
 
+    def for_template(self) -> dict[str, Any]:
+        """Templates take the arguments as an object (https://huggingface.co/docs/transformers/chat_extras)."""
+        return {"name": self.name, "arguments": _arguments(self.arguments)}
+
 
 class ToolCall(Part):
     """A tool call of an earlier turn."""
@@ -61,9 +67,8 @@ class ToolCall(Part):
     function: FunctionCall
 
     def for_template(self) -> dict[str, Any]:
-        """Templates take the arguments as an object (https://huggingface.co/docs/transformers/chat_extras)."""
-        function = {"name": self.function.name, "arguments": _arguments(self.function.arguments)}
-        return {"id": self.id, "type": self.type, "function": function}
+        """The call as templates take it."""
+        return {"id": self.id, "type": self.type, "function": self.function.for_template()}
 
 
 def _arguments(text: str) -> dict[str, Any] | str:
@@ -74,6 +79,10 @@ def _arguments(text: str) -> dict[str, Any] | str:
         return text
 
 
+_SAY_ENOUGH: Final = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
+"""Fields of an assistant's message of which any stands without content."""
+
+
 class Message(Part):
     """One turn of a conversation."""
 
@@ -82,19 +91,23 @@ class Message(Part):
     name: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
+    reasoning: str | None = None
     tool_calls: list[ToolCall] | None = None
+    function_call: FunctionCall | None = None
     tool_call_id: str | None = None
     annotations: Json = None
 
     @model_validator(mode="after")
     def _fits_its_role(self) -> Message:
         if self.role != "assistant":
-            self._refuse("an assistant's", "tool_calls", "refusal", "reasoning_content", "annotations")
+            self._refuse("an assistant's", *_SAY_ENOUGH, "annotations")
         if self.role != "tool":
             self._refuse("a tool's", "tool_call_id")
         if self.role == "tool" and self.tool_call_id is None:
             raise fault("A tool message needs 'tool_call_id', the id of the call it answers.", field="tool_call_id")
-        if self.content is None and not self.tool_calls and self.refusal is None:
+        if self.role == "function" and self.name is None:
+            raise fault("A function message needs 'name', the function that it is the result of.", field="name")
+        if self.content is None and not any(getattr(self, field) for field in _SAY_ENOUGH):
             raise fault("Field 'content' is required: a string or an array of parts.", field="content")
         return self
 
@@ -110,23 +123,39 @@ class Message(Part):
             return "\n".join(str(part) for part in self.content)
         return self.content or self.refusal or ""
 
+    @property
+    def thought(self) -> str | None:
+        """What the assistant thought, by either of its names."""
+        return self.reasoning_content or self.reasoning
+
     def texts(self) -> Iterator[str]:
         """Every text of the message that can reach the prompt."""
-        optional = (self.text, self.name, self.refusal, self.reasoning_content)
+        optional = (self.text, self.name, self.refusal, self.reasoning_content, self.reasoning)
         yield from filter(None, optional)
-        for call in self.tool_calls or ():
-            yield call.function.name
-            yield call.function.arguments
+        for call in self._called():
+            yield call.name
+            yield call.arguments
+
+    def _called(self) -> Iterator[FunctionCall]:
+        yield from (call.function for call in self.tool_calls or ())
+        if self.function_call is not None:
+            yield self.function_call
 
     def for_template(self) -> dict[str, Any]:
-        """The message as chat templates take it: they know no developers, and content as one string."""
-        message: dict[str, Any] = {"role": "system" if self.role == "developer" else self.role, "content": self.text}
-        for field in ("name", "reasoning_content", "tool_call_id"):
-            if (value := getattr(self, field)) is not None:
-                message[field] = value
-        if self.tool_calls:
-            message["tool_calls"] = [call.for_template() for call in self.tool_calls]
+        """The message as chat templates take it: content is one string, and a call is a tool call."""
+        message: dict[str, Any] = {"role": _TEMPLATES_ROLES.get(self.role, self.role), "content": self.text}
+        optional = {"name": self.name, "reasoning_content": self.thought, "tool_call_id": self.tool_call_id}
+        message |= {field: value for field, value in optional.items() if value is not None}
+        if self.tool_calls or self.function_call:
+            message["tool_calls"] = list(self._calls_for_template())
+            if self.thought and not self.text:  # as gpt-oss's template calls the thought before a call
+                message["thinking"] = self.thought
         return message
+
+    def _calls_for_template(self) -> Iterator[dict[str, Any]]:
+        yield from (call.for_template() for call in self.tool_calls or ())
+        if self.function_call is not None:
+            yield {"type": "function", "function": self.function_call.for_template()}
 
 
 Conversation = Annotated[list[Message], Field(min_length=1)]

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 import msgspec
 from msgspec import UnsetType
 
-from ovms_core.plugin import APIError, Call, Endpoint
+from ovms_core.plugin import APIError, Call, Endpoint, off_loop
 from ovms_llm import __version__
 from ovms_llm.http.answers import Head, TimingsReport, Usage
 from ovms_llm.http.chunks import Chunks, ChunkShape
+from ovms_llm.http.hearing import Hearing
 from ovms_llm.http.merge import merge
+from ovms_llm.http.planning import Plan, plan
 from ovms_llm.http.sampling import GenerationBody
 from ovms_llm.http.usage import ChoiceBuilder, UsageCounter, collect
+from ovms_llm.http.voice import Voice, voice_of
 from ovms_llm.messages import Delta, Generate, Started
 
 if TYPE_CHECKING:
@@ -56,8 +59,9 @@ class GenerationEndpoint(Endpoint[G]):
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
         call.context[_STARTED] = time.perf_counter()
         model, body = call.require_model(), call.body
-        requests = await call.off_loop(body.requests)
-        streams = [_continuation(model, body, at, request) for at, request in enumerate(requests)]
+        planned = await _planned(call, voice_of(model))
+        call.ignored += planned.ignored
+        streams = [_events(model, body, at, planned) for at in range(len(planned.requests))]
         async with aclosing(streams[0] if len(streams) == 1 else merge(streams)) as events:
             async for event in events:
                 yield event
@@ -89,8 +93,28 @@ class GenerationEndpoint(Endpoint[G]):
         return Head(id, kind, call.created, call.body.model or model.name, fingerprint)
 
 
+async def _planned(call: Call[Any], voice: Voice) -> Plan:
+    """The plan of `call`; beside the event loop if there may be grammars to make."""
+    if call.body.tool_use is not None or call.body.output is not None:
+        return await off_loop(plan, call.body, voice)
+    return await call.off_loop(plan, call.body, voice)
+
+
+def _events(model: Model, body: GenerationBody, at: int, planned: Plan) -> AsyncGenerator[Any, None]:
+    """The typed events of prompt number `at`."""
+    events, hearing = _continuation(model, body, at, planned.requests[at]), planned.hearing()
+    return events if hearing is None else _heard(events, hearing)
+
+
+async def _heard(events: AsyncGenerator[Any, None], hearing: Hearing) -> AsyncGenerator[Any, None]:
+    async with aclosing(events):
+        async for event in events:
+            for heard in hearing.hear(event):
+                yield heard
+
+
 async def _continuation(model: Model, body: GenerationBody, at: int, request: Generate) -> AsyncGenerator[Any, None]:
-    """The events of prompt number `at`, whose choices count on; an echo comes as the first delta of each."""
+    """The engine's events, whose choices count on from prompt to prompt; an echo comes as the first delta of each."""
     first = at * body.n
     try:
         async with aclosing(model.submit(request)) as events:

@@ -10,7 +10,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ovms_core.plugin import Body, Int, Part, fault
 from ovms_llm.http.chunks import UsageInStream
+from ovms_llm.http.reasoning import ReasoningWish
 from ovms_llm.messages import Generate, Prompt, Sampling
+from ovms_llm.speech.tools import ToolUse
 
 IGNORED: Final = frozenset(
     {
@@ -23,12 +25,6 @@ IGNORED: Final = frozenset(
         "verbosity",
         "prediction",
         "web_search_options",
-        # Other servers' switches for models that reason; such models are steered by chat_template_kwargs.
-        "reasoning_effort",
-        "include_reasoning",
-        "reasoning",
-        "thinking",
-        "enable_thinking",
     }
 )
 
@@ -177,6 +173,25 @@ class GenerationBody(Body):
     def path(self, param: str | None, prompt: int) -> str | None:
         """The path in this body of what the engine calls `param`, in the request for prompt number `prompt`."""
         return param
+
+    @property
+    def tool_use(self) -> ToolUse | None:
+        """The functions that the model may or must call; none by default."""
+        return None
+
+    @property
+    def reasoning_wish(self) -> ReasoningWish:
+        """How much the model shall think; by default as it does by itself."""
+        return ReasoningWish()
+
+    @property
+    def output(self) -> Any:
+        """What the answer must look like; anything by default."""
+        return None
+
+    def schema_path(self, name: str) -> str:
+        """The path in this body of the parameters of function `name`."""
+        return "tools"
 
     @property
     @abstractmethod

@@ -17,7 +17,11 @@ from ovms_llm.http.answers import DetokenizeAnswer, TokenizeAnswer
 from ovms_llm.http.conversation import Conversation, Rendering
 from ovms_llm.http.merge import merge
 from ovms_llm.http.prompt_input import Many, TokenIds
+from ovms_llm.http.prompting import addressed
+from ovms_llm.http.reasoning import ReasoningWish
 from ovms_llm.http.sampling import unsupported
+from ovms_llm.http.tools import Tools, check_names, tool_use
+from ovms_llm.http.voice import Voice, voice_of
 from ovms_llm.messages import Detokenize, Detokenized, Prompt, Text, Tokenize, Tokenized
 
 _NO_SHAPING = ": the tokens come as they are, neither cut nor padded"
@@ -29,6 +33,7 @@ class TokenizeBody(Rendering, Body):
     prompt: str | None = None
     text: str | Annotated[list[str], Many] | None = None
     messages: Conversation | None = None
+    tools: Tools | None = None
     add_special_tokens: bool | None = None
     return_token_strs: bool = False
     max_length: Annotated[Any, unsupported("max_length", _NO_SHAPING, None)] = None
@@ -47,7 +52,10 @@ class TokenizeBody(Rendering, Body):
     @model_validator(mode="after")
     def _can_be_rendered(self) -> TokenizeBody:
         if self.messages is None:
+            if self.tools:
+                raise fault("'tools' needs 'messages': the chat template writes them.", field="tools")
             return self
+        check_names([tool.function for tool in self.tools or ()], "tools[{}].function.name")
         if self.add_special_tokens:
             message = "'add_special_tokens' does not go with 'messages': the chat template adds them."
             raise fault(message, field="add_special_tokens")
@@ -59,10 +67,11 @@ class TokenizeBody(Rendering, Body):
         """Whether the answer is a list a text."""
         return isinstance(self.text, list)
 
-    def prompts(self) -> Sequence[Prompt]:
-        """What to tokenise."""
+    def prompts(self, voice: Voice) -> Sequence[Prompt]:
+        """What to tokenise, for a model with this `voice`."""
         if self.messages is not None:
-            return [self.chat(self.messages)]
+            tools = tool_use([tool.function.function() for tool in self.tools or ()], None)
+            return [addressed(self.chat(self.messages), voice.for_tools() if tools else voice, tools, ReasoningWish())]
         return [Text(text, add_special_tokens=self.add_special_tokens is not False) for text in self._plain_texts()]
 
     def texts(self) -> Iterator[str]:
@@ -70,6 +79,8 @@ class TokenizeBody(Rendering, Body):
         yield from self._plain_texts()
         if self.messages is not None:
             yield from self.conversation_texts(self.messages)
+        for tool in self.tools or ():
+            yield from tool.function.texts()
 
     def _plain_texts(self) -> list[str]:
         if isinstance(self.text, list):
@@ -88,7 +99,8 @@ class TokenizeTexts(Endpoint[TokenizeBody]):
     async def execute(self, call: Call[TokenizeBody]) -> AsyncIterator[Tokenized]:
         """An event a text, in their order."""
         model, with_texts = call.require_model(), call.body.return_token_strs
-        requests = [Tokenize(prompt=prompt, with_texts=with_texts) for prompt in call.body.prompts()]
+        prompts = await call.off_loop(call.body.prompts, voice_of(model))
+        requests = [Tokenize(prompt=prompt, with_texts=with_texts) for prompt in prompts]
         streams = [_numbered(at, model.submit(request)) for at, request in enumerate(requests)]
         async with aclosing(merge(streams)) as events:
             answers = {at: event async for at, event in events}

@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from ovms_llm.http.answers import PromptTokensDetails, TimingsReport, Usage
-from ovms_llm.messages import Delta, FinishReason, Started, Timings, TokenLogprob
+from ovms_llm.http.answers import CompletionTokensDetails, PromptTokensDetails, TimingsReport, Usage
+from ovms_llm.messages import Delta, FinishReason, Started, Timings, TokenLogprob, ToolCallDelta
 
 
 @dataclass(slots=True)
@@ -18,12 +18,17 @@ class UsageCounter:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int = 0
     cached_tokens: int | None = None
     timings: list[Timings] = field(default_factory=list)
 
     def add(self, event: Any) -> None:
         """Count an event, whatever it is."""
         if isinstance(event, Delta):
+            self.completion_tokens += len(event.tokens)
+            if event.channel == "reasoning":
+                self.reasoning_tokens += len(event.tokens)
+        elif isinstance(event, ToolCallDelta):
             self.completion_tokens += len(event.tokens)
         elif isinstance(event, Started):
             self.prompt_tokens += event.prompt_tokens
@@ -36,7 +41,8 @@ class UsageCounter:
         """The usage; a prompt counts once, however many choices continue it."""
         total = self.prompt_tokens + self.completion_tokens
         details = UNSET if self.cached_tokens is None else PromptTokensDetails(self.cached_tokens)
-        return Usage(self.prompt_tokens, self.completion_tokens, total, details)
+        thought = CompletionTokensDetails(self.reasoning_tokens) if self.reasoning_tokens else UNSET
+        return Usage(self.prompt_tokens, self.completion_tokens, total, details, thought)
 
     def timings_report(self, elapsed_ms: float) -> TimingsReport | UnsetType:
         """The timings of a call that took `elapsed_ms`.
@@ -55,11 +61,33 @@ class UsageCounter:
 
 
 @dataclass(slots=True)
+class CallBuilder:
+    """One tool call of an answer, put together from its deltas."""
+
+    id: str = ""
+    name: str = ""
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def arguments(self) -> str:
+        """The arguments so far: JSON text."""
+        return "".join(self.pieces)
+
+    def add(self, delta: ToolCallDelta) -> None:
+        """Append what the call gained."""
+        self.id = delta.id or self.id
+        self.name = delta.name or self.name
+        self.pieces.append(delta.arguments)
+
+
+@dataclass(slots=True)
 class ChoiceBuilder:
-    """One answer, put together from its deltas."""
+    """One answer, put together from its deltas. `logprobs` are those of its content."""
 
     index: int
     pieces: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    calls: dict[int, CallBuilder] = field(default_factory=dict)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     finish_reason: FinishReason = "stop"
     stop_reason: str | int | UnsetType = UNSET
@@ -69,10 +97,21 @@ class ChoiceBuilder:
         """The text so far."""
         return "".join(self.pieces)
 
-    def add(self, delta: Delta) -> None:
+    @property
+    def thought(self) -> str:
+        """The thought so far."""
+        return "".join(self.thoughts)
+
+    def add(self, delta: Delta | ToolCallDelta) -> None:
         """Append what the sequence gained."""
-        self.pieces.append(delta.text)
-        self.logprobs += delta.logprobs or ()
+        if isinstance(delta, ToolCallDelta):
+            self.calls.setdefault(delta.call, CallBuilder()).add(delta)
+            return
+        if delta.channel == "reasoning":
+            self.thoughts.append(delta.text)
+        else:
+            self.pieces.append(delta.text)
+            self.logprobs += delta.logprobs or ()
         if delta.finish_reason is not None:
             self.finish_reason = delta.finish_reason
             self.stop_reason = UNSET if delta.stop_reason is None else delta.stop_reason
@@ -83,6 +122,6 @@ def collect(events: Iterable[Any], count: int) -> tuple[list[ChoiceBuilder], Usa
     choices, counter = [ChoiceBuilder(index) for index in range(count)], UsageCounter()
     for event in events:
         counter.add(event)
-        if isinstance(event, Delta):
+        if isinstance(event, Delta | ToolCallDelta):
             choices[event.index].add(event)
     return choices, counter

@@ -32,6 +32,8 @@ class SpeechFormat(ABC):
     """Special tokens that must stay in the text, since the parser looks for them."""
     thinking: ClassVar[Thinking | None] = None
     """How the family marks its thoughts, where that is its own; else it is read off the template and the vocabulary."""
+    marks_answers: ClassVar[bool] = False
+    """Whether plain answers carry marks too: then they go through the parser even where no function can be called."""
 
     @classmethod
     @abstractmethod
@@ -53,6 +55,10 @@ class SpeechFormat(ABC):
     @abstractmethod
     def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
         """The format of a free answer in which every call, once begun, fits one of `functions`."""
+
+    def document(self, output: Format) -> Format:
+        """The format of an answer that is nothing but `output`, such as a JSON document."""
+        return output
 
     def instructions(self, functions: Sequence[Function]) -> str:
         """What a system message says about `functions`, for models whose chat template knows no tools."""

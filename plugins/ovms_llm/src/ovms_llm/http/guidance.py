@@ -1,0 +1,76 @@
+"""What the grammar of an answer is, from the tools and the output format of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ovms_core.plugin import APIError
+from ovms_llm.grammar.errors import GrammarError
+from ovms_llm.grammar.formats import Format
+from ovms_llm.http.sampling import GenerationBody
+from ovms_llm.http.voice import Voice
+from ovms_llm.messages import Guide
+from ovms_llm.speech.tools import ToolUse
+
+_CONFLICTS: Final = {
+    "use_beam_search": "beams do not follow a grammar",
+    "ignore_eos": "the answer ends where its grammar does",
+    "min_tokens": "the answer ends where its grammar does",
+}
+"""Fields that do not go with a grammar, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """The `guide` of an answer, if it has one; the paths of what is `ignored`.
+
+    `guides_calls` says that the guide makes every tool call well-formed.
+    """
+
+    guide: Guide | None = None
+    guides_calls: bool = False
+    ignored: tuple[str, ...] = ()
+
+
+def guidance_of(body: GenerationBody, tools: ToolUse | None, voice: Voice) -> Guidance:
+    """The guidance of an answer to `body`. Raises `APIError` 400 for what cannot be enforced, with its place."""
+    if tools is None or not _is_wanted(body, tools, voice):
+        return Guidance()
+    _check_goes_with_grammar(body)
+    return Guidance(Guide(_format(tools, voice), "tools"), True, tuple(_stops(body)))
+
+
+def _is_wanted(body: GenerationBody, tools: ToolUse, voice: Voice) -> bool:
+    """Whether calls must be certain; where they need not, other fields that a grammar would break come first."""
+    if tools.choice == "required" or any(function.strict for function in tools.callable):
+        return True
+    return voice.guided_tools and not any(_conflicts(body)) and not any(_stops(body))
+
+
+def _format(tools: ToolUse, voice: Voice) -> Format:
+    """Calls, or an answer with calls in it."""
+    make = voice.format.calls if tools.choice == "required" else voice.format.answer
+    try:
+        return make(tools.callable, many=tools.many)
+    except GrammarError as error:
+        raise APIError(400, error.message, param="tools", code="invalid_value") from None
+
+
+def _conflicts(body: GenerationBody) -> Iterator[str]:
+    return (field for field in _CONFLICTS if getattr(body, field))
+
+
+def _check_goes_with_grammar(body: GenerationBody) -> None:
+    for field in _conflicts(body):
+        message = f"'{field}' does not go with an answer that follows a grammar: {_CONFLICTS[field]}. Leave it out."
+        raise APIError(400, message, param=field, code="unsupported_parameter")
+
+
+def _stops(body: GenerationBody) -> Iterator[str]:
+    """The fields that would end an answer in the middle of its form."""
+    if body.stops:
+        yield "stop"
+    if body.stop_token_ids:
+        yield "stop_token_ids"
