@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from ovms_core.plugin import APIError
+from ovms_llm.grammar import formats
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
+from ovms_llm.http.output_format import OutputFormat
 from ovms_llm.http.sampling import GenerationBody
+from ovms_llm.http.validated import Check, check_of
 from ovms_llm.http.voice import Voice
 from ovms_llm.messages import Guide
 from ovms_llm.speech.tools import ToolUse
@@ -26,20 +29,37 @@ _CONFLICTS: Final = {
 class Guidance:
     """The `guide` of an answer, if it has one; the paths of what is `ignored`.
 
-    `guides_calls` says that the guide makes every tool call well-formed.
+    `guides_calls` says that the guide makes every tool call well-formed. `check` says what is wrong with a finished
+    text.
     """
 
     guide: Guide | None = None
     guides_calls: bool = False
     ignored: tuple[str, ...] = ()
+    check: Check | None = None
 
 
 def guidance_of(body: GenerationBody, tools: ToolUse | None, voice: Voice) -> Guidance:
     """The guidance of an answer to `body`. Raises `APIError` 400 for what cannot be enforced, with its place."""
+    output = body.output
+    if output is not None and (tools is None or tools.choice != "required"):
+        return _output_guidance(body, output, tools, voice)
     if tools is None or not _is_wanted(body, tools, voice):
         return Guidance()
     _check_goes_with_grammar(body)
     return Guidance(Guide(_format(tools, voice), "tools"), True, tuple(_stops(body)))
+
+
+def _output_guidance(body: GenerationBody, output: OutputFormat, tools: ToolUse | None, voice: Voice) -> Guidance:
+    """An answer of the wanted form or, where there are tools, calls instead of it."""
+    _check_goes_with_grammar(body)
+    made = output.enforced(voice.limits)
+    format = voice.format.document(made.format) if body.is_conversation else made.format
+    calls = tools is not None and bool(tools.callable)
+    if tools is not None and calls:
+        format = formats.either(_calls(tools, voice), format)
+    guide, ignored = Guide(format, output.param), (*_stops(body), *made.unenforced)
+    return Guidance(guide, calls, ignored, check_of(output.output))
 
 
 def _is_wanted(body: GenerationBody, tools: ToolUse, voice: Voice) -> bool:
@@ -51,7 +71,15 @@ def _is_wanted(body: GenerationBody, tools: ToolUse, voice: Voice) -> bool:
 
 def _format(tools: ToolUse, voice: Voice) -> Format:
     """Calls, or an answer with calls in it."""
-    make = voice.format.calls if tools.choice == "required" else voice.format.answer
+    return _made(voice.format.calls if tools.choice == "required" else voice.format.answer, tools)
+
+
+def _calls(tools: ToolUse, voice: Voice) -> Format:
+    """Nothing but calls."""
+    return _made(voice.format.calls, tools)
+
+
+def _made(make: Callable[..., Format], tools: ToolUse) -> Format:
     try:
         return make(tools.callable, many=tools.many)
     except GrammarError as error:
