@@ -11,7 +11,7 @@ def test_quotes_backslashes_and_control_characters_are_escaped() -> None:
 
 
 def test_brackets_and_dashes_are_escaped_in_classes() -> None:
-    assert _root(Characters(((0x2D, 0x2D), (0x5B, 0x5E), (0x61, 0x7A)))) == r"[\U0000002d\U0000005b-\U0000005ea-z]"
+    assert _root(Characters(((0x2D, 0x2D), (0x5B, 0x5E), (0x61, 0x7A)))) == r"[\U0000002d\U0000005b-\U0000005e\U00000061-z]"
 
 
 def test_a_negated_class_is_said_by_what_is_in_it() -> None:
@@ -47,3 +47,8 @@ def test_unsafe_names_of_rules_are_replaced_without_clashes() -> None:
     lines = ebnf(Grammar(rules, root="start")).splitlines()
     assert lines[0] == "root ::= rule_1_ rule_2 rule_1"
     assert lines[1:] == ['rule_1_ ::= "x"', 'rule_2 ::= "y"', 'rule_1 ::= "z"']
+
+
+def test_no_hexadecimal_digit_follows_an_escape_which_would_take_it() -> None:
+    assert _root(Literal("\x0eaz\u00e9g")) == r'"\U0000000e\U00000061z\U000000e9g"'
+    assert _root(Characters(((0x2D, 0x2D), (0x61, 0x7A)))) == r"[\U0000002d\U00000061-z]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from string import hexdigits
 from typing import Final
 
 from ovms_llm.grammar.characters import complement, union
@@ -63,7 +64,7 @@ def _item(node: Node, names: dict[str, str]) -> str:
     """`node` where it may stand in a sequence and before a quantifier."""
     match node:
         case Literal(text):
-            return f'"{"".join(map(_escaped, text))}"'
+            return f'"{_text(text)}"'
         case Characters():
             return _class(node)
         case Reference(name):
@@ -90,19 +91,39 @@ def _repeat(item: str, least: int, most: int | None) -> str:
 def _class(node: Characters) -> str:
     """Always said by what is in it: one spelling for all, and never half of a surrogate pair."""
     ranges = (complement if node.negated else union)(node.ranges)
-    inside = "".join(_range(first, last) for first, last in ranges)
-    return f"[{inside}]" if inside else _NEVER
+    written = ""
+    for first, last in ranges:
+        written += _range(first, last, behind_code=_ends_with_code(written))
+    return f"[{written}]" if written else _NEVER
 
 
-def _range(first: int, last: int) -> str:
-    return _code(first) if first == last else f"{_code(first)}-{_code(last)}"
+def _range(first: int, last: int, *, behind_code: bool) -> str:
+    start = _code(first) if behind_code else _plain(first)
+    return start if first == last else f"{start}-{_plain(last)}"
 
 
-def _escaped(character: str) -> str:
+def _plain(code: int) -> str:
+    return chr(code) if chr(code).isascii() and chr(code).isalnum() else _code(code)
+
+
+def _text(text: str) -> str:
+    written: list[str] = []
+    for character in text:
+        behind_code = bool(written) and _ends_with_code(written[-1])
+        written.append(_escaped(character, behind_code=behind_code))
+    return "".join(written)
+
+
+def _escaped(character: str, *, behind_code: bool) -> str:
+    if behind_code and character in hexdigits:
+        return _code(ord(character))
     return character if character in _PLAIN else _SHORT.get(character) or _code(ord(character))
 
 
 def _code(code: int) -> str:
-    if chr(code).isascii() and chr(code).isalnum():
-        return chr(code)
-    return f"\\U{code:08x}"  # XGrammar's \x and \u take every hexadecimal digit that follows, \U takes eight
+    """`code` as an escape. XGrammar takes every hexadecimal digit that follows, so none may."""
+    return f"\\U{code:08x}"
+
+
+def _ends_with_code(written: str) -> bool:
+    return written[-10:-8] == "\\U"
