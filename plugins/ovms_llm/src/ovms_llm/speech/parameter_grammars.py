@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from ovms_llm.speech.grammars import anything_but, literal, renamed
+from ovms_llm.speech.grammars import MOST_CALLS, anything_but, literal, renamed
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
 
 Write = Callable[[Function, str, Any], str]
 """From a function, a parameter's name and its schema to the EBNF of how it is written, with the rule ``root``."""
 
+_SOME_NAME: Final = "some_name_of_a_parameter"
+_NAME: Final = "[a-zA-Z_] [a-zA-Z0-9_]{0,63}"
 _ANY_VALUE = r"""root ::= object | array | string | number | "true" | "false" | "null"
 object ::= "{" (member (", " member)*)? "}"
 member ::= string ": " root
@@ -22,9 +24,11 @@ number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1
 
 
 def parameters(function: Function, write: Write, separator: str = "") -> str:
-    """The parameters of `function` in their order, those left out that may be."""
+    """The parameters of `function` in their order, those left out that may be; any where it does not say which."""
     needed, rules = required(function), ["root ::= none0"]
     known = properties(function)
+    if not known:
+        return _undeclared(function, write, separator)
     for number, (name, schema) in enumerate(known.items()):
         after = number + 1
         without = ("", "") if name in needed else (f" | none{after}", f" | some{after}")
@@ -34,6 +38,15 @@ def parameters(function: Function, write: Write, separator: str = "") -> str:
             renamed(write(function, name, schema), f"p{number}"),
         ]
     return "\n".join([*rules, f'none{len(known)} ::= ""', f'some{len(known)} ::= ""']) + "\n"
+
+
+def _undeclared(function: Function, write: Write, separator: str) -> str:
+    schema = resolved(function.parameters, function.parameters)
+    if "properties" in schema or schema.get("additionalProperties") is False:
+        return 'root ::= ""\n'
+    one = write(function, _SOME_NAME, {}).replace(_SOME_NAME, '" name "')
+    more = f"({literal(separator)} p-root){{0,{MOST_CALLS - 1}}}"
+    return f'root ::= "" | p-root {more}\n{renamed(one, "p")}\np-name ::= {_NAME}\n'
 
 
 def after(text: str, ebnf: str, behind: str = "") -> str:
