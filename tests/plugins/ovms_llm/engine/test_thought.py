@@ -127,8 +127,10 @@ def test_a_bounded_thought_is_resumed_where_it_was(engine: TextGeneration, cut: 
 
 @pytest.mark.real
 def test_a_guide_binds_the_answer_behind_the_thought(engine: TextGeneration) -> None:
-    request = engine.prepare(ask(guide=Guide(ANSWER)))
-    [whole] = run(engine, request)
+    request = ask(guide=Guide(ANSWER))
+    assert engine.needs_preparation(request)
+    [whole] = run(engine, engine.prepare(request))
+    assert not engine.needs_preparation(request)
     answer = whole.text().partition(MARKER)[2]
     assert answer.strip().startswith('{"answer": ')
     assert answer.endswith("}")
