@@ -35,25 +35,10 @@ _STARTED: Final = "ovms_llm.started"
 
 
 class GenerationEndpoint(Endpoint[G]):
-    """Prompts in, choices out. A subclass says how an answer is written."""
+    """Prompts in, events out. A subclass says how an answer is written."""
 
     task = "text_generation"
     streams = True
-    id_prefix: ClassVar[str]
-    object: ClassVar[str]
-    chunk_object: ClassVar[str]
-
-    @abstractmethod
-    def shape(self, body: G) -> ChunkShape:
-        """How a choice is written in a chunk."""
-
-    @abstractmethod
-    def choice(self, choice: ChoiceBuilder, body: G) -> Any:
-        """How a choice is written in the whole answer."""
-
-    @abstractmethod
-    def document(self, head: Head, choices: list[Any], usage: Usage, timings: TimingsReport | UnsetType) -> Any:
-        """The whole answer."""
 
     async def execute(self, call: Call[G]) -> AsyncIterator[Any]:
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
@@ -69,6 +54,26 @@ class GenerationEndpoint(Endpoint[G]):
     def texts(self, call: Call[G]) -> Iterator[str]:
         """Every text that can reach a prompt. Prompts given as token ids have none."""
         return call.body.texts()
+
+
+class ChoicesEndpoint(GenerationEndpoint[G]):
+    """Answers with choices, whole or in chunks. A subclass says how a choice is written."""
+
+    id_prefix: ClassVar[str]
+    object: ClassVar[str]
+    chunk_object: ClassVar[str]
+
+    @abstractmethod
+    def shape(self, body: G) -> ChunkShape:
+        """How a choice is written in a chunk."""
+
+    @abstractmethod
+    def choice(self, choice: ChoiceBuilder, body: G) -> Any:
+        """How a choice is written in the whole answer."""
+
+    @abstractmethod
+    def document(self, head: Head, choices: list[Any], usage: Usage, timings: TimingsReport | UnsetType) -> Any:
+        """The whole answer."""
 
     def to_json(self, call: Call[G], events: Sequence[Any]) -> Any:
         """The answer to a call that does not stream."""
