@@ -6,7 +6,7 @@ import pytest
 from tests.plugins.ovms_llm.conftest import Outcome, run
 
 from ovms_llm.engine.text_generation import TextGeneration
-from ovms_llm.engine.thought import Ending, Thought, Turn, ending_of
+from ovms_llm.engine.thought import Ending, Thought, Turn, ending_of, forced
 from ovms_llm.grammar import formats
 from ovms_llm.messages import Chat, Generate, Guide, Prompt, Sampling, Started, Text, Thinking
 
@@ -36,6 +36,14 @@ def test_a_prompt_opens_a_thought_has_closed_it_or_leaves_it_to_the_model(
     prompt: Prompt, text: str, ending: Ending
 ) -> None:
     assert ending_of(prompt, text, THINK) is ending
+
+
+@pytest.mark.parametrize(
+    ("closing", "text"),
+    [("</think>", MARKER), ("[/THINK]", "\n[/THINK]\n\n"), (MARKER, MARKER), ("<channel|>", "<channel|>")],
+)
+def test_a_tag_that_is_forced_stands_on_a_line_of_its_own(closing: str, text: str) -> None:
+    assert forced(closing) == text
 
 
 def thought(ending: Ending, budget: int | None = None) -> Thought:
