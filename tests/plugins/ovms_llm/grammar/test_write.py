@@ -7,15 +7,16 @@ def _root(node):
 
 
 def test_quotes_backslashes_and_control_characters_are_escaped():
-    assert _root(Literal('a"b\\c\n\0é😀')) == r'"a\x22b\x5cc\x0a\x00\u00e9\U0001f600"'
+    assert _root(Literal('a"b\\c\n\0é😀')) == r'"a\"b\\c\n\U00000000\U000000e9\U0001f600"'
 
 
 def test_brackets_and_dashes_are_escaped_in_classes():
-    assert _root(Characters(((0x2D, 0x2D), (0x5B, 0x5E), (0x61, 0x7A)))) == r"[\x2d\x5b-\x5ea-z]"
+    assert _root(Characters(((0x2D, 0x2D), (0x5B, 0x5E), (0x61, 0x7A)))) == r"[\U0000002d\U0000005b-\U0000005ea-z]"
 
 
 def test_a_negated_class_is_said_by_what_is_in_it():
-    assert _root(Characters(((0x22, 0x22),), negated=True)) == r"[\x00-\x21\x23-\ud7ff\ue000-\U0010ffff]"
+    spelled = r"[\U00000000-\U00000021\U00000023-\U0000d7ff\U0000e000-\U0010ffff]"
+    assert _root(Characters(((0x22, 0x22),), negated=True)) == spelled
 
 
 def test_choices_in_sequences_stand_in_brackets():

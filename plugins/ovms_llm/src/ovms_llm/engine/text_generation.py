@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Final
 
+import msgspec
 import numpy as np
 import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import DONE, Engine, EngineInfo, Gain, ModelSpec, RequestError
 from ovms_llm.engine.companion import Companion
-from ovms_llm.engine.intake import Intake
+from ovms_llm.engine.compiler import Compiler, grammar_text
+from ovms_llm.engine.intake import FREE, Intake
 from ovms_llm.engine.reading import read_outputs
 from ovms_llm.engine.schedule import Schedule
 from ovms_llm.engine.sequence import Gained, Reading, RequestState, Sequence
@@ -23,6 +25,12 @@ from ovms_llm.prompt.vocabulary import Vocabulary
 
 # Requests that wait inside the engine, tokenised already, so that a freed place is taken in the same step.
 _QUEUED: Final = 8
+_PAUSE: Final = 0.005
+_TOO_LARGE: Final = "the KV cache could not hold the request: raise options.cache_size or lower max_tokens"
+_DIFFERS: Final = (
+    "the engine was interrupted, and the answer, begun anew under its grammar, is another than the one that was sent: "
+    "ask again"
+)
 
 
 class TextGeneration(Engine):
@@ -47,6 +55,14 @@ class TextGeneration(Engine):
             self._cache = Companion.leaves(loaded.cache)
         self._schedule = Schedule(self._cache, options.max_num_seqs, shares_prompts=options.enable_prefix_caching)
         self._intake = Intake(loaded, tokenizer, self._vocabulary, self._schedule)
+        self._compiler = Compiler(
+            tokenizer,
+            self._vocabulary.size,
+            timeout=options.grammar_timeout,
+            most_bytes=options.grammar_cache_mb << 20,
+        )
+        self._forced: list[Reading] = []
+        self._refused: list[tuple[RequestState, RequestError]] = []
         self._states: dict[int, RequestState] = {}
         self._answers: list[tuple[int, Gain]] = []
         self._progressed = False
@@ -66,9 +82,25 @@ class TextGeneration(Engine):
                 "block_size": cache.block_size,
                 "vocabulary_size": self._vocabulary.size,
                 "end_tokens": self._intake.end_tokens,
+                "speech": msgspec.to_builtins(self._intake.speech),
+                "grammar_limits": msgspec.to_builtins(loaded.options.grammar_limits),
+                "guided_tools": loaded.options.guided_tools,
             },
             warnings=list(loaded.folder.warnings),
         )
+
+    def needs_preparation(self, request: AnyRequest) -> bool:
+        """Only a request with a grammar that has not been compiled yet."""
+        if not isinstance(request, Generate) or request.guide is None:
+            return False
+        return not self._compiler.knows(grammar_text(request.guide.format))
+
+    def prepare(self, request: AnyRequest) -> AnyRequest:
+        """Compile the grammars of a request. Raises `RequestError` for one that is bad, or takes too long."""
+        if isinstance(request, Generate) and request.guide is not None:
+            for grammar in self._intake.grammars(request):
+                self._compiler.wait(grammar, request.guide.param)
+        return request
 
     def add(self, id: int, request: AnyRequest) -> None:
         if isinstance(request, Generate):
@@ -87,7 +119,8 @@ class TextGeneration(Engine):
 
     def step(self) -> Iterable[tuple[int, Gain]]:
         gains, self._answers = self._answers, []
-        self._make_room()
+        self._make_room(gains)
+        self._deliver(self._take_forced(), gains)
         if self._schedule.busy:
             self._pipeline.step()
             self._schedule.stepped()
@@ -95,6 +128,8 @@ class TextGeneration(Engine):
             self._deliver(readings, gains)
             self._drain()
             self._progressed = True
+        elif not gains:
+            self._wait_for_grammar()
         self._progressed = self._progressed or bool(gains)
         return gains
 
@@ -105,6 +140,7 @@ class TextGeneration(Engine):
 
     def close(self) -> None:
         self._states.clear()
+        self._compiler.close()
         del self._pipeline
 
     @property
@@ -130,10 +166,22 @@ class TextGeneration(Engine):
             self._start(state, prompt)
 
     def _start(self, state: RequestState, prompt: list[int]) -> None:
-        leader = Sequence(state, 0, prompt)
-        followers = [Sequence(state, index, prompt, leader) for index in range(1, state.plan.sequences)]
-        self._schedule.waiting.extend([leader, *followers])
+        leader = self._sequence(state, 0, prompt)
+        followers = [self._sequence(state, index, prompt, leader) for index in range(1, state.plan.sequences)]
         self._states[state.id] = state
+        self._enqueue([leader, *followers])
+
+    def _sequence(self, state: RequestState, index: int, prompt: list[int], leader: Sequence | None = None) -> Sequence:
+        thought = state.course.thought(lambda ids: self._vocabulary.decode([ids], False)[0])
+        return Sequence(state, index, prompt, leader, thought)
+
+    def _enqueue(self, sequences: list[Sequence]) -> None:
+        """Let `sequences` wait for their turn; a thought for which there is no budget is ended first."""
+        for sequence in sequences:
+            if sequence.thought is not None and sequence.thought.exhausted:
+                self._forced.append(sequence.closed(Reading(sequence, [], [], None, over=True)))
+            else:
+                self._schedule.waiting.append(sequence)
 
     def _give_nothing(self, state: RequestState) -> None:
         """End all sequences before their first token: only the prompt was asked for."""
@@ -142,18 +190,23 @@ class TextGeneration(Engine):
             self._pass_on(Sequence(state, index, []), Gained("", [], "length", None), None, self._answers)
 
     def _resume(self, state: RequestState, prompt: list[int], emitted: list[int]) -> None:
-        sequence = Sequence(state, 0, prompt)
-        skip = state.plan.sampling.skip_special_tokens
-        ended = sequence.replay(emitted, lambda lists: self._vocabulary.decode(lists, skip))
+        sequence = self._sequence(state, 0, prompt)
+        skip, visible = state.plan.sampling.skip_special_tokens, state.course.visible
+        ended = sequence.replay(emitted, lambda lists: self._vocabulary.decode(lists, skip, visible))
         self._states[state.id] = state
         if ended is None:
-            self._schedule.waiting.append(sequence)
+            sequence.retrace()
+            self._enqueue([sequence])
         else:
             self._pass_on(sequence, ended, None, self._answers)
 
     # -- the pipeline -----------------------------------------------------------------------------
 
-    def _make_room(self) -> None:
+    def _take_forced(self) -> list[Reading]:
+        forced, self._forced = self._forced, []
+        return forced
+
+    def _make_room(self, gains: list[tuple[int, Gain]]) -> None:
         for sequence in self._schedule.preempt():
             sequence.handle.cancel()
             sequence.handle = None
@@ -161,15 +214,40 @@ class TextGeneration(Engine):
         if self._companion is not None and (running or self._schedule.waiting):
             self._companion.join(prompts_wait=not all(sequence.tokens for sequence in running))
         if self._schedule.waiting:
-            for sequence in self._schedule.admit():
+            for sequence in self._schedule.admit(self._has_grammar):
                 self._submit(sequence)
+        refused, self._refused = self._refused, []
+        for state, error in refused:
+            self._fail(state, error, gains)
 
     def _submit(self, sequence: Sequence) -> None:
         clock = sequence.request.clock
         clock.admitted = clock.admitted or clock.now()
-        ids = np.array([sequence.prompt + sequence.tokens], np.int64)
-        config = sequence.request.plan.config(len(sequence.tokens), sequence.index)
-        sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(ids), config)
+        tokens, config = sequence.submission()
+        sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(np.array([tokens], np.int64)), config)
+
+    def _has_grammar(self, sequence: Sequence) -> bool:
+        """Whether the grammar of `sequence` is compiled; if so it cannot be thrown away before its first token."""
+        if sequence.grammar is None:
+            return True
+        sequence.pin = self._compiler.pin(sequence.grammar)
+        if sequence.pin is not None:
+            return True
+        try:
+            if sequence.compilation is None or self._compiler.ready(
+                sequence.compilation, sequence.request.course.param
+            ):
+                sequence.compilation = self._compiler.compile(sequence.grammar)
+        except RequestError as error:
+            self._refused.append((sequence.request, error))
+        return False
+
+    def _wait_for_grammar(self) -> None:
+        """Where nothing else is to be done."""
+        waiting = (sequence.compilation for sequence in self._schedule.waiting)
+        compilation = next(filter(None, waiting), None)
+        if compilation is not None:
+            compilation.pause(_PAUSE)
 
     def _drop(self, state: RequestState) -> None:
         for sequence in self._schedule.forget(state):
@@ -187,36 +265,45 @@ class TextGeneration(Engine):
     def _read(self, gains: list[tuple[int, Gain]]) -> list[Reading]:
         readings: list[Reading] = []
         for sequence in list(self._schedule.running):
+            if sequence.request.id not in self._states:
+                continue
             outputs = sequence.handle.read() if sequence.handle.can_read() else {}
             if outputs:
                 fresh = read_outputs(sequence, list(outputs.values()))
                 if fresh[0].over:
                     self._schedule.ended(sequence)
-                readings += fresh
+                readings += fresh if sequence.request.course is FREE else self._guide(sequence, fresh, gains)
             elif sequence.handle.get_status() == genai.GenerationStatus.IGNORED:
-                self._fail(sequence, gains)
+                self._schedule.ended(sequence)
+                self._fail(sequence.request, RequestError(_TOO_LARGE, status=503), gains)
         return readings
 
-    def _fail(self, sequence: Sequence, gains: list[tuple[int, Gain]]) -> None:
-        self._schedule.ended(sequence)
-        state = self._states.pop(sequence.request.id, None)
-        if state is None:
-            return
-        self._drop(state)
-        error = RequestError(
-            "the KV cache could not hold the request: raise options.cache_size or lower max_tokens", status=503
-        )
-        gains.append((state.id, error))
+    def _guide(self, sequence: Sequence, readings: list[Reading], gains: list[tuple[int, Gain]]) -> list[Reading]:
+        """What `readings` come to for a sequence that follows a grammar or thinks."""
+        sequence.pin = None
+        if sequence.width > 1:
+            return readings
+        reading = sequence.confirmed(readings[0]) if sequence.expected else readings[0]
+        if reading is None:
+            self._fail(sequence.request, RequestError(_DIFFERS, status=500, code="cannot_resume"), gains)
+            return []
+        return [sequence.considered(reading)] if reading.tokens or reading.finish else []
+
+    def _fail(self, state: RequestState, error: RequestError, gains: list[tuple[int, Gain]]) -> None:
+        if self._states.pop(state.id, None) is not None:
+            self._drop(state)
+            gains.append((state.id, error))
 
     # -- what is given back -----------------------------------------------------------------------
 
     def _deliver(self, readings: list[Reading], gains: list[tuple[int, Gain]]) -> None:
-        by_mode: dict[bool, list[Reading]] = defaultdict(list)
+        by_mode: dict[tuple[bool, frozenset[int]], list[Reading]] = defaultdict(list)
         for reading in readings:
-            by_mode[reading.sequence.request.plan.sampling.skip_special_tokens].append(reading)
-        for skip, group in by_mode.items():
+            request = reading.sequence.request
+            by_mode[request.plan.sampling.skip_special_tokens, request.course.visible].append(reading)
+        for (skip, visible), group in by_mode.items():
             windows = [window for reading in group for window in reading.sequence.windows(reading)]
-            texts = self._vocabulary.decode(windows, skip)
+            texts = self._vocabulary.decode(windows, skip, visible)
             for reading, before, after in zip(group, texts[::2], texts[1::2], strict=True):
                 self._give(reading, before, after, gains)
 
@@ -229,6 +316,16 @@ class TextGeneration(Engine):
             sequence.handle.stop()
             self._schedule.release(sequence)
         self._pass_on(sequence, gained, self._logprobs(reading), gains)
+        if reading.turns and gained.finish is None:
+            self._turn(sequence, reading)
+
+    def _turn(self, sequence: Sequence, reading: Reading) -> None:
+        """Submit `sequence` again, for the next part of its answer."""
+        if not reading.over:
+            sequence.handle.cancel()
+            self._schedule.release(sequence)
+        sequence.turn()
+        self._schedule.waiting.appendleft(sequence)
 
     def _logprobs(self, reading: Reading) -> list[TokenLogprob] | None:
         sequence = reading.sequence
@@ -250,7 +347,7 @@ class TextGeneration(Engine):
         state.clock.first = state.clock.first or state.clock.now()
         if not state.started:
             state.started = True
-            gains.append((state.id, Started(state.prompt_tokens, None, state.prompt_text)))
+            gains.append((state.id, Started(state.prompt_tokens, None, state.prompt_text, state.course.channel)))
         state.generated += len(gained.tokens)
         delta = Delta(sequence.index, gained.text, gained.tokens, logprobs, gained.finish, gained.stop_reason)
         if state.plan.ranks:

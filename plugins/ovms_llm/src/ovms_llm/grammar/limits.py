@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 
@@ -15,3 +17,6 @@ class Limits(Struct, frozen=True):
     characters: int = 200_000
     depth: int = 64
     size: int = 20_000
+
+
+DEFAULTS: Final = Limits()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ovms_llm.grammar.characters import Ranges, complement, intersection, union
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
+from ovms_llm.grammar.repetition import unrolled, wide_character
+from ovms_llm.grammar.weight import class_size
 
 TOO_LARGE: Final = 10**9
 """Sizes are counted up to here."""
@@ -16,37 +17,30 @@ def size(grammar: Grammar) -> int:
 
     20 000 take about a second to compile.
     """
-    return min(TOO_LARGE, sum(node_size(node) for node in grammar.rules.values()))
+    written = unrolled(grammar)
+    return min(TOO_LARGE, sum(_size(node, written) for node in written.rules.values()))
 
 
-def node_size(node: Node) -> int:
-    """The part of `node` in the size of its grammar."""
+def _size(node: Node, grammar: Grammar) -> int:
+    """Parts that may be left out can each be followed by any of the next ones, which makes a square of them."""
     match node:
         case Literal(text):
             return 1 + len(text) // 2
-        case Characters(ranges, negated):
-            return class_size(complement(ranges) if negated else union(ranges))
+        case Characters():
+            return class_size(node)
         case Sequence(items):
-            return min(TOO_LARGE, 1 + sum(map(node_size, items)))
+            skipped = sum(isinstance(item, Repeat) and not item.least for item in items)
+            return min(TOO_LARGE, 1 + skipped**2 + sum(_size(item, grammar) for item in items))
         case Choice(options):
-            return min(TOO_LARGE, 1 + sum(map(node_size, options)))
+            return min(TOO_LARGE, 1 + sum(_size(option, grammar) for option in options))
         case Repeat(item, least, most):
-            times = least + 1 if most is None else max(most, 1)
-            return min(TOO_LARGE, times * node_size(item))
+            return min(TOO_LARGE, _times(least, most) * _size(item, grammar))
         case Reference():
-            return 2
+            return 2 + wide_character(node, grammar)
 
 
-_LETTERS: Final[Ranges] = ((0x41, 0x5A), (0x61, 0x7A))
-_WIDE: Final[Ranges] = ((0x20, 0x20), *_LETTERS)
-
-
-def class_size(ranges: Ranges) -> int:
-    """How many tokens have to be looked at where a character of `ranges` may stand: those with letters are most."""
-    letters = _count(intersection(ranges, _LETTERS))
-    blank = bool(intersection(ranges, ((0x20, 0x20),)))
-    return 2 + letters * (6 if blank and letters > 26 else 2)
-
-
-def _count(ranges: Ranges) -> int:
-    return sum(last - first + 1 for first, last in ranges)
+def _times(least: int, most: int | None) -> int:
+    """How often a repetition is written out; where the end may come early, a place costs more."""
+    if most is None:
+        return least + 1
+    return least + 2 * max(most - least, 0) if most > 1 else 1

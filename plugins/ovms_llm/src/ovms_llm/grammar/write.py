@@ -8,14 +8,17 @@ from typing import Final
 
 from ovms_llm.grammar.characters import complement, union
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
+from ovms_llm.grammar.repetition import unrolled
 
 _SAFE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,:;{}()<>/=+*?|!@#$%&'~`")
+_SHORT: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n"}
 _NEVER: Final = "[^\\x00-\\U0010ffff]"
 
 
 def ebnf(grammar: Grammar) -> str:
     """`grammar` as text, its root as ``root``; names that XGrammar does not know as such are replaced."""
+    grammar = unrolled(grammar)
     names = _names(grammar)
     return "".join(f"{names[name]} ::= {_alternatives(node, names)}\n" for name, node in _root_first(grammar))
 
@@ -96,12 +99,10 @@ def _range(first: int, last: int) -> str:
 
 
 def _escaped(character: str) -> str:
-    return character if character in _PLAIN else _code(ord(character))
+    return character if character in _PLAIN else _SHORT.get(character) or _code(ord(character))
 
 
 def _code(code: int) -> str:
     if chr(code).isascii() and chr(code).isalnum():
         return chr(code)
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"\\U{code:08x}"  # XGrammar's \x and \u take every hexadecimal digit that follows, \U takes eight

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ovms_core.plugin import Body, Int, Part, fault
 from ovms_llm.http.chunks import UsageInStream
-from ovms_llm.http.reasoning import ReasoningWish
+from ovms_llm.http.reasoning import NO_WISH, ReasoningWish
 from ovms_llm.messages import Generate, Prompt, Sampling
 from ovms_llm.speech.tools import ToolUse
 
@@ -182,7 +182,7 @@ class GenerationBody(Body):
     @property
     def reasoning_wish(self) -> ReasoningWish:
         """How much the model shall think; by default as it does by itself."""
-        return ReasoningWish()
+        return NO_WISH
 
     @property
     def output(self) -> Any:

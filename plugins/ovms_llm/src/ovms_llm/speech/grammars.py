@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ovms_llm.grammar import formats
@@ -37,6 +37,18 @@ class Frame(NamedTuple):
     end: str
 
 
+class Opening(NamedTuple):
+    """What begins calls in free text: behind `trigger` stand `rest`, calls, and `closing`.
+
+    Where the trigger holds the beginning of a call already, `call` is the number of that call's frame.
+    """
+
+    trigger: str
+    rest: str = ""
+    closing: str = ""
+    call: int | None = None
+
+
 def arguments_format(function: Function) -> Format:
     """The format of the arguments of `function`."""
     return formats.grammar(_ANY_OBJECT)
@@ -52,20 +64,51 @@ def calls(frames: Sequence[Frame], *, many: bool, opening: str = "", separator: 
 
     The arguments' grammars are written once, however many calls may come: compiling takes as long as the text is.
     """
-    more = f" ({literal(separator)} call){{0,{MOST_CALLS - 1}}}" if many else ""
-    rules = [
-        f"root ::= {literal(opening)} call{more} {literal(closing)}",
-        "call ::= " + " | ".join(f"call{number}" for number in range(len(frames))),
-    ]
+    root = f"root ::= {literal(opening)} call more {literal(closing)}"
+    return _format([root, *_rules(frames, many, separator)])
+
+
+def answer(
+    frames: Sequence[Frame], openings: Sequence[Opening], *, many: bool, inside: bool = False, separator: str = ""
+) -> Format:
+    """Any text, in which each of `openings` begins a call out of `frames`.
+
+    Where `many` calls may be made, they stand `inside` one opening, or text goes on and may open others.
+    """
+    tags = [f"({literal(opening.trigger)}, behind{number})" for number, opening in enumerate(openings)]
+    loop = "true" if many and not inside else "false"
+    behind = [f"behind{number} ::= {_behind(opening, frames)}" for number, opening in enumerate(openings)]
+    dispatch = f"root ::= TagDispatch({', '.join(tags)}, loop_after_dispatch={loop})"
+    return _format([dispatch, *behind, *_rules(frames, many and inside, separator)])
+
+
+def _behind(opening: Opening, frames: Sequence[Frame]) -> str:
+    number = opening.call
+    call = "call" if number is None else f"call{number}-root {literal(frames[number].end)}"
+    return f"{literal(opening.rest)} {call} more {literal(opening.closing)}"
+
+
+def _rules(frames: Sequence[Frame], many: bool, separator: str) -> Iterator[str]:
+    yield f"more ::= ({literal(separator)} call){{0,{MOST_CALLS - 1}}}" if many else 'more ::= ""'
+    yield "call ::= " + " | ".join(f"call{number}" for number in range(len(frames)))
     for number, frame in enumerate(frames):
-        name = f"call{number}"
-        rules += [f"{name} ::= {literal(frame.begin)} {name}-root {literal(frame.end)}", renamed(frame.body, name)]
+        yield f"call{number} ::= {literal(frame.begin)} call{number}-root {literal(frame.end)}"
+        yield renamed(frame.body, f"call{number}")
+
+
+def _format(rules: Sequence[str]) -> Format:
     return formats.grammar("\n".join(rules) + "\n")
 
 
 def literal(text: str) -> str:
     """`text` as a literal of EBNF."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def anything_but(*letters: str) -> str:
+    """The EBNF of one character that is none of `letters`."""
+    codes = "".join(f"\\x{ord(letter):02x}" for letter in letters)
+    return f"[^{codes}]"
 
 
 def renamed(ebnf: str, prefix: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ovms_llm.speech.grammars import literal, renamed
+from ovms_llm.speech.grammars import anything_but, literal, renamed
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
 
@@ -64,17 +64,21 @@ def text(function: Function, schema: Any, end: str) -> str | None:
     least, most = known.get("minLength"), known.get("maxLength")
     if least is None and most is None:
         return _without(end)
-    return f"root ::= [^{end[0]}]{{{least or 0},{'' if most is None else most}}}\n"
+    return f"root ::= {anything_but(end[0])}{{{least or 0},{'' if most is None else most}}}\n"
 
 
 def _without(end: str) -> str:
-    """Any text in which `end` does not occur: rule ``read-n`` stands behind the first n characters of it."""
+    """Any text in which the first half of `end` does not occur, so that who begins to write it has to go on with it.
+
+    Rule ``read-n`` stands behind its first n characters.
+    """
+    half = end[: max(2, len(end) // 2)]
     rules = ["root ::= read-0"]
-    for count, letter in enumerate(end):
-        others = sorted({end[0]} - {letter})
-        going_on = [f"{literal(letter)} read-{count + 1}"] if count + 1 < len(end) else []
+    for count, letter in enumerate(half):
+        others = sorted({half[0]} - {letter})
+        going_on = [f"{literal(letter)} read-{count + 1}"] if count + 1 < len(half) else []
         again = [f"{literal(other)} read-1" for other in others]
         rules.append(
-            f"read-{count} ::= " + " | ".join(['""', *going_on, *again, f"[^{''.join([letter, *others])}] read-0"])
+            f"read-{count} ::= " + " | ".join(['""', *going_on, *again, f"{anything_but(letter, *others)} read-0"])
         )
     return "\n".join(rules) + "\n"

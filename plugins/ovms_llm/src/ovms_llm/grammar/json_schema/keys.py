@@ -1,0 +1,96 @@
+"""Names of properties, as they stand in a document."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Part, flatten
+from ovms_llm.grammar.json_schema.parts import EMPTY, PLAIN_ESCAPE, QUOTE, RAW, STRING, choice, sequence
+from ovms_llm.grammar.json_schema.report import Report
+from ovms_llm.grammar.json_schema.values import Test, enumerated, tester, written
+from ovms_llm.grammar.nodes import Characters, Literal, Node, Repeat
+
+if TYPE_CHECKING:
+    from ovms_llm.grammar.json_schema.translator import Translator
+
+PLAIN = choice((RAW, PLAIN_ESCAPE))
+
+
+def key_text(name: str) -> str:
+    return written(name)
+
+
+@lru_cache(256)
+def _matcher(pattern: str) -> Test:
+    return tester({"pattern": pattern})
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether `pattern` is found in `name`."""
+    return _matcher(pattern)(name)
+
+
+def fits(names: Part, name: str, report: Report) -> bool:
+    """Whether the schema `names` of a `propertyNames` lets `name` through."""
+    if isinstance(names.value, bool):
+        return names.value
+    if '"$ref"' in written(names.value):
+        report.add(names.pointer, "beside declared properties, with a $ref")
+        return True
+    return tester(names.value)(name)
+
+
+def any_key(names: list[str]) -> Node:
+    """Any name but `names`.
+
+    What tells them apart is how they are written, so there is one way to write each: no character is escaped that
+    need not be.
+    """
+    if not names:
+        return STRING
+    return sequence(QUOTE, _other_than([_pieces(name) for name in names]), QUOTE)
+
+
+def _pieces(name: str) -> tuple[str, ...]:
+    """The characters of a name, each as it is written."""
+    return tuple(written(character)[1:-1] for character in name)
+
+
+def _other_than(texts: list[tuple[str, ...]]) -> Node:
+    """Any text that is none of `texts`, letter by letter."""
+    by_first: dict[str, list[tuple[str, ...]]] = {}
+    for text in texts:
+        if text:
+            by_first.setdefault(text[0], []).append(text[1:])
+    others = sequence(_none_of(by_first), Repeat(PLAIN))
+    options = [sequence(Literal(first), _other_than(rests)) for first, rests in by_first.items()]
+    return choice([*([] if () in texts else [EMPTY]), *options, others])
+
+
+def _none_of(firsts: dict[str, Any]) -> Node:
+    """One character that is none of `firsts`."""
+    plain = [(ord(first), ord(first)) for first in firsts if len(first) == 1]
+    raw = Characters(tuple(sorted([(0, 0x1F), (0x22, 0x22), (0x5C, 0x5C), *plain])), negated=True)
+    escapes = [letter for letter in '"\\bfnrt' if "\\" + letter not in firsts]
+    escaped = sequence(Literal("\\"), Characters(tuple((ord(letter), ord(letter)) for letter in sorted(escapes))))
+    return choice((raw, escaped)) if escapes else raw
+
+
+def named_keys(translator: Translator, allowed: tuple[Part, ...], names: list[str]) -> Node:
+    """Any name but `names` that the schemas `allowed` let through."""
+    text = Part({"type": "string"}, "?string")
+    facts = flatten((*allowed, text), translator.document, translator.budget)
+    values = None if facts.alternatives else enumerated(facts)
+    if values is None:
+        return _described(translator, facts, names)
+    left = Facts((*facts.sources, Part({"not": {"enum": names}}, "?others"))) if names else facts
+    if not set(values.values()) - set(names):
+        raise Nothing("all names that are allowed are declared", allowed[0].pointer)
+    return translator.describe(left)
+
+
+def _described(translator: Translator, facts: Facts, names: list[str]) -> Node:
+    if names:
+        translator.report.add(facts.sources[0].pointer, "beside declared properties")
+    return translator.describe(facts)
