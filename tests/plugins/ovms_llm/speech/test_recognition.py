@@ -18,7 +18,7 @@ TEMPLATES = {
     "deepseek_v31": DEEPSEEK + " + arguments + '<｜tool▁call▁end｜>'}}</think>",
     "granite": GRANITE + " When a tool is required, respond only with <|tool_call|> followed by a JSON list <think>",
     "granite32": GRANITE + " <|tool_call|> Write your thoughts after 'Here is my thought process:' and your response",
-    "granite4": GRANITE + " <tool_call>\n{\"name\": <function-name>}\n</tool_call>",
+    "granite4": GRANITE + ' <tool_call>\n{"name": <function-name>}\n</tool_call>',
     "gemma": "{{ '<start_of_turn>' + role + '\n' }}",
     "functiongemma": "{{ '<start_of_turn>' }} <start_function_call>call: <escape>",
     "gemma4": "{{- '<|turn>' + role }} {{- '<|tool_call>call:' + function['name'] + '{' -}} <|channel>",
