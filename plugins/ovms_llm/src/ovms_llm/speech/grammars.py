@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ovms_llm.grammar import formats
+from ovms_llm.grammar import formats, guides
 from ovms_llm.grammar.formats import Format
+from ovms_llm.grammar.limits import Limits
 from ovms_llm.speech.tools import Function
+
+_LIMITS: Final = Limits()
 
 MOST_CALLS: Final = 16
 """In one answer that consists of calls: a weak model would go on to the limit of tokens."""
@@ -18,15 +21,6 @@ _NAMES: Final = re.compile(
     r"""("(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|TagDispatch|stop_str|stop_eos|loop_after_dispatch|\b(?:true|false)\b)"""
     r"""|(?<![\w.-])([A-Za-z_][\w.-]*)"""
 )
-
-_ANY_OBJECT: Final = r"""root ::= object
-object ::= "{" (member (", " member)*)? "}"
-member ::= string ": " value
-array ::= "[" (value (", " value)*)? "]"
-value ::= object | array | string | number | "true" | "false" | "null"
-string ::= "\"" ([^"\\\x00-\x1f] | "\\" ["\\/bfnrt] | "\\u" [0-9a-fA-F]{4})* "\""
-number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1,3})?
-"""
 
 
 class Frame(NamedTuple):
@@ -51,12 +45,12 @@ class Opening(NamedTuple):
 
 def arguments_format(function: Function) -> Format:
     """The format of the arguments of `function`."""
-    return formats.grammar(_ANY_OBJECT)
+    return formats.grammar(arguments_ebnf(function))
 
 
 def arguments_ebnf(function: Function) -> str:
     """The arguments of `function` as EBNF with the rule ``root``."""
-    return str(arguments_format(function)["grammar"])
+    return guides.arguments(function, _LIMITS)[0]
 
 
 def calls(frames: Sequence[Frame], *, many: bool, opening: str = "", separator: str = "", closing: str = "") -> Format:

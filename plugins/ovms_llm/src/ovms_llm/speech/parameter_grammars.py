@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
+from ovms_llm.grammar import regex, write
+from ovms_llm.grammar.errors import GrammarError
+from ovms_llm.grammar.json_schema import translate
+from ovms_llm.grammar.json_schema.formats import NODES
+from ovms_llm.grammar.nodes import Grammar, Node
 from ovms_llm.speech.grammars import anything_but, literal, renamed
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
@@ -12,13 +19,7 @@ from ovms_llm.speech.tools import Function
 Write = Callable[[Function, str, Any], str]
 """From a function, a parameter's name and its schema to the EBNF of how it is written, with the rule ``root``."""
 
-_ANY_VALUE = r"""root ::= object | array | string | number | "true" | "false" | "null"
-object ::= "{" (member (", " member)*)? "}"
-member ::= string ": " root
-array ::= "[" (root (", " root)*)? "]"
-string ::= "\"" ([^"\\\x00-\x1f] | "\\" ["\\/bfnrt] | "\\u" [0-9a-fA-F]{4})* "\""
-number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1,3})?
-"""
+_DEFINITIONS: Final = ("$schema", "$defs", "definitions")
 
 
 def parameters(function: Function, write: Write, separator: str = "") -> str:
@@ -41,16 +42,34 @@ def after(text: str, ebnf: str, behind: str = "") -> str:
     return f"root ::= {literal(text)} v-root {literal(behind)}\n{renamed(ebnf, 'v')}"
 
 
-def value(function: Function, schema: Any) -> str:
-    """A parameter's value, as JSON."""
-    return _ANY_VALUE
+def value(function: Function, name: str, schema: Any) -> str:
+    """The value of the parameter called `name`, as JSON."""
+    root = function.parameters
+    whole = {key: root[key] for key in _DEFINITIONS if key in root} | (schema if isinstance(schema, dict) else {})
+    try:
+        return _translated(json.dumps(whole), function.strict)
+    except GrammarError as error:
+        if function.strict:
+            raise GrammarError(error.message, f"/properties/{name}{error.pointer}") from None
+        return _translated("{}", False)
 
 
-def bare(function: Function, schema: Any, end: str) -> str:
+@lru_cache(maxsize=1024)
+def _translated(schema: str, strict: bool) -> str:
+    return write.ebnf(translate(json.loads(schema), strict=strict).grammar)
+
+
+def bare(function: Function, name: str, schema: Any, end: str) -> str:
     """A value with no quotes around a string, in front of `end`, which is no part of it."""
     allowed = kinds(schema, function.parameters)
     if allowed is not None and "string" not in allowed:
-        return value(function, schema)
+        return value(function, name, schema)
+    known = resolved(schema, function.parameters)
+    if options := _options(known):
+        texts = (each if isinstance(each, str) else json.dumps(each) for each in options)
+        return "root ::= " + " | ".join(map(literal, texts)) + "\n"
+    if (node := _pattern(known, function.strict)) is not None:
+        return write.ebnf(Grammar({"root": node}))
     return text(function, schema, end) or _without(end)
 
 
@@ -59,12 +78,28 @@ def text(function: Function, schema: Any, end: str) -> str | None:
     known = resolved(schema, function.parameters)
     if not is_text(schema, function.parameters) or known.keys() & {"pattern", "format"}:
         return None
-    if options := known.get("enum") or ([known["const"]] if "const" in known else []):
-        return "root ::= " + " | ".join(literal(option) for option in options)
+    if options := _options(known):
+        return "root ::= " + " | ".join(map(literal, options)) + "\n"
     least, most = known.get("minLength"), known.get("maxLength")
     if least is None and most is None:
         return _without(end)
     return f"root ::= {anything_but(end[0])}{{{least or 0},{'' if most is None else most}}}\n"
+
+
+def _options(schema: dict[str, Any]) -> list[Any]:
+    return [schema["const"]] if "const" in schema else list(schema.get("enum") or ())
+
+
+def _pattern(schema: dict[str, Any], strict: bool) -> Node | None:
+    """What a string has to be by its pattern or its format, where it has one that can be enforced."""
+    if not isinstance(pattern := schema.get("pattern"), str):
+        return NODES.get(schema.get("format", ""))
+    try:
+        return regex.node(pattern, search=True)
+    except GrammarError:
+        if strict:
+            raise
+        return None
 
 
 def _without(end: str) -> str:
@@ -78,7 +113,6 @@ def _without(end: str) -> str:
         others = sorted({half[0]} - {letter})
         going_on = [f"{literal(letter)} read-{count + 1}"] if count + 1 < len(half) else []
         again = [f"{literal(other)} read-1" for other in others]
-        rules.append(
-            f"read-{count} ::= " + " | ".join(['""', *going_on, *again, f"{anything_but(letter, *others)} read-0"])
-        )
+        otherwise = f"{anything_but(letter, *others)} read-0"
+        rules.append(f"read-{count} ::= " + " | ".join(['""', *going_on, *again, otherwise]))
     return "\n".join(rules) + "\n"

@@ -58,7 +58,7 @@ def _frames(functions: Sequence[Function]) -> list[Frame]:
 def _tagged(function: Function, name: str, schema: Any) -> str:
     """A parameter: a string as it is where a grammar can say so what is allowed, else JSON."""
     bare = parameter_grammars.text(function, schema, _VALUE_END)
-    value = parameter_grammars.value(function, schema) if bare is None else bare
+    value = parameter_grammars.value(function, name, schema) if bare is None else bare
     return parameter_grammars.after(f"{_PARAMETER}{name}>\n", value, f"{_VALUE_END}\n")
 
 
