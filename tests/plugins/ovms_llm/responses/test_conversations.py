@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_a_tool_round_trip_continues_a_response(api: Api) -> None:
     api.says(*words("<think>", "Hm.", "</think>"), *call("weather", '{"city":"Rome"}'), *words("", finish="stop"))
-    first = await api.responses.create(input="Rome?", tools=[WEATHER], instructions="Be brief.")  # type: ignore[list-item]
+    first = await api.responses.create(input="Rome?", tools=[WEATHER], instructions="Be brief.")
     call_id = first.output[-1].call_id  # type: ignore[union-attr]
     api.says(*words("Sunny.", finish="stop"))
     second = await api.responses.create(
@@ -47,7 +47,7 @@ async def test_what_was_answered_can_be_sent_back_instead(api: Api) -> None:
     api.says(
         *words("<think>", "Hm.", "</think>", "Yes."), *call("weather", '{"city":"Rome"}'), *words("", finish="stop")
     )
-    first = await api.responses.create(input="Hi", store=False, tools=[WEATHER])  # type: ignore[list-item]
+    first = await api.responses.create(input="Hi", store=False, tools=[WEATHER])
     call_id = first.output[-1].call_id  # type: ignore[union-attr]
     sent: list[Any] = [
         {"role": "user", "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_text", "text": "there"}]},

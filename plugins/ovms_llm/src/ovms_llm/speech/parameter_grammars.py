@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
 from ovms_llm.grammar import regex, write
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.json_schema import translate
 from ovms_llm.grammar.json_schema.formats import NODES
 from ovms_llm.grammar.nodes import Grammar, Node
-from ovms_llm.speech.grammars import anything_but, literal, renamed
+from ovms_llm.speech.grammars import MOST_CALLS, anything_but, literal, renamed, translated
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
 
@@ -20,12 +18,16 @@ Write = Callable[[Function, str, Any], str]
 """From a function, a parameter's name and its schema to the EBNF of how it is written, with the rule ``root``."""
 
 _DEFINITIONS: Final = ("$schema", "$defs", "definitions")
+_SOME_NAME: Final = "some_name_of_a_parameter"
+_NAME: Final = "[a-zA-Z_] [a-zA-Z0-9_]{0,63}"
 
 
 def parameters(function: Function, write: Write, separator: str = "") -> str:
-    """The parameters of `function` in their order, those left out that may be."""
+    """The parameters of `function` in their order, those left out that may be; any where it does not say which."""
     needed, rules = required(function), ["root ::= none0"]
     known = properties(function)
+    if not known:
+        return _undeclared(function, write, separator)
     for number, (name, schema) in enumerate(known.items()):
         after = number + 1
         without = ("", "") if name in needed else (f" | none{after}", f" | some{after}")
@@ -35,6 +37,15 @@ def parameters(function: Function, write: Write, separator: str = "") -> str:
             renamed(write(function, name, schema), f"p{number}"),
         ]
     return "\n".join([*rules, f'none{len(known)} ::= ""', f'some{len(known)} ::= ""']) + "\n"
+
+
+def _undeclared(function: Function, write: Write, separator: str) -> str:
+    schema = resolved(function.parameters, function.parameters)
+    if "properties" in schema or schema.get("additionalProperties") is False:
+        return 'root ::= ""\n'
+    one = write(function, _SOME_NAME, {}).replace(_SOME_NAME, '" name "')
+    more = f"({literal(separator)} p-root){{0,{MOST_CALLS - 1}}}"
+    return f'root ::= "" | p-root {more}\n{renamed(one, "p")}\np-name ::= {_NAME}\n'
 
 
 def after(text: str, ebnf: str, behind: str = "") -> str:
@@ -47,16 +58,11 @@ def value(function: Function, name: str, schema: Any) -> str:
     root = function.parameters
     whole = {key: root[key] for key in _DEFINITIONS if key in root} | (schema if isinstance(schema, dict) else {})
     try:
-        return _translated(json.dumps(whole), function.strict)
+        return translated(json.dumps(whole), function.strict)
     except GrammarError as error:
         if function.strict:
             raise GrammarError(error.message, f"/properties/{name}{error.pointer}") from None
-        return _translated("{}", False)
-
-
-@lru_cache(maxsize=1024)
-def _translated(schema: str, strict: bool) -> str:
-    return write.ebnf(translate(json.loads(schema), strict=strict).grammar)
+        return translated("{}", False)
 
 
 def bare(function: Function, name: str, schema: Any, end: str) -> str:
@@ -68,18 +74,18 @@ def bare(function: Function, name: str, schema: Any, end: str) -> str:
     if options := _options(known):
         texts = (each if isinstance(each, str) else json.dumps(each) for each in options)
         return "root ::= " + " | ".join(map(literal, texts)) + "\n"
-    if (node := _pattern(known, function.strict)) is not None:
-        return write.ebnf(Grammar({"root": node}))
     return text(function, schema, end) or _without(end)
 
 
 def text(function: Function, schema: Any, end: str) -> str | None:
-    """A string as it is, in front of `end`, which is no part of it; `None` where only JSON can say what is allowed."""
-    known = resolved(schema, function.parameters)
-    if not is_text(schema, function.parameters) or known.keys() & {"pattern", "format"}:
+    """A string as it is, in front of `end`, which is no part of it; `None` where something else may stand there."""
+    if not is_text(schema, function.parameters):
         return None
+    known = resolved(schema, function.parameters)
     if options := _options(known):
         return "root ::= " + " | ".join(map(literal, options)) + "\n"
+    if (node := _pattern(known, function.strict)) is not None:
+        return write.ebnf(Grammar({"root": node}))
     least, most = known.get("minLength"), known.get("maxLength")
     if least is None and most is None:
         return _without(end)
