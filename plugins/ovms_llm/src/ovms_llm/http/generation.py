@@ -23,6 +23,7 @@ from ovms_llm.http.merge import merge
 from ovms_llm.http.planning import Plan, plan
 from ovms_llm.http.sampling import GenerationBody
 from ovms_llm.http.usage import ChoiceBuilder, UsageCounter, collect
+from ovms_llm.http.validated import validated
 from ovms_llm.http.voice import Voice, voice_of
 from ovms_llm.messages import Delta, Generate, Started
 
@@ -107,8 +108,11 @@ async def _planned(call: Call[Any], voice: Voice) -> Plan:
 
 def _events(model: Model, body: GenerationBody, at: int, planned: Plan) -> AsyncGenerator[Any, None]:
     """The typed events of prompt number `at`."""
-    events, hearing = _continuation(model, body, at, planned.requests[at]), planned.hearing()
-    return events if hearing is None else _heard(events, hearing)
+    request = planned.requests[at]
+    events, hearing = _continuation(model, body, at, request), planned.hearing()
+    if hearing is not None:
+        events = _heard(events, hearing)
+    return events if planned.check is None else validated(events, planned.check, echo=request.echo)
 
 
 async def _heard(events: AsyncGenerator[Any, None], hearing: Hearing) -> AsyncGenerator[Any, None]:

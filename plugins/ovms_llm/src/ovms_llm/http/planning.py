@@ -14,6 +14,7 @@ from ovms_llm.http.hearing import Hearing
 from ovms_llm.http.prompting import addressed
 from ovms_llm.http.reasoning import ReasoningWish
 from ovms_llm.http.sampling import GenerationBody
+from ovms_llm.http.validated import Check
 from ovms_llm.http.voice import Voice
 from ovms_llm.messages import Chat, Generate, Thinking
 from ovms_llm.speech.listening import Listener
@@ -25,7 +26,7 @@ class Plan:
     """What the engine is asked for, a request a prompt, and how its answers are read.
 
     `ignored` names the fields that have no effect with this model. `voice` is `None` where all that the engine says is
-    text for the reader.
+    text for the reader. `check` says what is wrong with a finished text.
     """
 
     requests: Sequence[Generate]
@@ -34,6 +35,7 @@ class Plan:
     functions: Sequence[Function] = ()
     guided: bool = False
     many: bool = True
+    check: Check | None = None
 
     def hearing(self) -> Hearing | None:
         """Who tells thoughts and tool calls of one prompt's answers from text; `None` where all is text."""
@@ -52,7 +54,7 @@ def plan(body: GenerationBody, voice: Voice) -> Plan:
     guidance = guidance_of(body, tools, voice)
     requests = [_guided(request, guidance) for request in body.requests()]
     if not isinstance(requests[0].prompt, Chat):  # text, which says itself how it is to be continued
-        return Plan(requests, guidance.ignored)
+        return Plan(requests, guidance.ignored, check=guidance.check)
     wish = body.reasoning_wish
     return Plan(
         requests=[_addressed(request, voice, tools, wish) for request in requests],
@@ -61,6 +63,7 @@ def plan(body: GenerationBody, voice: Voice) -> Plan:
         functions=tools.callable if tools else (),
         guided=guidance.guides_calls,
         many=tools is None or tools.many,
+        check=guidance.check,
     )
 
 
