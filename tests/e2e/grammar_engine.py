@@ -1,4 +1,4 @@
-"""The real engine, with a way to give it a grammar that does not compile."""
+"""The real engine, with a way to give it a grammar that does not compile, past the compiler that would refuse it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MARK = "BAD GRAMMAR"
 
 
 class _BadPlan(Plan):
-    def config(self, emitted: int = 0, index: int = 0) -> GenerationConfig:
-        config = super().config(emitted, index)
+    def config(self, emitted: int = 0, index: int = 0, grammar: str | None = None) -> GenerationConfig:
+        config = super().config(emitted, index, grammar)
         config.structured_output_config = StructuredOutputConfig(json_schema="{this is no schema")
         return config
 

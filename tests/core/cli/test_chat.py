@@ -26,7 +26,7 @@ Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 class ChatServer(ThreadingHTTPServer):
     """Echoes the last message, word by word.
 
-    ``endless`` never ends, ``broken`` ends in an error frame, ``killed`` without any ending.
+    ``think`` thinks first, ``endless`` never ends, ``broken`` ends in an error frame, ``killed`` without any ending.
     """
 
     daemon_threads = True
@@ -71,6 +71,9 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, text: str) -> None:
         self._event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
         self.wfile.write(b": ping\n\n")
+        if text.startswith("think"):
+            self._event({"choices": [{"delta": {"reasoning_content": "hm ", "reasoning": "hm "}}]})
+            self._event({"choices": [{"delta": {"reasoning": "hm"}}]})
         for word in text.split():
             self._event({"choices": [{"delta": {"content": f"{word} "}}]})
         while text == "endless":
@@ -142,6 +145,24 @@ def test_an_answer_that_ends_early_is_not_taken_for_a_whole_one(ovms: Ovms, serv
 
 def test_a_model_cannot_steer_the_terminal(ovms: Ovms, server: ChatServer) -> None:
     assert ovms("chat", "--url", server.url, stdin="a\x1b[31mb\x07c\n").stdout == "a[31mbc \n"
+
+
+def test_piped_answers_leave_the_thought_out(ovms: Ovms, server: ChatServer) -> None:
+    assert ovms("chat", "--url", server.url, stdin="think twice\n").stdout == "think twice \n"
+
+
+def test_a_thought_is_shown_in_a_terminal_and_not_remembered(
+    environment: dict[str, str], server: ChatServer, tmp_path: Path
+) -> None:
+    with terminal(environment, tmp_path, "chat", "--url", server.url) as (process, keyboard):
+        keyboard(b"think twice\n")
+        read_until(process, "hm hm\n\nthink twice")
+        keyboard(b"/quit\n")
+        read_until(process, None)
+    conversation = Conversation(Client(server.url), "talker")
+    assert list(conversation.ask("think")) == ["hm ", "hm", "think "]
+    list(conversation.ask("next"))
+    assert server.requests[-1]["messages"][1] == {"role": "assistant", "content": "think "}
 
 
 def test_a_wrong_key_is_one_line_that_says_where_it_goes(ovms: Ovms, server: ChatServer) -> None:

@@ -79,6 +79,77 @@ def test_a_character_that_is_split_between_frames_is_found_out() -> None:
     assert found("characters are never split", lambda path, body: events(*replaced)).verdict is Verdict.NO
 
 
+def test_json_of_another_schema_is_found_out() -> None:
+    assert found("json schema", lambda path, body: message('{"colour":"blue"}')).verdict is Verdict.NO
+    assert found("json schema", lambda path, body: message('{"colour":"red"}')).verdict is Verdict.YES
+
+
+def test_a_guide_that_has_no_effect_is_found_out() -> None:
+    assert found("guided by a regular expression", lambda path, body: message("red 12")).verdict is Verdict.NO
+    assert found("guided by a choice", lambda path, body: message(STORY)).note == f"the answer is {STORY[:40]!r}"
+
+
+def test_a_refusal_that_does_not_say_where_in_the_schema_is_half_of_the_feature() -> None:
+    def answer(path: str, body: dict[str, Any]) -> Any:
+        bad = "no such type" in json.dumps(body)
+        return document({"error": {"message": "bad schema", "param": "response_format"}}, 400) if bad else message("{}")
+
+    result = found("bad schema is refused with its place", answer)
+    assert (result.verdict, result.note) == (Verdict.PARTIAL, "it does not name the property")
+
+
+def paint(arguments: str, **more: Any) -> dict[str, Any]:
+    """A piece of a call in a stream."""
+    return {"index": 0, "function": {"arguments": arguments}, **more}
+
+
+def test_a_stream_whose_pieces_make_another_call_is_found_out() -> None:
+    function = {"name": "paint", "arguments": '{"colour":"red"}'}
+    whole = {"id": "call_1", "type": "function", "function": function}
+
+    def answer(path: str, body: dict[str, Any]) -> Any:
+        if not body.get("stream"):
+            return document({"choices": [{"message": {"tool_calls": [whole]}, "finish_reason": "tool_calls"}]})
+        begun = {"index": 0, "id": "call_1", "function": {"name": "paint", "arguments": '{"colour":'}}
+        deltas = [begun, paint('"green"}')]
+        return events(*(chunk("", delta={"tool_calls": [delta]}) for delta in deltas))
+
+    result = found("joined pieces are the call", answer)
+    assert (result.verdict, result.note) == (Verdict.PARTIAL, "the call in one piece is another")
+
+
+def test_a_call_although_there_should_be_none_is_found_out() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "paint", "arguments": "{}"}}
+    reply = document({"choices": [{"message": {"content": "Hm.", "tool_calls": [call]}, "finish_reason": "stop"}]})
+    assert found("no tool call", lambda path, body: reply).note == "there is a tool call"
+
+
+def test_thoughts_under_one_name_are_half_of_the_feature() -> None:
+    def answer(thought: dict[str, str]) -> Result:
+        reply = {"choices": [{"message": {"content": "9.9", **thought}, "finish_reason": "stop"}]}
+        return found("reasoning content", lambda path, body: document(reply))
+
+    assert answer({}).verdict is Verdict.SKIPPED
+    assert answer({"reasoning": "Hm."}).verdict is Verdict.PARTIAL
+    assert answer({"reasoning": "Hm.", "reasoning_content": "Hm."}).verdict is Verdict.YES
+
+
+def test_events_of_a_response_that_do_not_count_up_are_found_out() -> None:
+    def answer(path: str, body: dict[str, Any]) -> Any:
+        kinds = ("response.created", "response.completed")
+        return events(*(b"data: " + json.dumps({"type": kind, "sequence_number": 0}).encode() for kind in kinds))
+
+    result = found("stream of a response", answer)
+    assert (result.verdict, result.note) == (Verdict.PARTIAL, "the numbers do not count")
+
+
+def test_a_server_without_responses_has_none_of_their_features() -> None:
+    names = [group for group in GROUPS if group.name == "Responses"]
+    with answering(lambda path, body: document({"error": {"message": "no such path"}}, 404)) as url:
+        results = list(examine(Target(RemoteServer.at(url), "m"), names))
+    assert {result.verdict for result in results} <= {Verdict.NO, Verdict.SKIPPED}
+
+
 def test_vectors_in_the_wrong_order_are_found_out() -> None:
     def answer(path: str, body: dict[str, Any]) -> Any:
         given = body["input"] if isinstance(body["input"], list) else [body["input"]]

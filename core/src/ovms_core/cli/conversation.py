@@ -10,6 +10,12 @@ from ovms_core.cli.client import Client, ServerError
 _TASK = "text_generation"
 
 
+class Thought(str):
+    """A piece of what the model thinks aloud before it answers."""
+
+    __slots__ = ()
+
+
 class Conversation:
     """The turns so far. `model` answers; `system` stands before all."""
 
@@ -24,7 +30,7 @@ class Conversation:
         self._turns.clear()
 
     def ask(self, text: str) -> Generator[str, None, None]:
-        """The answer's pieces as they come.
+        """The answer's pieces as they come, those of a thought as `Thought`, which is not remembered.
 
         An answer that is broken off (the generator closed, or an exception in it) is remembered as far as
         it came; a question without any answer is forgotten. Raises `ServerError`.
@@ -36,7 +42,8 @@ class Conversation:
             with closing(self.client.stream("/chat/completions", body)) as events:
                 for event in events:
                     if piece := _text(event):
-                        pieces.append(piece)
+                        if not isinstance(piece, Thought):
+                            pieces.append(piece)
                         yield piece
         finally:
             if pieces:
@@ -47,6 +54,8 @@ def _text(event: object) -> str:
     match event:
         case {"choices": [{"delta": {"content": str(text)}}, *_]}:
             return text
+        case {"choices": [{"delta": {"reasoning_content": str(text)} | {"reasoning": str(text)}}, *_]}:
+            return Thought(text)
         case _:
             return ""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import closing, suppress
 
 import typer
 
 from ovms_core.cli.client import ServerError
-from ovms_core.cli.conversation import Conversation
+from ovms_core.cli.conversation import Conversation, Thought
 
 _HELP = "/reset forgets the conversation, /quit or Ctrl-D ends it, Ctrl-C stops an answer."
 _PROMPT = "> "
@@ -32,7 +33,7 @@ def talk(conversation: Conversation, *, interactive: bool) -> int:
             conversation.reset()
         elif line == "/help":
             typer.echo(_HELP)
-        elif line and not _answer(conversation, line) and not interactive:
+        elif line and not _answer(conversation, line, with_thoughts=interactive) and not interactive:
             return 1
     return 0
 
@@ -48,13 +49,11 @@ def _read(interactive: bool) -> str | None:
             typer.echo("\nCtrl-D ends the conversation.")
 
 
-def _answer(conversation: Conversation, text: str) -> bool:
+def _answer(conversation: Conversation, text: str, *, with_thoughts: bool) -> bool:
     """Print the answer as it comes; whether it came to its end, or was stopped by the user."""
     try:
         with closing(conversation.ask(text)) as pieces:
-            for piece in pieces:
-                sys.stdout.write(piece.translate(_HARMLESS))
-                sys.stdout.flush()
+            _print(pieces, with_thoughts=with_thoughts)
     except KeyboardInterrupt:
         typer.echo(" (stopped)")
         return True
@@ -63,3 +62,17 @@ def _answer(conversation: Conversation, text: str) -> bool:
         return False
     typer.echo()
     return True
+
+
+def _print(pieces: Iterable[str], *, with_thoughts: bool) -> None:
+    """Print `pieces`, thoughts dimmed and in a paragraph of their own, or not at all."""
+    thinking = False
+    for piece in pieces:
+        is_thought = isinstance(piece, Thought)
+        if is_thought and not with_thoughts:
+            continue
+        if thinking and not is_thought:
+            typer.echo("\n")
+        thinking = is_thought
+        typer.secho(piece.translate(_HARMLESS), nl=False, dim=is_thought or None)
+        sys.stdout.flush()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from ovms_core.plugin import TaskOptions
+from ovms_llm.grammar.limits import Limits
+
+_LIMITS: Final = Limits()
 
 
 class TextGenerationOptions(TaskOptions):
@@ -37,6 +40,25 @@ class TextGenerationOptions(TaskOptions):
         description="A chat template instead of the model's: a file, or its text; several by name. A relative file is "
         "one in the model's folder, or else in the working directory.",
     )
+    speech_format: str | None = Field(
+        None, description="How the model marks tool calls; by default found out from its chat template."
+    )
+    guided_tools: bool = Field(
+        True, description="Have every tool call, once the model has begun it, fit its function's schema."
+    )
+    grammar_timeout: float = Field(5.0, gt=0, description="Seconds that a grammar may take to compile.")
+    grammar_cache_mb: int = Field(
+        256,
+        gt=0,
+        description="Memory for compiled grammars, in MB (2^20 bytes); all are thrown away when they take more.",
+    )
+    max_grammar_size: int = Field(
+        _LIMITS.size, gt=0, description="States of one grammar, once its repetitions are written out."
+    )
+    max_grammar_depth: int = Field(_LIMITS.depth, gt=0, description="Nesting of one schema or grammar.")
+    max_grammar_characters: int = Field(
+        _LIMITS.characters, gt=0, description="Characters of one schema or grammar as it is sent."
+    )
     deterministic: bool = Field(
         False, description="Make greedy text independent of what else is in the batch (f32, slower)."
     )
@@ -48,3 +70,8 @@ class TextGenerationOptions(TaskOptions):
     top_p: float | None = Field(None, gt=0, le=1, description="Nucleus size of requests that name none.")
     top_k: int | None = Field(None, ge=0, description="Candidates of requests that name none; 0 means all.")
     repetition_penalty: float | None = Field(None, gt=0, description="Repetition penalty of requests that name none.")
+
+    @property
+    def grammar_limits(self) -> Limits:
+        """How large a grammar may be."""
+        return Limits(self.max_grammar_characters, self.max_grammar_depth, self.max_grammar_size)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.plugins.ovms_llm.conftest import Outcome, generate, run
 
 from ovms_core.engine import DONE, RequestError
 from ovms_llm.engine.text_generation import TextGeneration
+from ovms_llm.grammar.limits import Limits
 from ovms_llm.messages import (
     Chat,
     Delta,
@@ -24,6 +26,7 @@ from ovms_llm.messages import (
     Tokenized,
     Tokens,
 )
+from ovms_llm.speech.profile import SpeechProfile
 
 pytestmark = pytest.mark.real
 
@@ -363,3 +366,28 @@ def test_an_answer_without_max_tokens_ends_by_itself(engine: TextGeneration) -> 
     [outcome] = run(engine, generate(prompt, max_tokens=None))
     assert outcome.last().finish_reason == "stop"
     assert isinstance(outcome.deltas[0], Delta)
+
+
+def test_markers_are_shown_and_other_special_tokens_are_not(engine: TextGeneration) -> None:
+    ids = run(engine, Tokenize(prompt=Text("a<|im_start|>b<repo_name>c", add_special_tokens=False)))[0].gains[0]
+    assert isinstance(ids, Tokenized)
+    vocabulary = engine._vocabulary
+    visible = vocabulary.special_ids(["<|im_start|>"])
+    assert vocabulary.decode([ids.ids], True, visible) == ["a<|im_start|>bc"]
+
+
+def test_a_marker_that_ends_the_answer_is_hidden(engine: TextGeneration) -> None:
+    chat = Chat([{"role": "user", "content": "Say yes."}])
+    request = Generate(prompt=chat, sampling=Sampling(max_tokens=64, temperature=0), markers=["<|im_end|>"])
+    [outcome] = run(engine, request)
+    assert outcome.last().finish_reason == "stop"
+    assert "<|im_end|>" not in outcome.text()
+    [resumed] = run(engine, msgspec.structs.replace(request, emitted=outcome.tokens()[:2]))
+    assert outcome.text().endswith(resumed.text())
+
+
+def test_the_server_is_told_how_the_model_speaks(engine: TextGeneration) -> None:
+    details = engine.info().details
+    assert msgspec.convert(details["speech"], SpeechProfile).format == "generic"
+    assert msgspec.convert(details["grammar_limits"], Limits) == Limits()
+    assert details["guided_tools"] is True

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from openai import AsyncOpenAI
 
 from ovms_core.app import Application
 from ovms_core.hookspecs import hookimpl
@@ -166,6 +167,12 @@ class Server:
     def says(self, *texts: str, channel: Channel = "content", finish_reason: FinishReason = "stop") -> None:
         """Let the engine say `texts`, a token each, in every sequence."""
         self.runner.script = lambda request: _spoken(request, texts, channel, finish_reason)
+
+    @property
+    def openai(self) -> AsyncOpenAI:
+        """The official client of the same server."""
+        client: Any = self._client  # the official client has a name of its own for this class
+        return AsyncOpenAI(base_url="http://test/v3", api_key="none", http_client=client, max_retries=0)
 
     async def post(self, path: str, body: Mapping[str, Any] | bytes) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()

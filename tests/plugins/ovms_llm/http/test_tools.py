@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai import pydantic_function_tool
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
+from pydantic import BaseModel
 from tests.plugins.ovms_llm.http.conftest import Server, chunks_of, error_of, joined
 
 from ovms_core.endpoint import Call
@@ -19,6 +21,8 @@ WEATHER = {"type": "function", "function": {"name": "weather", "description": "H
 CLOCK = {"type": "function", "function": {"name": "clock"}}
 PARIS = '<tool_call>\n{"name": "weather", "arguments": {"city": "Paris"}}\n</tool_call>'
 ROME = '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>'
+
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 
 
 @pytest.fixture
@@ -340,3 +344,32 @@ async def test_the_tokenizer_counts_tools_as_the_chat_would(qwen: Server) -> Non
 
 async def test_the_tokenizer_takes_tools_with_messages_only(qwen: Server) -> None:
     assert error_of(await qwen.post("/tokenize", {"prompt": "Hi", "tools": [WEATHER]}))["param"] == "tools"
+
+
+class Weather(BaseModel):
+    """How the weather is."""
+
+    city: str
+
+
+async def test_the_official_client_parses_calls_into_its_models(qwen: Server) -> None:
+    qwen.says(*PARIS.replace("weather", "Weather"))
+    tools = [pydantic_function_tool(Weather)]
+    answer = await qwen.openai.chat.completions.parse(model="smol", messages=MESSAGES, tools=tools)
+    calls = answer.choices[0].message.tool_calls or []
+    assert [call.function.parsed_arguments for call in calls] == [Weather(city="Paris")]
+
+
+async def test_the_official_clients_stream_helper_tells_calls_as_they_come(qwen: Server) -> None:
+    qwen.says("Well. ", *PARIS.replace("weather", "Weather"))
+    tools = [pydantic_function_tool(Weather)]
+    seen: list[str] = []
+    async with qwen.openai.chat.completions.stream(model="smol", messages=MESSAGES, tools=tools) as stream:
+        async for event in stream:
+            seen.append(event.type)
+            if event.type == "tool_calls.function.arguments.done":
+                assert event.parsed_arguments == Weather(city="Paris")
+        answer = await stream.get_final_completion()
+    assert seen.count("tool_calls.function.arguments.done") == 1
+    assert seen.count("tool_calls.function.arguments.delta") > 3
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("Well.", "tool_calls")

@@ -47,6 +47,14 @@ class Words:
         return data.decode("utf-8", "ignore")
 
 
+class Special(Words):
+    """Its words in angle brackets are special tokens."""
+
+    def _text(self, ids: list[int], skip: bool) -> str:
+        shown = [id for id in ids if not (skip and str(self.words[id]).startswith("<"))]
+        return super()._text(shown, skip)
+
+
 def prompts_of(tokenizer: Words, size: int | None = None, max_characters: int = 100) -> Prompts:
     template = ChatTemplate({}, {}, lambda *arguments: "")
     return Prompts(tokenizer, template, Vocabulary(tokenizer, size), max_characters)
@@ -148,3 +156,13 @@ def test_a_prompt_of_too_many_characters_is_refused_before_it_is_tokenised() -> 
         limited.ids(Text("01234567890"))
     assert (refused.value.param, refused.value.code) == ("prompt", "text_too_long")
     assert not tokenizer.encoded
+
+
+@pytest.mark.parametrize("between", ["", " "])
+def test_special_tokens_that_are_visible_are_not_skipped(between: str) -> None:
+    vocabulary = Vocabulary(Special(["<call>", "<end>", "a"], between), None)
+    visible = vocabulary.special_ids(["<call>", "a", "<unknown>"])
+    assert visible == {1}
+    ids = [[1, 3, 2], [2], [3, 1]]
+    assert [text.replace(" ", "") for text in vocabulary.decode(ids, True, visible)] == ["<call>a", "", "a<call>"]
+    assert [text.replace(" ", "") for text in vocabulary.decode(ids, True)] == ["a", "", "a"]

@@ -17,6 +17,25 @@ def test_a_template_that_writes_json_calls_in_tags_speaks_hermes() -> None:
     assert profile.thinking == Thinking("<think>", "</think>")
 
 
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        (
+            "hermes",
+            'return a json object within <tool_call></tool_call> XML tags:\n<tool_call>\n{"name": <function-name>',
+        ),
+        ("qwen3_coder", "<tool_call>\n<function=example_function_name>\n<parameter=example_parameter_1>\n</tool_call>"),
+        ("devstral", "{{- '[TOOL_CALLS]' + tool['function']['name'] + '[ARGS]' + arguments }}"),
+        ("mistral", "{{- '[TOOL_CALLS] [' }}{{- tool_call.function|tojson }}"),
+        ("phi4", "{% if 'tools' in message %}{{ '<|tool|>' + message['tools'] + '<|/tool|>' }}{% endif %}"),
+        ("llama3_json", 'Environment: ipython {\'{"name": function name, "parameters": ...}\'} <|python_tag|>'),
+        ("llama_pythonic", "in the format of [func_name1(params_name1=params_value1...), func_name2(params)]"),
+    ],
+)
+def test_a_family_is_known_by_its_template(name: str, template: str) -> None:
+    assert recognise({"default": template}, (), knows_tools=True, knows_effort=False).format == name
+
+
 def test_a_template_without_tools_speaks_generic() -> None:
     profile = recognise({"default": "{{ messages }}"}, ("<s>",), knows_tools=False, knows_effort=False)
     assert (profile.format, profile.thinking) == ("generic", None)

@@ -96,3 +96,10 @@ def test_an_answer_that_was_cut_says_so() -> None:
 def test_a_stop_string_is_told_as_before() -> None:
     (event,) = _listener().hear(Delta(0, "Yes", [1], finish_reason="stop", stop_reason="END"))
     assert event == Delta(0, "Yes", [1], finish_reason="stop", stop_reason="END")
+
+
+def test_plain_text_passes_through_as_it_is() -> None:
+    listener = _listener()
+    listener.hear(Delta(0, "The", [1]))
+    delta = Delta(0, " sky", [2], LOGPROBS)
+    assert listener.hear(delta)[0] is delta

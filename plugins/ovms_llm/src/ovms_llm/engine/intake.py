@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from ovms_core.engine import RequestError
-from ovms_llm.engine.plan import beams_of, plan
+from ovms_core.engine import LoadError, RequestError
+from ovms_llm.engine.course import Course, ending_in, grammars_of
+from ovms_llm.engine.plan import beams_of, check_guided, plan
+from ovms_llm.engine.request_state import Clock, RequestState
 from ovms_llm.engine.schedule import Schedule
-from ovms_llm.engine.sequence import Clock, RequestState
+from ovms_llm.engine.thought import forced
 from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, Tokenize, Tokenized
 from ovms_llm.model.loading import Loaded, chat_template, sampling_defaults
 from ovms_llm.prompt.endings import end_tokens
 from ovms_llm.prompt.prompts import Prompts
+from ovms_llm.prompt.template_facts import knows_effort, knows_tools
+from ovms_llm.prompt.templates import ChatTemplate
 from ovms_llm.prompt.vocabulary import Vocabulary
+from ovms_llm.speech.detection import recognise
+from ovms_llm.speech.profile import SpeechProfile
+
+FREE: Final = Course()
+"""The course of a request that asks for nothing special."""
 
 
 class Intake:
@@ -24,6 +33,7 @@ class Intake:
         self._schedule = schedule
         template = chat_template(loaded, tokenizer)
         self._prompts = Prompts(tokenizer, template, vocabulary, loaded.options.max_prompt_characters)
+        self.speech = _speech(template, vocabulary, loaded.options.speech_format)
         self._eos = end_tokens(loaded.folder.ends, tokenizer.get_eos_token_id(), vocabulary, template)
         self._defaults = sampling_defaults(loaded)
         self._answer_tokens = loaded.folder.answer_tokens
@@ -46,8 +56,9 @@ class Intake:
         if max_tokens:
             self._schedule.check(len(prompt), max_tokens, decided.beams)
             decided.config()
-        if request.echo and text is None:
+        if text is None and (request.echo or request.thinking):
             text = self._vocabulary.decode([prompt], False)[0]
+        course = self._course(request, text or "")
         clock.tokenized = clock.now()
         state = RequestState(
             id=id,
@@ -57,9 +68,34 @@ class Intake:
             prompt_tokens=len(prompt),
             prompt_text=text if request.echo else None,
             started=request.started or bool(request.emitted),
+            course=course,
             open=sampling.n if decided.beams > 1 else decided.sequences,
         )
         return state, prompt
+
+    def grammars(self, request: Generate) -> list[str]:
+        """The grammars that the answer to `request` may need. Raises `RequestError` if it can have no guide."""
+        check_guided(request.sampling)
+        text = self._prompts.text(request.prompt) if request.thinking else ""
+        return self._course(request, text).grammars
+
+    def _course(self, request: Generate, text: str) -> Course:
+        if request.guide is None and request.thinking is None and not request.markers:
+            return FREE
+        if request.guide is not None:
+            check_guided(request.sampling)
+        ending, thinking = ending_in(request, text), request.thinking
+        bounded = thinking is not None and (request.guide is not None or thinking.budget is not None)
+        first, answer = grammars_of(request.guide, thinking, ending)
+        return Course(
+            first=first,
+            answer=answer,
+            param=request.guide.param if request.guide else "",
+            ending=ending,
+            thinking=thinking,
+            closing=tuple(self._prompts.marker(forced(thinking.closing))) if thinking and bounded else (),
+            visible=self._vocabulary.special_ids(request.markers),
+        )
 
     def tokenized(self, request: Tokenize) -> Tokenized:
         """The token ids of a prompt."""
@@ -98,6 +134,20 @@ class Intake:
         if self._answer_tokens is not None and isinstance(request.prompt, Chat):
             room = min(room, self._answer_tokens)
         return max(1, room, request.sampling.min_tokens)
+
+
+def _speech(template: ChatTemplate, vocabulary: Vocabulary, named: str | None) -> SpeechProfile:
+    """How the model speaks. Raises `LoadError` if the operator has named a format that there is not."""
+    try:
+        return recognise(
+            template.templates,
+            vocabulary,
+            knows_tools=knows_tools(template),
+            knows_effort=knows_effort(template),
+            named=named,
+        )
+    except ValueError as error:
+        raise LoadError(str(error)) from error
 
 
 def _field_of(prompt: Prompt) -> str:

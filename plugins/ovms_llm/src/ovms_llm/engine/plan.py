@@ -11,6 +11,7 @@ import msgspec
 from openvino_genai import GenerationConfig
 
 from ovms_core.engine import RequestError
+from ovms_llm.engine.compiler import configure
 from ovms_llm.messages import Sampling
 
 _DEFAULT_BEAMS: Final = 4
@@ -32,6 +33,7 @@ _RANGES: Final = (
 )
 # Fields that shape random choice, and so have no meaning where beams search for the likeliest text.
 _RANDOM: Final = (("temperature", 0), ("top_p", 1), ("top_k", 0), ("min_p", 0), ("seed", None))
+_UNGUIDED: Final = (("use_beam_search", False), ("ignore_eos", False), ("min_tokens", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,17 @@ class Plan:
         return self.beams == 1 and self.sequences > self.sampling.n
 
     @property
+    def gives_logprobs(self) -> bool:
+        """Whether GenAI says how probable the tokens were."""
+        return self.sampling.logprobs or self.ranks
+
+    @property
     def own_stop_ids(self) -> frozenset[int]:
         """Stop tokens that GenAI would overlook: it forgets all of them when the end token is ignored."""
         return frozenset(self.sampling.stop_token_ids) if self.sampling.ignore_eos else frozenset()
 
-    def config(self, emitted: int = 0, index: int = 0) -> GenerationConfig:
-        """GenAI's settings for sequence `index`, of which `emitted` tokens exist already.
+    def config(self, emitted: int = 0, index: int = 0, grammar: str | None = None) -> GenerationConfig:
+        """GenAI's settings for sequence `index`, of which `emitted` tokens exist already; the rest follows `grammar`.
 
         GenAI gets those tokens as a part of the prompt. So they count for `repetition_penalty`, which looks at
         the prompt, too, but no longer for `frequency_penalty` and `presence_penalty`, which begin anew: a text
@@ -70,6 +77,8 @@ class Plan:
         """
         try:
             config = self._config(emitted, index)
+            if grammar is not None:
+                configure(config, grammar)
             config.validate()
         except (RuntimeError, TypeError) as error:
             raise RequestError(str(error).strip().splitlines()[-1]) from error
@@ -82,7 +91,7 @@ class Plan:
         config.min_new_tokens = max(0, sampling.min_tokens - emitted)
         config.ignore_eos = sampling.ignore_eos
         config.stop_token_ids = set(self.eos.union(sampling.stop_token_ids))
-        config.logprobs = int(sampling.logprobs or self.ranks)
+        config.logprobs = int(self.gives_logprobs)
         config.repetition_penalty = sampling.repetition_penalty
         config.frequency_penalty = sampling.frequency_penalty or 0.0
         config.presence_penalty = sampling.presence_penalty or 0.0
@@ -126,6 +135,13 @@ def plan(sampling: Sampling, max_tokens: int, defaults: Mapping[str, Any], eos: 
     sequences = 1 if beams > 1 else sampling.best_of or sampling.n
     seed = secrets.randbits(31) if sampling.seed is None else sampling.seed % 2**31
     return Plan(filled, max_tokens, sequences, beams, seed, eos)
+
+
+def check_guided(sampling: Sampling) -> None:
+    """Raises `RequestError` for what does not go with a guide: it would be broken, or forgotten."""
+    for name, neutral in _UNGUIDED:
+        if getattr(sampling, name) != neutral:
+            raise RequestError(f"{name} cannot be used with structured output: leave it out", param=name)
 
 
 def beams_of(sampling: Sampling) -> int:

@@ -28,7 +28,7 @@ def _read_one(sequence: Sequence, output: Any) -> Reading:
     finish = _FINISH[output.finish_reason]
     tokens: list[int] = output.generated_ids
     plan = sequence.request.plan
-    logprobs: list[float] = output.generated_log_probs if plan.ranks or plan.sampling.logprobs else []
+    logprobs: list[float] = output.generated_log_probs if plan.gives_logprobs else []
     enough = len(sequence.tokens) + len(tokens) >= plan.sampling.min_tokens
     stopped = bool(plan.own_stop_ids) and enough and tokens[-1] in plan.own_stop_ids
     return Reading(sequence, tokens, logprobs, "stop" if stopped else finish, over=finish is not None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from ovms_core.engine import RequestError
-from ovms_llm.engine.sequence import RequestState, Sequence
+from ovms_llm.engine.request_state import RequestState
+from ovms_llm.engine.sequence import Sequence
 from ovms_llm.model.budget import Cache
 
 # Tokens that a sequence must have room for, beyond its prompt, before it is admitted.
@@ -54,19 +55,28 @@ class Schedule:
             )
 
     def preempt(self) -> Iterator[Sequence]:
-        """Put the youngest sequences back until the others fit; the caller must take them from GenAI."""
+        """Put the youngest sequences back until the others fit; the caller must take them from GenAI.
+
+        Those that follow a grammar last: they have to be generated again from its beginning.
+        """
         while len(self.running) > 1 and self._taken() > self._cache.blocks:
-            youngest = self.running[-1]
+            free = (sequence for sequence in reversed(self.running[1:]) if sequence.grammar is None)
+            youngest = next(free, self.running[-1])
             self.release(youngest)
             self.waiting.appendleft(youngest)
             self.preemptions += 1
             yield youngest
 
-    def admit(self) -> Iterator[Sequence]:
-        """Move sequences that have room from the waiting list to the running ones, first come first served."""
+    def admit(self, ready: Callable[[Sequence], bool]) -> Iterator[Sequence]:
+        """Move sequences that have room from the waiting list to the running ones, first come first served.
+
+        One that is not `ready`, whose grammar is still being compiled, is overtaken.
+        """
         for sequence in [sequence for sequence in self.waiting if self._may_start(sequence)]:
             if not self._fits(sequence):
                 return
+            if not ready(sequence):
+                continue
             self.waiting.remove(sequence)
             self.running.append(sequence)
             yield sequence

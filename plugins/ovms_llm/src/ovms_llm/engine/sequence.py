@@ -1,23 +1,27 @@
-"""Requests in flight, and the sequences of tokens that they are made of."""
+"""The sequences of tokens that requests are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
-from time import perf_counter
+from dataclasses import dataclass, replace
 from typing import Any
 
+from openvino_genai import GenerationConfig
+
+from ovms_llm.engine.compiler import Compilation, Pin
 from ovms_llm.engine.detokenizer import Decode, Detokenizer
-from ovms_llm.engine.plan import Plan
+from ovms_llm.engine.request_state import RequestState
 from ovms_llm.engine.stops import StopStrings
-from ovms_llm.messages import Delta, FinishReason, Timings
+from ovms_llm.engine.thought import Thought, Turn
+from ovms_llm.messages import FinishReason
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What GenAI gave for a sequence in a step.
 
-    `finish` is how it ended, if it did; `over` says that GenAI ended it itself and has freed its blocks.
+    `finish` is how it ended, if it did; `over` says that GenAI ended it itself and has freed its blocks. `turns` says
+    that another part of the answer begins behind it, for which the sequence is submitted again.
     """
 
     sequence: Sequence
@@ -25,6 +29,7 @@ class Reading:
     logprobs: list[float]
     finish: FinishReason | None
     over: bool
+    turns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,89 +42,50 @@ class Gained:
     stop_reason: str | int | None
 
 
-@dataclass(slots=True)
-class Clock:
-    """When things happened to a request, in seconds of `perf_counter`."""
-
-    arrived: float = field(default_factory=perf_counter)
-    tokenized: float = 0.0
-    admitted: float = 0.0
-    first: float = 0.0
-
-    @staticmethod
-    def now() -> float:
-        """The time on this clock."""
-        return perf_counter()
-
-    def timings(self, tokens: int) -> Timings:
-        """Where the time went until now, in which `tokens` were generated; the first of them is prefill's."""
-        now = perf_counter()
-        admitted, first = self.admitted or now, self.first or now
-        decode = now - first
-        return Timings(
-            tokenize_ms=1e3 * (self.tokenized - self.arrived),
-            queue_ms=1e3 * (admitted - self.tokenized),
-            prefill_ms=1e3 * (first - admitted),
-            decode_ms=1e3 * decode,
-            tokens_per_second=max(0, tokens - 1) / decode if decode > 0 else 0.0,
-        )
-
-
-@dataclass(slots=True, eq=False)
-class RequestState:
-    """One `Generate` in flight.
-
-    `open` counts the sequences that have not ended. Where more sequences are generated than kept, their
-    deltas wait in `ranked` with their scores until all have ended.
-    """
-
-    id: int
-    plan: Plan
-    clock: Clock
-    timings: bool
-    prompt_tokens: int
-    prompt_text: str | None
-    started: bool
-    open: int = 0
-    generated: int = 0
-    ranked: dict[int, tuple[float, list[Delta]]] = field(default_factory=dict)
-
-    def keep(self, index: int, score: float, delta: Delta) -> None:
-        """Keep a delta of sequence `index`, whose cumulative log probability is `score` by now."""
-        deltas = self.ranked[index][1] if index in self.ranked else []
-        deltas.append(delta)
-        self.ranked[index] = score, deltas
-
-    def best(self) -> list[Delta]:
-        """The likeliest of the kept sequences, each as one delta, numbered by rank."""
-        ranking = sorted(self.ranked.values(), key=lambda ranked: -ranked[0])[: self.plan.sampling.n]
-        return [_joined(index, deltas) for index, (_, deltas) in enumerate(ranking)]
-
-
-def _joined(index: int, deltas: list[Delta]) -> Delta:
-    last = deltas[-1]
-    has_logprobs = last.logprobs is not None
-    return Delta(
-        index,
-        "".join(delta.text for delta in deltas),
-        [token for delta in deltas for token in delta.tokens],
-        [logprob for delta in deltas for logprob in delta.logprobs or []] if has_logprobs else None,
-        last.finish_reason,
-        last.stop_reason,
-    )
-
-
 class Sequence:
     """A sequence of tokens that is waiting, running, or has been put back.
 
     It keeps its tokens and its place in the text, so that it goes on after a preemption as if nothing
     had been. `leader` is the sequence that computes the prompt which this one shares.
+
+    Its tokens from `base` on follow `grammar`, if any. GenAI follows a grammar from its beginning only, so such
+    a sequence goes on from its base: what is generated again is `expected`, and not given again.
     """
 
-    __slots__ = ("detokenizer", "handle", "index", "leader", "prompt", "request", "score", "stops", "tokens", "width")
+    __slots__ = (
+        "base",
+        "compilation",
+        "detokenizer",
+        "expected",
+        "grammar",
+        "handle",
+        "index",
+        "leader",
+        "pin",
+        "prompt",
+        "request",
+        "score",
+        "stops",
+        "thought",
+        "tokens",
+        "width",
+    )
 
-    def __init__(self, request: RequestState, index: int, prompt: list[int], leader: Sequence | None = None) -> None:
+    def __init__(
+        self,
+        request: RequestState,
+        index: int,
+        prompt: list[int],
+        leader: Sequence | None = None,
+        thought: Thought | None = None,
+    ) -> None:
         sampling = request.plan.sampling
+        self.thought = thought
+        self.base = 0
+        self.grammar = request.course.first
+        self.expected: list[int] = []
+        self.pin: Pin | None = None
+        self.compilation: Compilation | None = None
         self.request = request
         self.index = index
         self.prompt = prompt
@@ -129,7 +95,8 @@ class Sequence:
         self.score = 0.0
         self.handle: Any = None
         self.detokenizer = Detokenizer(prompt)
-        self.stops = StopStrings(sampling.stop, include=sampling.include_stop)
+        # A stop string must not cut what a grammar makes whole.
+        self.stops = StopStrings([] if request.course.guided else sampling.stop, include=sampling.include_stop)
 
     @property
     def length(self) -> int:
@@ -154,7 +121,7 @@ class Sequence:
     def _replay_text(self, tokens: Items[int], decode: Decode) -> str | None:
         """Take in the text of `tokens`; the stop string that ends it, if one does."""
         text, sampling = self.detokenizer.replay(tokens, decode), self.request.plan.sampling
-        if not sampling.stop:
+        if not self.stops:
             return None
         before = Detokenizer(self.prompt).replay(tokens[: max(0, sampling.min_tokens - 1)], decode)
         self.stops.feed(before, may_end=False)
@@ -180,6 +147,75 @@ class Sequence:
             return not sampling.include_stop
         return last in self.request.plan.eos and not sampling.ignore_eos and sampling.skip_special_tokens
 
+    def submission(self) -> tuple[list[int], GenerationConfig]:
+        """What GenAI gets: the tokens to go on from, and its settings."""
+        known = len(self.tokens) if self.grammar is None else self.base
+        self.expected = self.tokens[known:]
+        config = self.request.plan.config(known, self.index, self.grammar)
+        return self.prompt + self.tokens[:known], config
+
+    def confirmed(self, reading: Reading) -> Reading | None:
+        """What `reading` adds to the tokens that were expected; `None` if they are others."""
+        count = min(len(self.expected), len(reading.tokens))
+        if reading.tokens[:count] != self.expected[:count] or (reading.finish and len(self.expected) > count):
+            return None
+        del self.expected[:count]
+        return replace(reading, tokens=reading.tokens[count:], logprobs=reading.logprobs[count:])
+
+    def considered(self, reading: Reading) -> Reading:
+        """`reading`, with what becomes of the thought by it."""
+        thought = self.thought
+        if thought is None or not reading.tokens:
+            return reading
+        gives_up = reading.finish == "stop" and thought.begun and self.request.course.guided
+        if gives_up and reading.tokens[-1] in self.request.plan.eos:  # the answer has not been given yet
+            reading = replace(reading, tokens=reading.tokens[:-1], logprobs=reading.logprobs[:-1], finish=None)
+            return self.closed(reading)
+        turn = thought.feed(reading.tokens)
+        if turn is Turn.EXHAUSTED and reading.finish is None:
+            return self.closed(reading)
+        if turn in (Turn.ANSWERS, Turn.CLOSED):
+            self.thought = None
+        turns = self.request.course.guided and turn in (Turn.OPENED, Turn.CLOSED) and reading.finish != "length"
+        return replace(reading, finish=None, turns=True) if turns else reading
+
+    def closed(self, reading: Reading) -> Reading:
+        """`reading` with the marker behind it that ends the thought. Nobody chose it: its probability is one."""
+        self.thought = None
+        room = self.remaining - len(reading.tokens)
+        marker = list(self.request.course.closing[:room])
+        return replace(
+            reading,
+            tokens=reading.tokens + marker,
+            logprobs=reading.logprobs + [0.0] * len(marker) if self.request.plan.gives_logprobs else [],
+            finish="length" if room <= len(marker) else None,
+            turns=True,
+        )
+
+    def turn(self) -> None:
+        """Begin the next part of the answer."""
+        self.base = len(self.tokens)
+        self.grammar = self.request.course.answer if self.thought is None else None
+        self.handle = None
+
+    def retrace(self) -> None:
+        """Find out in which part of the answer the tokens end that were given in an earlier life."""
+        for count, token in enumerate(self.tokens, 1):
+            if self.thought is None:
+                return
+            match self.thought.feed([token]):
+                case Turn.ANSWERS:
+                    self.thought = None
+                case Turn.CLOSED:
+                    self._retraced(count)
+                case Turn.EXHAUSTED if count < len(self.tokens):
+                    self._retraced(min(len(self.tokens), count + len(self.request.course.closing)))
+                case Turn.OPENED if self.request.course.guided:
+                    self.base, self.grammar = count, None
+
+    def _retraced(self, base: int) -> None:
+        self.base, self.grammar, self.thought = base, self.request.course.answer, None
+
     def windows(self, reading: Reading) -> tuple[list[int], list[int]]:
         """Take in a reading, and say which two token sequences must be decoded."""
         tokens = reading.tokens
@@ -190,10 +226,9 @@ class Sequence:
 
     def gain(self, reading: Reading, before: str, after: str) -> Gained:
         """What the reading comes to, its windows being `before` and `after` as text."""
-        sampling = self.request.plan.sampling
         finish = reading.finish
         text = self.detokenizer.advance(before, after, last=finish is not None)
-        if not sampling.stop:
+        if not self.stops:
             return Gained(text, reading.tokens, finish, self._stop_id(reading))
         text, match = self.stops.feed(text, may_end=self._may_end)
         if match is not None:

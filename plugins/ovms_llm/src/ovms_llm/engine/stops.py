@@ -23,6 +23,9 @@ class StopStrings:
         self._include = include
         self._held = ""
 
+    def __bool__(self) -> bool:
+        return self._longest > 0
+
     def feed(self, text: str, *, may_end: bool = True) -> tuple[str, str | None]:
         """What may be shown now that `text` has come, and the stop string that it completed, if any.
 

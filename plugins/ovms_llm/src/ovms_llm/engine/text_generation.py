@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from itertools import count
 from typing import Final
 
+import msgspec
 import numpy as np
 import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import DONE, Engine, EngineInfo, Gain, ModelSpec, RequestError
 from ovms_llm.engine.companion import Companion
-from ovms_llm.engine.intake import Intake
+from ovms_llm.engine.compiler import Compiler
+from ovms_llm.engine.course import answers_of
+from ovms_llm.engine.delivery import Delivery
+from ovms_llm.engine.grammar_gate import GrammarGate
+from ovms_llm.engine.intake import FREE, Intake
 from ovms_llm.engine.reading import read_outputs
+from ovms_llm.engine.request_state import RequestState
 from ovms_llm.engine.schedule import Schedule
-from ovms_llm.engine.sequence import Gained, Reading, RequestState, Sequence
-from ovms_llm.messages import AnyRequest, Delta, Generate, Started, Tokenize, TokenLogprob
+from ovms_llm.engine.sequence import Gained, Reading, Sequence
+from ovms_llm.messages import AnyRequest, Generate, Tokenize
 from ovms_llm.model.loading import load
 from ovms_llm.prompt.vocabulary import Vocabulary
 
 # Requests that wait inside the engine, tokenised already, so that a freed place is taken in the same step.
 _QUEUED: Final = 8
+_TOO_LARGE: Final = "the KV cache could not hold the request: raise options.cache_size or lower max_tokens"
+_DIFFERS: Final = (
+    "the engine was interrupted, and the answer, begun anew under its grammar, is another than the one that was sent: "
+    "ask again"
+)
 
 
 class TextGeneration(Engine):
@@ -47,7 +57,16 @@ class TextGeneration(Engine):
             self._cache = Companion.leaves(loaded.cache)
         self._schedule = Schedule(self._cache, options.max_num_seqs, shares_prompts=options.enable_prefix_caching)
         self._intake = Intake(loaded, tokenizer, self._vocabulary, self._schedule)
+        self._compiler = Compiler(
+            tokenizer,
+            self._vocabulary.size,
+            timeout=options.grammar_timeout,
+            most_bytes=options.grammar_cache_mb << 20,
+        )
+        self._gate = GrammarGate(self._compiler)
+        self._forced: list[Reading] = []
         self._states: dict[int, RequestState] = {}
+        self._delivery = Delivery(self._vocabulary, self._schedule, self._states)
         self._answers: list[tuple[int, Gain]] = []
         self._progressed = False
 
@@ -66,9 +85,25 @@ class TextGeneration(Engine):
                 "block_size": cache.block_size,
                 "vocabulary_size": self._vocabulary.size,
                 "end_tokens": self._intake.end_tokens,
+                "speech": msgspec.to_builtins(self._intake.speech),
+                "grammar_limits": msgspec.to_builtins(loaded.options.grammar_limits),
+                "guided_tools": loaded.options.guided_tools,
             },
             warnings=list(loaded.folder.warnings),
         )
+
+    def needs_preparation(self, request: AnyRequest) -> bool:
+        """Only a request with a grammar that has not been compiled yet."""
+        if not isinstance(request, Generate) or request.guide is None:
+            return False
+        return not any(map(self._compiler.knows, answers_of(request.guide, request.thinking)))
+
+    def prepare(self, request: AnyRequest) -> AnyRequest:
+        """Compile the grammars of a request. Raises `RequestError` for one that is bad, or takes too long."""
+        if isinstance(request, Generate) and request.guide is not None:
+            for grammar in self._intake.grammars(request):
+                self._compiler.wait(grammar, request.guide.param)
+        return request
 
     def add(self, id: int, request: AnyRequest) -> None:
         if isinstance(request, Generate):
@@ -87,14 +122,18 @@ class TextGeneration(Engine):
 
     def step(self) -> Iterable[tuple[int, Gain]]:
         gains, self._answers = self._answers, []
-        self._make_room()
+        self._make_room(gains)
+        if self._forced:
+            self._delivery.deliver(self._take_forced(), gains)
         if self._schedule.busy:
             self._pipeline.step()
             self._schedule.stepped()
             readings = self._read(gains)
-            self._deliver(readings, gains)
+            self._delivery.deliver(readings, gains)
             self._drain()
             self._progressed = True
+        elif not gains:
+            self._gate.wait(self._schedule.waiting)
         self._progressed = self._progressed or bool(gains)
         return gains
 
@@ -105,6 +144,7 @@ class TextGeneration(Engine):
 
     def close(self) -> None:
         self._states.clear()
+        self._compiler.close()
         del self._pipeline
 
     @property
@@ -130,30 +170,47 @@ class TextGeneration(Engine):
             self._start(state, prompt)
 
     def _start(self, state: RequestState, prompt: list[int]) -> None:
-        leader = Sequence(state, 0, prompt)
-        followers = [Sequence(state, index, prompt, leader) for index in range(1, state.plan.sequences)]
-        self._schedule.waiting.extend([leader, *followers])
+        leader = self._sequence(state, 0, prompt)
+        followers = [self._sequence(state, index, prompt, leader) for index in range(1, state.plan.sequences)]
         self._states[state.id] = state
+        self._enqueue([leader, *followers])
+
+    def _sequence(self, state: RequestState, index: int, prompt: list[int], leader: Sequence | None = None) -> Sequence:
+        thought = state.course.thought(lambda ids: self._vocabulary.decode([ids], False)[0])
+        return Sequence(state, index, prompt, leader, thought)
+
+    def _enqueue(self, sequences: list[Sequence]) -> None:
+        """Let `sequences` wait for their turn; a thought for which there is no budget is ended first."""
+        for sequence in sequences:
+            if sequence.thought is not None and sequence.thought.exhausted:
+                self._forced.append(sequence.closed(Reading(sequence, [], [], None, over=True)))
+            else:
+                self._schedule.waiting.append(sequence)
 
     def _give_nothing(self, state: RequestState) -> None:
         """End all sequences before their first token: only the prompt was asked for."""
         self._states[state.id] = state
         for index in range(state.open):
-            self._pass_on(Sequence(state, index, []), Gained("", [], "length", None), None, self._answers)
+            self._delivery.pass_on(Sequence(state, index, []), Gained("", [], "length", None), None, self._answers)
 
     def _resume(self, state: RequestState, prompt: list[int], emitted: list[int]) -> None:
-        sequence = Sequence(state, 0, prompt)
-        skip = state.plan.sampling.skip_special_tokens
-        ended = sequence.replay(emitted, lambda lists: self._vocabulary.decode(lists, skip))
+        sequence = self._sequence(state, 0, prompt)
+        skip, visible = state.plan.sampling.skip_special_tokens, state.course.visible
+        ended = sequence.replay(emitted, lambda lists: self._vocabulary.decode(lists, skip, visible))
         self._states[state.id] = state
         if ended is None:
-            self._schedule.waiting.append(sequence)
+            sequence.retrace()
+            self._enqueue([sequence])
         else:
-            self._pass_on(sequence, ended, None, self._answers)
+            self._delivery.pass_on(sequence, ended, None, self._answers)
 
     # -- the pipeline -----------------------------------------------------------------------------
 
-    def _make_room(self) -> None:
+    def _take_forced(self) -> list[Reading]:
+        forced, self._forced = self._forced, []
+        return forced
+
+    def _make_room(self, gains: list[tuple[int, Gain]]) -> None:
         for sequence in self._schedule.preempt():
             sequence.handle.cancel()
             sequence.handle = None
@@ -161,15 +218,16 @@ class TextGeneration(Engine):
         if self._companion is not None and (running or self._schedule.waiting):
             self._companion.join(prompts_wait=not all(sequence.tokens for sequence in running))
         if self._schedule.waiting:
-            for sequence in self._schedule.admit():
+            for sequence in self._schedule.admit(self._gate.admits):
                 self._submit(sequence)
+        for state, error in self._gate.refused():
+            self._fail(state, error, gains)
 
     def _submit(self, sequence: Sequence) -> None:
         clock = sequence.request.clock
         clock.admitted = clock.admitted or clock.now()
-        ids = np.array([sequence.prompt + sequence.tokens], np.int64)
-        config = sequence.request.plan.config(len(sequence.tokens), sequence.index)
-        sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(ids), config)
+        tokens, config = sequence.submission()
+        sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(np.array([tokens], np.int64)), config)
 
     def _drop(self, state: RequestState) -> None:
         for sequence in self._schedule.forget(state):
@@ -187,84 +245,31 @@ class TextGeneration(Engine):
     def _read(self, gains: list[tuple[int, Gain]]) -> list[Reading]:
         readings: list[Reading] = []
         for sequence in list(self._schedule.running):
+            if sequence.request.id not in self._states:
+                continue
             outputs = sequence.handle.read() if sequence.handle.can_read() else {}
             if outputs:
                 fresh = read_outputs(sequence, list(outputs.values()))
                 if fresh[0].over:
                     self._schedule.ended(sequence)
-                readings += fresh
+                readings += fresh if sequence.request.course is FREE else self._guide(sequence, fresh, gains)
             elif sequence.handle.get_status() == genai.GenerationStatus.IGNORED:
-                self._fail(sequence, gains)
+                self._schedule.ended(sequence)
+                self._fail(sequence.request, RequestError(_TOO_LARGE, status=503), gains)
         return readings
 
-    def _fail(self, sequence: Sequence, gains: list[tuple[int, Gain]]) -> None:
-        self._schedule.ended(sequence)
-        state = self._states.pop(sequence.request.id, None)
-        if state is None:
-            return
-        self._drop(state)
-        error = RequestError(
-            "the KV cache could not hold the request: raise options.cache_size or lower max_tokens", status=503
-        )
-        gains.append((state.id, error))
+    def _guide(self, sequence: Sequence, readings: list[Reading], gains: list[tuple[int, Gain]]) -> list[Reading]:
+        """What `readings` come to for a sequence that follows a grammar or thinks."""
+        sequence.pin = None
+        if sequence.width > 1:
+            return readings
+        reading = sequence.confirmed(readings[0]) if sequence.expected else readings[0]
+        if reading is None:
+            self._fail(sequence.request, RequestError(_DIFFERS, status=500, code="cannot_resume"), gains)
+            return []
+        return [sequence.considered(reading)] if reading.tokens or reading.finish else []
 
-    # -- what is given back -----------------------------------------------------------------------
-
-    def _deliver(self, readings: list[Reading], gains: list[tuple[int, Gain]]) -> None:
-        by_mode: dict[bool, list[Reading]] = defaultdict(list)
-        for reading in readings:
-            by_mode[reading.sequence.request.plan.sampling.skip_special_tokens].append(reading)
-        for skip, group in by_mode.items():
-            windows = [window for reading in group for window in reading.sequence.windows(reading)]
-            texts = self._vocabulary.decode(windows, skip)
-            for reading, before, after in zip(group, texts[::2], texts[1::2], strict=True):
-                self._give(reading, before, after, gains)
-
-    def _give(self, reading: Reading, before: str, after: str, gains: list[tuple[int, Gain]]) -> None:
-        sequence = reading.sequence
-        if sequence.request.id not in self._states:
-            return
-        gained = sequence.gain(reading, before, after)
-        if gained.finish is not None and not reading.over:
-            sequence.handle.stop()
-            self._schedule.release(sequence)
-        self._pass_on(sequence, gained, self._logprobs(reading), gains)
-
-    def _logprobs(self, reading: Reading) -> list[TokenLogprob] | None:
-        sequence = reading.sequence
-        if sequence.request.plan.ranks:
-            sequence.score += sum(reading.logprobs)
-        if not sequence.request.plan.sampling.logprobs:
-            return None
-        pairs = zip(reading.tokens, reading.logprobs, strict=True)
-        return [self._vocabulary.logprob(token, logprob) for token, logprob in pairs]
-
-    def _pass_on(
-        self,
-        sequence: Sequence,
-        gained: Gained,
-        logprobs: list[TokenLogprob] | None,
-        gains: list[tuple[int, Gain]],
-    ) -> None:
-        state = sequence.request
-        state.clock.first = state.clock.first or state.clock.now()
-        if not state.started:
-            state.started = True
-            gains.append((state.id, Started(state.prompt_tokens, None, state.prompt_text)))
-        state.generated += len(gained.tokens)
-        delta = Delta(sequence.index, gained.text, gained.tokens, logprobs, gained.finish, gained.stop_reason)
-        if state.plan.ranks:
-            state.keep(sequence.index, sequence.score, delta)
-        else:
-            gains.append((state.id, delta))
-        if gained.finish is not None:
-            state.open -= 1
-            if not state.open:
-                self._finish(state, gains)
-
-    def _finish(self, state: RequestState, gains: list[tuple[int, Gain]]) -> None:
-        gains.extend((state.id, delta) for delta in state.best())
-        if state.timings:
-            gains.append((state.id, state.clock.timings(state.generated)))
-        gains.append((state.id, DONE))
-        del self._states[state.id]
+    def _fail(self, state: RequestState, error: RequestError, gains: list[tuple[int, Gain]]) -> None:
+        if self._states.pop(state.id, None) is not None:
+            self._drop(state)
+            gains.append((state.id, error))

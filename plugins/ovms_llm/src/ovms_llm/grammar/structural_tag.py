@@ -22,7 +22,7 @@ _LARGEST: Final = 1_000
 
 
 def structural_tag(document: Any, leaf: Leaf, *, depth: int) -> Format:
-    """The format in `document`: ``{"type": "structural_tag", "format": …}``, or the older form with ``structures``.
+    """The format in `document`: ``{"type": "structural_tag", "format": …}``, the format alone, or the older form.
 
     Raises `GrammarError` with the JSON pointer of what is not understood.
     """
@@ -32,7 +32,7 @@ def structural_tag(document: Any, leaf: Leaf, *, depth: int) -> Format:
     if "structures" in document:
         return reader.older(document)
     if document.get("type", "structural_tag") != "structural_tag":
-        reader.fail("The type of a structural tag is 'structural_tag'.", "/type")
+        return reader.format(document, "", 0)
     if "format" not in document:
         reader.fail("A structural tag needs a 'format', or 'structures' and 'triggers'.", "")
     return reader.format(document["format"], "/format", 0)
@@ -76,15 +76,15 @@ class _Reader:
         if depth > self._depth or self._count > _LARGEST:
             self.fail(f"The structural tag is too large: {self._depth} levels, {_LARGEST} formats at most.", pointer)
         kind = given.get("type")
-        if isinstance(kind, str) and kind in _LEAVES:
-            return self._leaf(kind, *self._content(given, kind, pointer))
+        for leaf, name in _LEAVES.items():
+            if kind == leaf:
+                return self._leaf(leaf, *self._content(given, leaf, name, pointer))
         if not isinstance(kind, str) or kind not in self._kinds:
             known = ", ".join(sorted([*_LEAVES, *self._kinds]))
             self.fail(f"The type of format {kind!r} is not supported. These are: {known}.", f"{pointer}/type")
         return self._kinds[kind](given, pointer, depth)
 
-    def _content(self, given: Mapping[str, Any], kind: str, pointer: str) -> tuple[Any, str]:
-        name = _LEAVES[kind]
+    def _content(self, given: Mapping[str, Any], kind: str, name: str, pointer: str) -> tuple[Any, str]:
         if given.get(name) is None:
             self.fail(f"A format of type '{kind}' needs '{name}'.", pointer)
         return given[name], f"{pointer}/{name}"

@@ -25,7 +25,7 @@ from ovms_llm.http.answers import (
 )
 from ovms_llm.http.chunks import ChunkShape
 from ovms_llm.http.conversation import Conversation, Rendering
-from ovms_llm.http.generation import GenerationEndpoint
+from ovms_llm.http.generation import ChoicesEndpoint
 from ovms_llm.http.reasoning import ReasoningFields
 from ovms_llm.http.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
 from ovms_llm.http.tools import ToolFields
@@ -145,7 +145,7 @@ def _message(choice: ChoiceBuilder, body: ChatBody) -> ChatMessage:
     return message
 
 
-class ChatCompletions(GenerationEndpoint[ChatBody]):
+class ChatCompletions(ChoicesEndpoint[ChatBody]):
     """Continue a conversation."""
 
     path = "/chat/completions"

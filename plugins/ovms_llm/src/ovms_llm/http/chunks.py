@@ -85,22 +85,24 @@ class Chunks:
         return b"".join(choice.opening() for choice in self._choices)
 
     def _frame(self, event: Any) -> bytes:
-        if isinstance(event, Delta):
-            choice = self._choice(event)
-            if event.logprobs is not None or event.finish_reason is not None:
-                return choice.rare(event)
-            if not event.text:
-                return b""
-            if event.channel == "content":
-                return choice.before + _encode(event.text) + choice.after
-            return choice.thought(event.text)
-        return self._choice(event).call(event) if isinstance(event, ToolCallDelta) else b""
-
-    def _choice(self, event: Delta | ToolCallDelta) -> _ChoiceChunks:
+        if not isinstance(event, Delta):
+            return self._call(event) if isinstance(event, ToolCallDelta) else b""
         choice = self._choices[event.index]
         if self._usage is UsageInStream.EVERYWHERE:
             choice.tell(self._counter.prompt_tokens, len(event.tokens))
-        return choice
+        if event.logprobs is not None or event.finish_reason is not None:
+            return choice.rare(event)
+        if not event.text:
+            return b""
+        if event.channel == "content":
+            return choice.before + _encode(event.text) + choice.after
+        return choice.thought(event.text)
+
+    def _call(self, event: ToolCallDelta) -> bytes:
+        choice = self._choices[event.index]
+        if self._usage is UsageInStream.EVERYWHERE:
+            choice.tell(self._counter.prompt_tokens, len(event.tokens))
+        return choice.call(event)
 
     def end(self, timings: TimingsReport | UnsetType = UNSET) -> bytes:
         """The frames that come after all others."""

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ovms_core.plugin import Int, fault
 from ovms_llm.http.answers import Head, TextChoice, TextCompletion, TextLogprobs, TimingsReport, Usage
 from ovms_llm.http.chunks import ChunkShape, characters
-from ovms_llm.http.generation import GenerationEndpoint
+from ovms_llm.http.generation import ChoicesEndpoint
 from ovms_llm.http.prompt_input import PromptInput
 from ovms_llm.http.reasoning import ReasoningFields
 from ovms_llm.http.sampling import IGNORED, NO_LIMIT, GenerationBody
@@ -125,7 +125,7 @@ _SHAPE: Final = _shape(_logprobs)
 _SHAPE_WITH_TOP: Final = _shape(_logprobs_with_top)
 
 
-class Completions(GenerationEndpoint[CompletionBody]):
+class Completions(ChoicesEndpoint[CompletionBody]):
     """Continue texts."""
 
     path = "/completions"

@@ -23,6 +23,7 @@ from ovms_llm.http.merge import merge
 from ovms_llm.http.planning import Plan, plan
 from ovms_llm.http.sampling import GenerationBody
 from ovms_llm.http.usage import ChoiceBuilder, UsageCounter, collect
+from ovms_llm.http.validated import validated
 from ovms_llm.http.voice import Voice, voice_of
 from ovms_llm.messages import Delta, Generate, Started
 
@@ -35,25 +36,10 @@ _STARTED: Final = "ovms_llm.started"
 
 
 class GenerationEndpoint(Endpoint[G]):
-    """Prompts in, choices out. A subclass says how an answer is written."""
+    """Prompts in, events out. A subclass says how an answer is written."""
 
     task = "text_generation"
     streams = True
-    id_prefix: ClassVar[str]
-    object: ClassVar[str]
-    chunk_object: ClassVar[str]
-
-    @abstractmethod
-    def shape(self, body: G) -> ChunkShape:
-        """How a choice is written in a chunk."""
-
-    @abstractmethod
-    def choice(self, choice: ChoiceBuilder, body: G) -> Any:
-        """How a choice is written in the whole answer."""
-
-    @abstractmethod
-    def document(self, head: Head, choices: list[Any], usage: Usage, timings: TimingsReport | UnsetType) -> Any:
-        """The whole answer."""
 
     async def execute(self, call: Call[G]) -> AsyncIterator[Any]:
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
@@ -69,6 +55,26 @@ class GenerationEndpoint(Endpoint[G]):
     def texts(self, call: Call[G]) -> Iterator[str]:
         """Every text that can reach a prompt. Prompts given as token ids have none."""
         return call.body.texts()
+
+
+class ChoicesEndpoint(GenerationEndpoint[G]):
+    """Answers with choices, whole or in chunks. A subclass says how a choice is written."""
+
+    id_prefix: ClassVar[str]
+    object: ClassVar[str]
+    chunk_object: ClassVar[str]
+
+    @abstractmethod
+    def shape(self, body: G) -> ChunkShape:
+        """How a choice is written in a chunk."""
+
+    @abstractmethod
+    def choice(self, choice: ChoiceBuilder, body: G) -> Any:
+        """How a choice is written in the whole answer."""
+
+    @abstractmethod
+    def document(self, head: Head, choices: list[Any], usage: Usage, timings: TimingsReport | UnsetType) -> Any:
+        """The whole answer."""
 
     def to_json(self, call: Call[G], events: Sequence[Any]) -> Any:
         """The answer to a call that does not stream."""
@@ -102,8 +108,11 @@ async def _planned(call: Call[Any], voice: Voice) -> Plan:
 
 def _events(model: Model, body: GenerationBody, at: int, planned: Plan) -> AsyncGenerator[Any, None]:
     """The typed events of prompt number `at`."""
-    events, hearing = _continuation(model, body, at, planned.requests[at]), planned.hearing()
-    return events if hearing is None else _heard(events, hearing)
+    request = planned.requests[at]
+    events, hearing = _continuation(model, body, at, request), planned.hearing()
+    if hearing is not None:
+        events = _heard(events, hearing)
+    return events if planned.check is None else validated(events, planned.check, echo=request.echo)
 
 
 async def _heard(events: AsyncGenerator[Any, None], hearing: Hearing) -> AsyncGenerator[Any, None]:

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from ovms_llm.http.guidance import Guidance, guidance_of
 from ovms_llm.http.hearing import Hearing
 from ovms_llm.http.prompting import addressed
+from ovms_llm.http.reasoning import ReasoningWish
 from ovms_llm.http.sampling import GenerationBody
+from ovms_llm.http.validated import Check
 from ovms_llm.http.voice import Voice
 from ovms_llm.messages import Chat, Generate, Thinking
 from ovms_llm.speech.listening import Listener
@@ -24,7 +26,7 @@ class Plan:
     """What the engine is asked for, a request a prompt, and how its answers are read.
 
     `ignored` names the fields that have no effect with this model. `voice` is `None` where all that the engine says is
-    text for the reader.
+    text for the reader. `check` says what is wrong with a finished text.
     """
 
     requests: Sequence[Generate]
@@ -33,6 +35,7 @@ class Plan:
     functions: Sequence[Function] = ()
     guided: bool = False
     many: bool = True
+    check: Check | None = None
 
     def hearing(self) -> Hearing | None:
         """Who tells thoughts and tool calls of one prompt's answers from text; `None` where all is text."""
@@ -50,15 +53,17 @@ def plan(body: GenerationBody, voice: Voice) -> Plan:
         voice = voice.for_tools()
     guidance = guidance_of(body, tools, voice)
     requests = [_guided(request, guidance) for request in body.requests()]
-    if not all(isinstance(request.prompt, Chat) for request in requests):
-        return Plan(requests, guidance.ignored)
+    if not isinstance(requests[0].prompt, Chat):  # text, which says itself how it is to be continued
+        return Plan(requests, guidance.ignored, check=guidance.check)
+    wish = body.reasoning_wish
     return Plan(
-        requests=[_addressed(request, body, voice, tools) for request in requests],
-        ignored=(*guidance.ignored, *_unknown_wishes(body, voice)),
+        requests=[_addressed(request, voice, tools, wish) for request in requests],
+        ignored=(*guidance.ignored, *_unknown_wishes(wish, voice)),
         voice=voice if tools or voice.needs_a_listener else None,
         functions=tools.callable if tools else (),
         guided=guidance.guides_calls,
         many=tools is None or tools.many,
+        check=guidance.check,
     )
 
 
@@ -72,15 +77,13 @@ def _guided(request: Generate, guidance: Guidance) -> Generate:
     return replace(request, sampling=sampling, guide=guidance.guide)
 
 
-def _addressed(request: Generate, body: GenerationBody, voice: Voice, tools: ToolUse | None) -> Generate:
+def _addressed(request: Generate, voice: Voice, tools: ToolUse | None, wish: ReasoningWish) -> Generate:
     assert isinstance(request.prompt, Chat)
-    wish, thinking = body.reasoning_wish, voice.thinking
-    return replace(
-        request,
-        prompt=addressed(request.prompt, voice, tools, wish),
-        thinking=thinking and Thinking(thinking.opening, thinking.closing, wish.budget),
-        markers=list(_markers(voice, listens=tools is not None)),
-    )
+    request.prompt = addressed(request.prompt, voice, tools, wish)
+    if (thinking := voice.thinking) is not None:
+        request.thinking = Thinking(thinking.opening, thinking.closing, wish.budget)
+    request.markers = list(_markers(voice, listens=tools is not None))
+    return request
 
 
 def _markers(voice: Voice, *, listens: bool) -> Iterator[str]:
@@ -92,9 +95,8 @@ def _markers(voice: Voice, *, listens: bool) -> Iterator[str]:
         yield from voice.format.markers
 
 
-def _unknown_wishes(body: GenerationBody, voice: Voice) -> Iterator[str]:
+def _unknown_wishes(wish: ReasoningWish, voice: Voice) -> Iterator[str]:
     """The fields about reasoning of which this model knows nothing."""
-    wish = body.reasoning_wish
     if wish.effort is not None and not voice.profile.knows_effort:
         yield from wish.effort_fields
     if wish.budget is not None and voice.thinking is None:

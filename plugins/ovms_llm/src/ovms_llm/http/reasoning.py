@@ -36,6 +36,9 @@ class ReasoningWish:
     budget_fields: tuple[str, ...] = ()
 
 
+NO_WISH: Final = ReasoningWish()
+
+
 class ReasoningOptions(Part):
     """OpenRouter's object; `exclude` keeps the thought from the client."""
 
@@ -67,6 +70,8 @@ class ReasoningFields(Part):
 
     @model_validator(mode="after")
     def _wishes_agree(self) -> ReasoningFields:
+        if self.model_fields_set.isdisjoint(_FIELDS):
+            return self
         efforts, switches = dict(self._efforts()), dict(self._switches())
         if len(set(efforts.values())) > 1:
             raise _disagreement(efforts)
@@ -106,6 +111,8 @@ class ReasoningFields(Part):
     @property
     def reasoning_wish(self) -> ReasoningWish:
         """What all the fields say together."""
+        if self.model_fields_set.isdisjoint(_FIELDS):
+            return NO_WISH
         efforts, switches, budgets = dict(self._efforts()), dict(self._switches()), dict(self._budgets())
         effort = next(iter(efforts.values()), None)
         if effort is None and switches:
@@ -118,6 +125,9 @@ class ReasoningFields(Part):
             effort_fields=(*efforts, *switches),
             budget_fields=tuple(budgets) if budget != NO_LIMIT else (),
         )
+
+
+_FIELDS: Final = frozenset(ReasoningFields.model_fields)
 
 
 def _disagreement(values: Mapping[str, object]) -> Exception:

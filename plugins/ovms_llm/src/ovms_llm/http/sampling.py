@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ovms_core.plugin import Body, Int, Part, fault
 from ovms_llm.http.chunks import UsageInStream
-from ovms_llm.http.reasoning import ReasoningWish
+from ovms_llm.http.output_format import OutputFields
+from ovms_llm.http.reasoning import NO_WISH, ReasoningWish
 from ovms_llm.messages import Generate, Prompt, Sampling
 from ovms_llm.speech.tools import ToolUse
 
@@ -28,19 +29,10 @@ IGNORED: Final = frozenset(
     }
 )
 
-_NO_GRAMMAR: Final = "describe the form in a message and check the answer"
 REFUSED: Final = {
     "logit_bias": "the engine cannot shift single tokens",
     "num_assistant_tokens": "this model has no draft model",
     "prompt_logprobs": "the prompt's tokens have none",
-    # Other servers' names for what an answer must look like: nobody should find out from the answer that it does not.
-    "grammar": _NO_GRAMMAR,
-    "guided_choice": _NO_GRAMMAR,
-    "guided_grammar": _NO_GRAMMAR,
-    "guided_json": _NO_GRAMMAR,
-    "guided_regex": _NO_GRAMMAR,
-    "json_schema": _NO_GRAMMAR,
-    "structured_outputs": _NO_GRAMMAR,
     "allowed_token_ids": "the engine chooses among all tokens",
     "bad_words": "the engine chooses among all tokens",
 }
@@ -82,7 +74,7 @@ class StreamOptions(Part):
     include_obfuscation: Annotated[bool, unsupported("include_obfuscation", ": leave it out", False)] = False
 
 
-class GenerationBody(Body):
+class GenerationBody(OutputFields, Body):
     """The fields that chat and text completions share.
 
     Where they differ in detail, the limits are OpenAI's, then vLLM's (https://docs.vllm.ai/en/latest/api/vllm/sampling_params.html).
@@ -113,9 +105,6 @@ class GenerationBody(Body):
     stream: bool = False
     stream_options: StreamOptions | None = None
     timings: bool = False
-    response_format: Annotated[
-        Any, unsupported("response_format", " other than {'type': 'text'}", {"type": "text"}, None)
-    ] = None
 
     @model_validator(mode="after")
     def _fields_agree(self) -> GenerationBody:
@@ -161,6 +150,7 @@ class GenerationBody(Body):
         options = self.stream_options
         if options is not None and options.continuous_usage_stats and not options.include_usage:
             yield "stream_options.continuous_usage_stats"
+        yield from self.ignored_output_fields()
 
     @abstractmethod
     def prompts(self) -> Sequence[Prompt]:
@@ -182,12 +172,12 @@ class GenerationBody(Body):
     @property
     def reasoning_wish(self) -> ReasoningWish:
         """How much the model shall think; by default as it does by itself."""
-        return ReasoningWish()
+        return NO_WISH
 
     @property
-    def output(self) -> Any:
-        """What the answer must look like; anything by default."""
-        return None
+    def is_conversation(self) -> bool:
+        """Whether the model answers in a conversation, in the way of its family; else it goes on with a text."""
+        return False
 
     def schema_path(self, name: str) -> str:
         """The path in this body of the parameters of function `name`."""

@@ -176,6 +176,8 @@ class ToolFields(Part):
 
     @model_validator(mode="after")
     def _tools_agree(self) -> ToolFields:
+        if self.model_fields_set.isdisjoint(_FIELDS):
+            return self
         if self.tools and self.functions:
             raise fault("'functions' is the older name of 'tools': send one of them.", field="functions")
         check_names([tool.function for tool in self.tools or ()], "tools[{}].function.name")
@@ -218,6 +220,8 @@ class ToolFields(Part):
     @property
     def tool_use(self) -> ToolUse | None:
         """What the model may, must or must not call."""
+        if not self.tools and not self.functions:
+            return None
         functions = [function.function() for function in self._declared()]
         if self.functions:
             return self._older_use(functions)
@@ -243,6 +247,9 @@ class ToolFields(Part):
         """Every text of the functions that can reach the prompt."""
         for function in self._declared():
             yield from function.texts()
+
+
+_FIELDS: Final = frozenset(ToolFields.model_fields)
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -45,6 +45,19 @@ class Prompts:
         self._vocabulary.check(prompt.ids, "prompt")
         return list(prompt.ids), None
 
+    def text(self, prompt: Prompt) -> str:
+        """The text of `prompt`, special tokens included. Raises `RequestError`."""
+        if isinstance(prompt, Chat):
+            return self._template.render(prompt)
+        if isinstance(prompt, Text):
+            return prompt.text
+        self._vocabulary.check(prompt.ids, "prompt")
+        return self._vocabulary.decode([prompt.ids], False)[0]
+
+    def marker(self, text: str) -> list[int]:
+        """The token ids of a marker."""
+        return self._encode(text, add_special_tokens=False, param="thinking")
+
     def _fill_in(self, prefix: str, suffix: str) -> str:
         for form in _FILL_IN_THE_MIDDLE:
             if all(token in self._vocabulary for token in _tokens_of(form)):

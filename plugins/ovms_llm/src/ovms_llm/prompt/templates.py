@@ -64,6 +64,11 @@ class ChatTemplate:
         self._variables = dict(variables)
         self._fallback = fallback
 
+    @property
+    def templates(self) -> Mapping[str, str]:
+        """The templates by name."""
+        return self._templates
+
     def render(self, chat: Chat) -> str:
         """The prompt. Raises `RequestError` with the template's own words when it refuses the messages."""
         reserved = next(iter(_RESERVED.intersection(chat.template_kwargs)), None)
@@ -96,7 +101,7 @@ class ChatTemplate:
             )
         if chat.template is not None:
             return self._named(chat.template)
-        preferred = "tool_use" if chat.template_kwargs.get("tools") else "default"
+        preferred = "tool_use" if chat.tools or chat.template_kwargs.get("tools") else "default"
         first = next(iter(self._templates.values()))
         return self._templates.get(preferred) or self._templates.get("default") or first
 
@@ -110,7 +115,7 @@ class ChatTemplate:
         return self._templates[name]
 
     def _apply(self, template: str, messages: list[dict[str, Any]], chat: Chat) -> str:
-        variables = self._variables | chat.template_kwargs
+        variables = self._variables | chat.template_kwargs | ({"tools": chat.tools} if chat.tools else {})
         generation = {
             "add_generation_prompt": chat.add_generation_prompt,
             "continue_final_message": chat.continue_final_message,

@@ -50,8 +50,8 @@ class Vocabulary:
         """The token `id` as text; empty where there is none."""
         return self._bytes[id].decode("utf-8", "replace") if 0 <= id < len(self._bytes) else ""
 
-    def __contains__(self, token: str) -> bool:
-        return token.encode() in self._ids
+    def __contains__(self, token: object) -> bool:
+        return isinstance(token, str) and token.encode() in self._ids
 
     def logprob(self, id: int, logprob: float) -> TokenLogprob:
         """The token `id` as it is reported, with its log probability."""
@@ -76,12 +76,21 @@ class Vocabulary:
                 param=param,
             )
 
-    def decode(self, lists: Sequence[list[int]], skip_special_tokens: bool) -> list[str]:
-        """The text of each list of token ids."""
+    def decode(
+        self, lists: Sequence[list[int]], skip_special_tokens: bool, visible: frozenset[int] = frozenset()
+    ) -> list[str]:
+        """The text of each list of token ids; special tokens that are `visible` are never skipped."""
+        if skip_special_tokens and visible:
+            shown = [[id for id in ids if id in visible or id not in self.special] for ids in lists]
+            return self.decode(shown, False)
         if not self.joins_bytes:
             return self._decode(lists, skip_special_tokens)
         table = self._shown if skip_special_tokens else self._bytes
         return [_joined(table, ids, self._errors) for ids in lists]
+
+    def special_ids(self, markers: Iterable[str]) -> frozenset[int]:
+        """The ids of those `markers` that are special tokens."""
+        return frozenset(id for marker in markers if (id := self.id_of(marker)) in self.special and id is not None)
 
     def _decode(self, lists: Sequence[list[int]], skip_special_tokens: bool) -> list[str]:
         # Lists of unequal length are padded, and the padding is part of the text unless special tokens are skipped.

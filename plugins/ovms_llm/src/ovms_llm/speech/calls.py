@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ovms_llm.speech import json_text
-from ovms_llm.speech.markers import certain, earliest
+from ovms_llm.speech.markers import certain, earliest, is_plain
 from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
 
 
@@ -52,12 +52,16 @@ class MarkedParser(SpeechParser):
     """
 
     def __init__(self, openings: Sequence[str], reader: Callable[[str], CallReader]) -> None:
-        self._openings = openings
+        self._openings = tuple(openings)
         self._new_reader = reader
         self._reader: CallReader | None = None
         self._held = ""
         self._space = ""
         self._called = False
+
+    def passes(self, text: str) -> bool:
+        """Whether `text` is words."""
+        return self._reader is None and not self._held and is_plain(text, self._openings)
 
     def feed(self, text: str) -> Iterator[Piece]:
         """What `text` adds."""
@@ -187,6 +191,8 @@ class StreamedCalls(CallReader):
             return True
         if self._closing and self._held.startswith(self._closing):
             self.rest = self._held[len(self._closing) :]
+        elif self._held and not self._closing:
+            self.rest = self._held
         return False
 
     def _read(self, call: JsonCall) -> Iterator[Piece]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ovms_llm.grammar import formats
+from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
+from ovms_llm.grammar.json_schema import translate
+from ovms_llm.grammar.limits import Limits
+from ovms_llm.grammar.write import ebnf
 from ovms_llm.speech.tools import Function
 
 MOST_CALLS: Final = 16
@@ -19,14 +24,8 @@ _NAMES: Final = re.compile(
     r"""|(?<![\w.-])([A-Za-z_][\w.-]*)"""
 )
 
-_ANY_OBJECT: Final = r"""root ::= object
-object ::= "{" (member (", " member)*)? "}"
-member ::= string ": " value
-array ::= "[" (value (", " value)*)? "]"
-value ::= object | array | string | number | "true" | "false" | "null"
-string ::= "\"" ([^"\\\x00-\x1f] | "\\" ["\\/bfnrt] | "\\u" [0-9a-fA-F]{4})* "\""
-number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1,3})?
-"""
+_CHECKED: Final = Limits(characters=1 << 30, depth=200, size=1 << 30)
+"""The operator's limits are kept by who lets functions in: here they only have to be written."""
 
 
 class Frame(NamedTuple):
@@ -37,14 +36,44 @@ class Frame(NamedTuple):
     end: str
 
 
+class Opening(NamedTuple):
+    """What begins calls in free text: behind `trigger` stand `rest`, calls, and `closing`.
+
+    Where the trigger holds the beginning of a call already, `call` is the number of that call's frame.
+    """
+
+    trigger: str
+    rest: str = ""
+    closing: str = ""
+    call: int | None = None
+
+
 def arguments_format(function: Function) -> Format:
     """The format of the arguments of `function`."""
-    return formats.grammar(_ANY_OBJECT)
+    return formats.grammar(arguments_ebnf(function))
 
 
 def arguments_ebnf(function: Function) -> str:
-    """The arguments of `function` as EBNF with the rule ``root``."""
-    return str(arguments_format(function)["grammar"])
+    """The arguments of `function` as EBNF with the rule ``root``.
+
+    A function that says that it has no parameters gets none. Raises `GrammarError` for a strict function whose schema
+    cannot be enforced; the arguments of others are any object then.
+    """
+    schema = function.parameters
+    if schema.get("properties") == {}:
+        schema = {"additionalProperties": False} | schema
+    try:
+        return translated(json.dumps(schema), function.strict)
+    except GrammarError:
+        if function.strict:
+            raise
+        return translated('{"type": "object"}', False)
+
+
+@lru_cache(maxsize=256)
+def translated(schema: str, strict: bool) -> str:
+    """What fits `schema`, which is JSON text, as EBNF with the rule ``root``. Raises `GrammarError`."""
+    return ebnf(translate(json.loads(schema), limits=_CHECKED, strict=strict).grammar)
 
 
 def calls(frames: Sequence[Frame], *, many: bool, opening: str = "", separator: str = "", closing: str = "") -> Format:
@@ -52,14 +81,39 @@ def calls(frames: Sequence[Frame], *, many: bool, opening: str = "", separator: 
 
     The arguments' grammars are written once, however many calls may come: compiling takes as long as the text is.
     """
-    more = f" ({literal(separator)} call){{0,{MOST_CALLS - 1}}}" if many else ""
-    rules = [
-        f"root ::= {literal(opening)} call{more} {literal(closing)}",
-        "call ::= " + " | ".join(f"call{number}" for number in range(len(frames))),
-    ]
+    root = f"root ::= {literal(opening)} call more {literal(closing)}"
+    return _format([root, *_rules(frames, many, separator)])
+
+
+def answer(
+    frames: Sequence[Frame], openings: Sequence[Opening], *, many: bool, inside: bool = False, separator: str = ""
+) -> Format:
+    """Any text, in which each of `openings` begins a call out of `frames`.
+
+    Where `many` calls may be made, they stand `inside` one opening, or text goes on and may open others.
+    """
+    tags = [f"({literal(opening.trigger)}, behind{number})" for number, opening in enumerate(openings)]
+    loop = "true" if many and not inside else "false"
+    behind = [f"behind{number} ::= {_behind(opening, frames)}" for number, opening in enumerate(openings)]
+    dispatch = f"root ::= TagDispatch({', '.join(tags)}, loop_after_dispatch={loop})"
+    return _format([dispatch, *behind, *_rules(frames, many and inside, separator)])
+
+
+def _behind(opening: Opening, frames: Sequence[Frame]) -> str:
+    number = opening.call
+    call = "call" if number is None else f"call{number}-root {literal(frames[number].end)}"
+    return f"{literal(opening.rest)} {call} more {literal(opening.closing)}"
+
+
+def _rules(frames: Sequence[Frame], many: bool, separator: str) -> Iterator[str]:
+    yield f"more ::= ({literal(separator)} call){{0,{MOST_CALLS - 1}}}" if many else 'more ::= ""'
+    yield "call ::= " + " | ".join(f"call{number}" for number in range(len(frames)))
     for number, frame in enumerate(frames):
-        name = f"call{number}"
-        rules += [f"{name} ::= {literal(frame.begin)} {name}-root {literal(frame.end)}", renamed(frame.body, name)]
+        yield f"call{number} ::= {literal(frame.begin)} call{number}-root {literal(frame.end)}"
+        yield renamed(frame.body, f"call{number}")
+
+
+def _format(rules: Sequence[str]) -> Format:
     return formats.grammar("\n".join(rules) + "\n")
 
 
@@ -68,6 +122,12 @@ def literal(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def renamed(ebnf: str, prefix: str) -> str:
-    """`ebnf` with `prefix` before the names of its rules, so that several can stand in one grammar."""
-    return _NAMES.sub(lambda found: found[1] or f"{prefix}-{found[2]}", ebnf)
+def anything_but(*letters: str) -> str:
+    """The EBNF of one character that is none of `letters`."""
+    codes = "".join(f"\\x{ord(letter):02x}" for letter in letters)
+    return f"[^{codes}]"
+
+
+def renamed(rules: str, prefix: str) -> str:
+    """`rules` of EBNF with `prefix` before the names of its rules, so that several can stand in one grammar."""
+    return _NAMES.sub(lambda found: found[1] or f"{prefix}-{found[2]}", rules)

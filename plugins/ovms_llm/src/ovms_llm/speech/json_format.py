@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ovms_llm.grammar import formats
 from ovms_llm.grammar.formats import Format
 from ovms_llm.speech import grammars
 from ovms_llm.speech.calls import KEYS, Keys, MarkedParser, StreamedCalls, WholeCalls, read_json
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame
+from ovms_llm.speech.grammars import Frame, Opening
 from ovms_llm.speech.parser import SpeechParser
 from ovms_llm.speech.tools import Function
 
@@ -48,25 +47,19 @@ class JsonFormat(SpeechFormat):
     def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
         """Calls and their markers."""
         begin, end = self.opening + self.padding, self.padding + self.closing
+        frames = self._objects(functions)
         if self.listed:
-            return grammars.calls(
-                self._objects(functions), many=many, opening=f"{begin}[", separator=self.separator, closing=f"]{end}"
-            )
-        frames = [Frame(begin + call.begin, call.body, call.end + end) for call in self._objects(functions)]
-        return grammars.calls(frames, many=many, separator=self.separator)
+            return grammars.calls(frames, many=many, opening=f"{begin}[", separator=self.separator, closing=f"]{end}")
+        marked = [Frame(begin + call.begin, call.body, call.end + end) for call in frames]
+        return grammars.calls(marked, many=many, separator=self.separator)
 
     def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
         """Any text, in which the opening marker begins calls."""
-        brackets = ("[", "]") if self.listed else ("", "")
-        body = grammars.calls(
-            self._objects(functions),
-            many=many and self.listed,
-            opening=self.padding + brackets[0],
-            separator=self.separator,
-            closing=brackets[1] + self.padding,
+        before, behind = (f"{self.padding}[", f"]{self.padding}") if self.listed else (self.padding, self.padding)
+        opening = Opening(self.opening, before, behind + self.closing)
+        return grammars.answer(
+            self._objects(functions), [opening], many=many, inside=self.listed, separator=self.separator
         )
-        once = not many or not self.closing
-        return formats.triggered([self.opening], [formats.tag(self.opening, body, self.closing)], once=once)
 
     def _objects(self, functions: Sequence[Function]) -> list[Frame]:
         return [

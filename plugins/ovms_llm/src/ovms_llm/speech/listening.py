@@ -44,6 +44,11 @@ class Listener:
 
     def hear(self, delta: Delta) -> list[Delta | ToolCallDelta]:
         """What `delta` means. Its tokens go to one of the events, or, where there is none, to an empty `Delta`."""
+        if delta.finish_reason is None and self._thoughts.passes(delta.text):
+            if self._thoughts.channel == "reasoning":
+                return [replace(delta, channel="reasoning")]
+            if self._parser is None or self._parser.passes(delta.text):
+                return [delta]
         before = self._thoughts.channel
         pieces = list(self._pieces(delta))
         events = [event for piece in _joined(pieces) for event in self._events(delta.index, piece)]

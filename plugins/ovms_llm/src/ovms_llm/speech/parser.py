@@ -49,6 +49,13 @@ Piece = Words | CallStarted | Arguments | Malformed
 class SpeechParser(ABC):
     """Reads one answer."""
 
+    def passes(self, text: str) -> bool:
+        """Whether `text`, if it came next, would be given at once as it is: it then need not be fed.
+
+        Most of what models say is plain text, so this is worth being quick about. A parser may always say no.
+        """
+        return False
+
     @abstractmethod
     def feed(self, text: str) -> Iterator[Piece]:
         """What `text` adds."""

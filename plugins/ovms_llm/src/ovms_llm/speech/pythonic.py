@@ -26,12 +26,16 @@ def python_calls(
     functions: Sequence[Function], *, many: bool, opening: str = "", separator: str = "", closing: str = ""
 ) -> Format:
     """The format of one call in Python's notation, or `many`, between two texts; values are written as JSON."""
-    frames = [Frame(f"{each.name}(", parameter_grammars.parameters(each, _keyword, ", "), ")") for each in functions]
-    return grammars.calls(frames, many=many, opening=opening, separator=separator, closing=closing)
+    return grammars.calls(python_frames(functions), many=many, opening=opening, separator=separator, closing=closing)
+
+
+def python_frames(functions: Sequence[Function]) -> list[Frame]:
+    """Calls in Python's notation; values are written as JSON."""
+    return [Frame(f"{each.name}(", parameter_grammars.parameters(each, _keyword, ", "), ")") for each in functions]
 
 
 def _keyword(function: Function, name: str, schema: Any) -> str:
-    return parameter_grammars.after(f"{name}=", parameter_grammars.value(function, schema))
+    return parameter_grammars.after(f"{name}=", parameter_grammars.value(function, name, schema))
 
 
 class PythonicScript(Script):

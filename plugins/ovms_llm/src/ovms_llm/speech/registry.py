@@ -29,6 +29,12 @@ FIRST_PARTY: Final = (
     "ovms_llm.speech.formats.lfm2:Lfm2",
     "ovms_llm.speech.formats.glm:Glm",
     "ovms_llm.speech.formats.glm4:Glm4",
+    "ovms_llm.speech.formats.qwen3_coder:Qwen3Coder",
+    "ovms_llm.speech.formats.devstral:Devstral",
+    "ovms_llm.speech.formats.mistral:Mistral",
+    "ovms_llm.speech.formats.phi4:Phi4",
+    "ovms_llm.speech.formats.llama_pythonic:LlamaPythonic",
+    "ovms_llm.speech.formats.llama3_json:Llama3Json",
     "ovms_llm.speech.formats.hermes:Hermes",
     "ovms_llm.speech.formats.generic:Generic",
 )

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from ovms_llm.messages import Channel
 from ovms_llm.speech.literals import Broken, unescaped, written
+from ovms_llm.speech.markers import is_plain
 from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
 from ovms_llm.speech.tools import Function
 
@@ -42,11 +43,16 @@ class Script(SpeechParser):
         self._at = 0
         self._ended = False
         self._called = False
+        self._space = ""
+        self._awaited: tuple[str, ...] | None = None
         self._running = self.steps()
 
     @abstractmethod
     def steps(self) -> Steps[None]:
         """Read the answer."""
+
+    def passes(self, text: str) -> bool:
+        return self._awaited is not None and not self._called and is_plain(text, self._awaited)
 
     def feed(self, text: str) -> Iterator[Piece]:
         self._buffer += text
@@ -88,12 +94,15 @@ class Script(SpeechParser):
                 self._called = False
                 yield Words(ready, channel)
             if found:
+                self._space = text[len(ready) :]
                 self._forget(found.start())
                 return self.take(len(found.group()))
             if self._ended:
                 return None
             self._forget(self._at)
+            self._awaited = None if self._buffer or channel != "content" else marks
             yield None
+            self._awaited = None
 
     def _certain(self, marks: tuple[str, ...]) -> int:
         return len(self._buffer) - (0 if self._ended else _begun(self._buffer[self._at :], marks))
@@ -216,16 +225,17 @@ class Script(SpeechParser):
         self.take(len(quote))
         return unescaped(text)
 
-    def text_until(self, end: str) -> Steps[None]:
-        """Text up to `end`, which is read too, given as a JSON string as it comes."""
+    def text_until(self, *ends: str) -> Steps[None]:
+        """Text up to the first of `ends`, which is read too, given as a JSON string as it comes."""
         yield Arguments('"')
-        while (found := self._buffer.find(end, self._at)) < 0:
+        pattern = _alternatives(ends)
+        while not (found := pattern.search(self._buffer, self._at)):
             rest = self._buffer[self._at :]
-            if ready := self.take(len(rest) - _begun(rest, (end,))):
+            if ready := self.take(len(rest) - _begun(rest, ends)):
                 yield Arguments(written(ready)[1:-1])
             yield from self.more()
-        yield Arguments(f'{written(self.take(found - self._at))[1:-1]}"')
-        self.take(len(end))
+        yield Arguments(f'{written(self.take(found.start() - self._at))[1:-1]}"')
+        self.take(len(found[0]))
 
     def whole(self, calls: Steps[None], opening: str = "") -> Steps[None]:
         """Read `calls`: at once where guided, else once all is there, each of a known function and with an object.
@@ -251,7 +261,8 @@ class Script(SpeechParser):
             self._at = len(self._buffer)
         else:
             self._called = False
-            yield Malformed(self._buffer[start : self._at])
+            space, self._space = self._space, ""
+            yield Malformed(space + self._buffer[start : self._at])
 
     def _check(self, pieces: list[Piece]) -> None:
         arguments: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_llm.messages import Channel, Thinking
-from ovms_llm.speech.markers import certain, held_back
+from ovms_llm.speech.markers import certain, held_back, is_plain
 from ovms_llm.speech.parser import SpeechParser, Words
 
 
@@ -29,6 +29,12 @@ class Thoughts(SpeechParser):
     def channel(self) -> Channel:
         """What comes next belongs to."""
         return "reasoning" if self._read == self._thought else "content"
+
+    def passes(self, text: str) -> bool:
+        """Whether all of `text` belongs to `channel`."""
+        if self._held or self._stripping or self._read == self._beginning:
+            return False
+        return self._read == self._rest or is_plain(text, (self._thinking.closing,))
 
     def feed(self, text: str) -> Iterator[Words]:
         """What `text` adds."""
