@@ -78,10 +78,6 @@ class ChatBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
         return "max_completion_tokens" if param == "max_tokens" and self.max_completion_tokens else param
 
     @property
-    def is_conversation(self) -> bool:
-        return True
-
-    @property
     def wants_logprobs(self) -> bool:
         return self.logprobs
 

@@ -169,6 +169,11 @@ class Rendering(Part):
     chat_template_kwargs: dict[str, Json] = Field(default_factory=dict)
     chat_template: str | None = Field(None, description="The name of one of the model's chat templates.")
 
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the model answers in a conversation, in the way of its family."""
+        return True
+
     def check(self, messages: Sequence[Message]) -> None:
         """Raise a fault unless the fields agree with each other and with `messages`."""
         if not self.continue_final_message:
