@@ -66,7 +66,7 @@ def test_an_engine_that_only_lets_requests_wait_makes_no_progress(
     run(small_engine, generate("One.", max_tokens=1))
     assert small_engine.progressed()
     with monkeypatch.context() as never:
-        never.setattr(small_engine, "_make_room", lambda: None)
+        never.setattr(small_engine, "_make_room", lambda gains: None)
         small_engine.add(1, generate("Two.", max_tokens=1))
         assert list(small_engine.step()) == []
         assert not small_engine.progressed()

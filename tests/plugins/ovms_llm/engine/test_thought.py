@@ -6,7 +6,7 @@ import pytest
 from tests.plugins.ovms_llm.conftest import Outcome, run
 
 from ovms_llm.engine.text_generation import TextGeneration
-from ovms_llm.engine.thought import Ending, Thought, Turn, ending_of
+from ovms_llm.engine.thought import Ending, Thought, Turn, ending_of, forced
 from ovms_llm.grammar import formats
 from ovms_llm.messages import Chat, Generate, Guide, Prompt, Sampling, Started, Text, Thinking
 
@@ -36,6 +36,14 @@ def test_a_prompt_opens_a_thought_has_closed_it_or_leaves_it_to_the_model(
     prompt: Prompt, text: str, ending: Ending
 ) -> None:
     assert ending_of(prompt, text, THINK) is ending
+
+
+@pytest.mark.parametrize(
+    ("closing", "text"),
+    [("</think>", MARKER), ("[/THINK]", "\n[/THINK]\n\n"), (MARKER, MARKER), ("<channel|>", "<channel|>")],
+)
+def test_a_tag_that_is_forced_stands_on_a_line_of_its_own(closing: str, text: str) -> None:
+    assert forced(closing) == text
 
 
 def thought(ending: Ending, budget: int | None = None) -> Thought:
@@ -127,8 +135,10 @@ def test_a_bounded_thought_is_resumed_where_it_was(engine: TextGeneration, cut: 
 
 @pytest.mark.real
 def test_a_guide_binds_the_answer_behind_the_thought(engine: TextGeneration) -> None:
-    request = engine.prepare(ask(guide=Guide(ANSWER)))
-    [whole] = run(engine, request)
+    request = ask(guide=Guide(ANSWER))
+    assert engine.needs_preparation(request)
+    [whole] = run(engine, engine.prepare(request))
+    assert not engine.needs_preparation(request)
     answer = whole.text().partition(MARKER)[2]
     assert answer.strip().startswith('{"answer": ')
     assert answer.endswith("}")

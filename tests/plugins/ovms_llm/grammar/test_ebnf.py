@@ -9,7 +9,7 @@ from ovms_llm.grammar.analysis import check
 from ovms_llm.grammar.ebnf import parsed
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import Limits
-from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Repeat, Sequence
+from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Repeat, Sequence
 from ovms_llm.grammar.rewriting import MOST_BLANKS, bounded
 from ovms_llm.grammar.write import ebnf
 
@@ -34,7 +34,7 @@ ws ::= | " " | "\n" [ \t]{0,20}
 
 NODES = st.recursive(
     st.builds(Literal, st.text(max_size=3))
-    | st.builds(lambda pair: Characters((tuple(sorted(map(ord, pair))),)), st.tuples(st.characters(), st.characters())),
+    | st.builds(lambda a, b: Characters(((min(ord(a), ord(b)), max(ord(a), ord(b))),)), *[st.characters()] * 2),
     lambda inner: (
         st.builds(lambda items: Sequence(tuple(items)), st.lists(inner, max_size=3))
         | st.builds(lambda options: Choice(tuple(options)), st.lists(inner, min_size=1, max_size=3))
@@ -49,12 +49,12 @@ NODES = st.recursive(
 )
 
 
-def _refused(text, match):
+def _refused(text: str, match: str) -> None:
     with pytest.raises(GrammarError, match=match):
         check(parsed(text), Limits())
 
 
-def test_the_json_grammar_of_llama_cpp_is_understood():
+def test_the_json_grammar_of_llama_cpp_is_understood() -> None:
     grammar = parsed(JSON)
     check(grammar, Limits())
     assert accepts(grammar, '{"a": [1, -2.5e3, "x\\u00e9\\n", {}],"b":null}')
@@ -62,18 +62,18 @@ def test_the_json_grammar_of_llama_cpp_is_understood():
 
 
 @given(NODES, st.text(max_size=4))
-def test_what_is_written_is_read_as_the_same_grammar(node, text):
+def test_what_is_written_is_read_as_the_same_grammar(node: Node, text: str) -> None:
     grammar = Grammar({"root": node})
     assert accepts(parsed(ebnf(grammar)), text) == accepts(grammar, text)
 
 
 @given(st.integers(40, 200), st.integers(0, 200), st.integers(0, 300))
-def test_long_repetitions_are_chains_that_mean_the_same(least, more, length):
+def test_long_repetitions_are_chains_that_mean_the_same(least: int, more: int, length: int) -> None:
     grammar = Grammar({"root": Repeat(Characters(((0x20, 0x7E),)), least, least + more)})
     assert accepts(parsed(ebnf(grammar)), "x" * length) == (least <= length <= least + more)
 
 
-def test_errors_name_line_and_column():
+def test_errors_name_line_and_column() -> None:
     _refused('root ::= "a"\nother ::= "b" [', "line 2, column 15 a class that is never closed")
     _refused('root ::= "a', "line 1, column 10 a literal that is never closed")
     _refused("root ::= (a\n", "'\\(' that is never closed")
@@ -88,7 +88,7 @@ def test_errors_name_line_and_column():
     _refused('root ::= root "a" | "b"', "begins with itself")
 
 
-def test_what_other_engines_know_is_refused_with_advice():
+def test_what_other_engines_know_is_refused_with_advice() -> None:
     _refused("start: WORD\n%import common.WORD", "Lark.*write it as GBNF")
     _refused('root ::= TagDispatch(("<a>", b))\nb ::= "c"', re.escape("'TagDispatch(', which is not supported"))
     _refused('root ::= "a" (= "b")', "lookahead")
@@ -97,7 +97,7 @@ def test_what_other_engines_know_is_refused_with_advice():
 @pytest.mark.parametrize(
     "white", ["ws ::= [ \\t\\n]*", "ws ::= ([ \\t\\n] ws)?", 'ws ::= [ \\t\\n] ws | ""', "ws ::= ([ \\t]+ | [\\n])*"]
 )
-def test_white_space_without_end_is_bounded(white):
+def test_white_space_without_end_is_bounded(white: str) -> None:
     grammar = bounded(parsed(f'root ::= "a" ws "b"\n{white}'))
     assert accepts(grammar, "a" + " " * MOST_BLANKS + "b")
     assert not accepts(grammar, "a" + " " * (MOST_BLANKS + 1) + "b")

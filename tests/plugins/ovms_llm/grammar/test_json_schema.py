@@ -199,8 +199,7 @@ def test_decimal_numbers_are_bounded_exactly(one: Any, other: Any, exclusive: bo
     keys = ("exclusiveMinimum", "exclusiveMaximum") if exclusive else ("minimum", "maximum")
     grammar = enforced({"type": "number", keys[0]: low, keys[1]: high})
     drawn: list[Decimal] = data.draw(st.lists(st.decimals(-125, 125, places=3), max_size=20))
-    for number in [low, high, *drawn]:
-        value = float(number)
+    for value in [low, high, *map(float, drawn)]:
         fits = low < value < high if exclusive else low <= value <= high
         text = f"{value:.3f}".rstrip("0").rstrip(".") or "0"
         assert accepts(grammar, "0" if text == "-0" else text) == fits, text
@@ -225,6 +224,8 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"properties": []}, "/properties", "not a valid JSON schema"),
     ({"properties": {"a/b": {"minLength": -1}}}, "/properties/a~1b/minLength", "not a valid JSON schema"),
     ({"items": [{"type": "x"}]}, "/items/0/type", "no type"),
+    ({"properties": {"type": "string"}}, "/properties/type", "not a valid JSON schema"),
+    (closed([], a=NULL, b=NULL) | {"minProperties": 2, "maxProperties": 1}, "/minProperties", "numbers of properties"),
     ([], "", "not a valid JSON schema"),
     ({"items": {"$ref": "#/$defs/x"}}, "/items/$ref", "points to nothing"),
     ({"items": {"$ref": "#x"}}, "/items/$ref", "no anchor"),
@@ -247,6 +248,8 @@ UNENFORCEABLE: list[tuple[Any, str, str]] = [
     ({"type": "integer", "if": {"minimum": 3}, "then": {"maximum": 9}}, "/if", "4"),
     ({"type": "array", "uniqueItems": True}, "/uniqueItems", "[1,2]"),
     ({"type": "array", "contains": INTEGER}, "/contains", "[1]"),
+    ({"type": "object", "unevaluatedProperties": INTEGER}, "/unevaluatedProperties", '{"a":1}'),
+    ({"oneOf": [{"type": "boolean"}, {"multipleOf": 5}]}, "/oneOf", "5"),
     (closed([], a=NULL, b=NULL) | {"dependentRequired": {"a": ["b"]}}, "/dependentRequired", "{}"),
     (closed([], a=NULL, b=NULL) | {"dependencies": {"a": ["b"]}}, "/dependencies", "{}"),
     ({"type": "integer", "multipleOf": 7}, "/multipleOf", "14"),
@@ -279,6 +282,9 @@ def test_what_cannot_be_enforced_is_named_and_only_widens(schema: Any, pointer: 
         {"type": "string", "format": "uuid", "minLength": 36, "maxLength": 36},
         {"not": False, "type": "string"},
         {"enum": [1, 2, 3], "not": {"const": 2}},
+        {"enum": ["a", "ba"], "pattern": "^(?!b)"},
+        {"type": "object", "propertyNames": {"enum": [1, "b"]}, "required": ["b"]},
+        {"type": "object", "propertyNames": {}, "required": ["b"]},
         {"anyOf": [NUMBER, {"type": "string", "pattern": "^(?!a)"}]},
         closed(a=INTEGER) | {"unevaluatedProperties": False},
     ],

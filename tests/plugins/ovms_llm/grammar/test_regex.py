@@ -2,6 +2,7 @@ import json
 import re
 import time
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from ovms_llm.grammar.nodes import Grammar
 ATOMS = st.sampled_from(["a", "b", "[ab]", "[^a]", ".", r"\d", r"\w", r"\n", '"', r"\\", "é", "[a-c\\]-]", r"\x41"])
 
 
-def _expressions(inner):
+def _expressions(inner: Any) -> Any:
     quantifiers = st.sampled_from(["*", "+", "?", "{2}", "{1,3}", "{2,}", "*?", "{,2}"])
     return (
         st.builds("({}){}".format, inner, quantifiers)
@@ -30,24 +31,24 @@ PATTERNS = st.recursive(ATOMS, _expressions, max_leaves=6)
 TEXTS = st.text(alphabet='abc1A\n"\\é]-_', max_size=6)
 
 
-def _grammar(pattern, **how):
+def _grammar(pattern: str, **how: Any) -> Grammar:
     return Grammar({"root": regex.node(pattern, **how)})
 
 
 @given(PATTERNS, TEXTS)
-def test_a_whole_match_is_the_same_as_pythons(pattern, text):
+def test_a_whole_match_is_the_same_as_pythons(pattern: str, text: str) -> None:
     assert accepts(_grammar(pattern), text) == bool(re.fullmatch(pattern, text, re.ASCII))
 
 
 @given(PATTERNS, TEXTS, st.sampled_from(["{}", "^{}", "{}$", "^{}$", "^{}$|b", "(^{}|a$)"]))
-def test_a_search_is_the_same_as_pythons(pattern, text, anchored):
+def test_a_search_is_the_same_as_pythons(pattern: str, text: str, anchored: str) -> None:
     pattern = anchored.format(f"(?:{pattern})")
     found = re.search(pattern.replace("$", r"\Z"), text, re.ASCII)
     assert accepts(_grammar(pattern, search=True), text) == bool(found)
 
 
 @given(PATTERNS, TEXTS)
-def test_inside_a_json_string_the_value_matches(pattern, text):
+def test_inside_a_json_string_the_value_matches(pattern: str, text: str) -> None:
     written = json.dumps(text, ensure_ascii=False)[1:-1]
     assert accepts(_grammar(pattern, json_string=True), written) == bool(re.fullmatch(pattern, text, re.ASCII))
 
@@ -75,7 +76,7 @@ def test_inside_a_json_string_the_value_matches(pattern, text):
         ("a{99999999999999999999}", "too large", 1),
     ],
 )
-def test_what_has_no_grammar_is_refused_by_name_and_position(pattern, name, position):
+def test_what_has_no_grammar_is_refused_by_name_and_position(pattern: str, name: str, position: int) -> None:
     with pytest.raises(GrammarError, match=re.escape(name)) as refused:
         regex.node(pattern, pointer="/pattern")
     assert f"at position {position} " in refused.value.message
@@ -95,14 +96,14 @@ def test_what_has_no_grammar_is_refused_by_name_and_position(pattern, name, posi
         (r"\/\-", "/-"),
     ],
 )
-def test_both_flavours_are_understood(pattern, text):
+def test_both_flavours_are_understood(pattern: str, text: str) -> None:
     assert accepts(_grammar(pattern), text)
 
 
 @pytest.mark.parametrize(
     "pattern", ["(a+)+$", "(a|b)*a(a|b){30}", "((a{1000}){1000}){1000}", "(" * 5_000, "a" * 100_000, "(a*)*b|" * 5_000]
 )
-def test_bombs_are_judged_fast(pattern):
+def test_bombs_are_judged_fast(pattern: str) -> None:
     begun = time.perf_counter()
     with suppress(GrammarError):
         check(_grammar(pattern), Limits())

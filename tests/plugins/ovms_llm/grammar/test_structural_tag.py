@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from ovms_llm.grammar import formats
@@ -5,11 +7,11 @@ from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.structural_tag import structural_tag
 
 
-def _leaf(kind, value, pointer):
+def _leaf(kind: str, value: Any, pointer: str) -> Any:
     return {"type": kind, "value": value, "at": pointer}
 
 
-def _read(document):
+def _read(document: Any) -> Any:
     return structural_tag(document, _leaf, depth=8)
 
 
@@ -17,7 +19,7 @@ REGEX = {"type": "regex", "pattern": "[ab]+"}
 TAG = {"type": "tag", "begin": "<a>", "content": REGEX, "end": "</a>"}
 
 
-def test_the_current_form_is_put_together_anew():
+def test_the_current_form_is_put_together_anew() -> None:
     inner = {
         "type": "triggered_tags",
         "triggers": ["<a"],
@@ -33,7 +35,7 @@ def test_the_current_form_is_put_together_anew():
     }
 
 
-def test_the_older_form_becomes_triggered_tags():
+def test_the_older_form_becomes_triggered_tags() -> None:
     schema = {"type": "object"}
     made = _read({"structures": [{"begin": "<f=a>", "schema": schema, "end": "</f>"}], "triggers": ["<f="]})
     content = _leaf("json_schema", schema, "/structures/0/schema")
@@ -54,14 +56,14 @@ def test_the_older_form_becomes_triggered_tags():
         ("text", "/format"),
     ],
 )
-def test_what_is_not_understood_is_named_by_its_pointer(format, pointer):
+def test_what_is_not_understood_is_named_by_its_pointer(format: Any, pointer: str) -> None:
     with pytest.raises(GrammarError) as refused:
         _read({"type": "structural_tag", "format": format})
     assert refused.value.pointer == pointer
 
 
-def test_deep_tags_are_refused():
-    format = REGEX
+def test_deep_tags_are_refused() -> None:
+    format: Any = REGEX
     for _ in range(10):
         format = {**TAG, "content": format}
     with pytest.raises(GrammarError, match="too large"):

@@ -1,30 +1,30 @@
-from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Reference, Repeat, Sequence
+from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
 from ovms_llm.grammar.write import ebnf
 
 
-def _root(node):
+def _root(node: Node) -> str:
     return ebnf(Grammar({"root": node})).removeprefix("root ::= ").removesuffix("\n")
 
 
-def test_quotes_backslashes_and_control_characters_are_escaped():
+def test_quotes_backslashes_and_control_characters_are_escaped() -> None:
     assert _root(Literal('a"b\\c\n\0é😀')) == r'"a\"b\\c\n\U00000000\U000000e9\U0001f600"'
 
 
-def test_brackets_and_dashes_are_escaped_in_classes():
+def test_brackets_and_dashes_are_escaped_in_classes() -> None:
     assert _root(Characters(((0x2D, 0x2D), (0x5B, 0x5E), (0x61, 0x7A)))) == r"[\U0000002d\U0000005b-\U0000005ea-z]"
 
 
-def test_a_negated_class_is_said_by_what_is_in_it():
+def test_a_negated_class_is_said_by_what_is_in_it() -> None:
     spelled = r"[\U00000000-\U00000021\U00000023-\U0000d7ff\U0000e000-\U0010ffff]"
     assert _root(Characters(((0x22, 0x22),), negated=True)) == spelled
 
 
-def test_choices_in_sequences_stand_in_brackets():
+def test_choices_in_sequences_stand_in_brackets() -> None:
     node = Sequence((Choice((Literal("a"), Sequence((Literal("b"), Literal("c"))))), Literal("d")))
     assert _root(node) == '("a" | "b" "c") "d"'
 
 
-def test_repetitions_are_written_with_the_shortest_quantifier():
+def test_repetitions_are_written_with_the_shortest_quantifier() -> None:
     for bounds, written in {
         (0, None): "*",
         (1, None): "+",
@@ -37,8 +37,8 @@ def test_repetitions_are_written_with_the_shortest_quantifier():
     assert _root(Repeat(Literal("a"), 0, 0)) == '""'
 
 
-def test_unsafe_names_of_rules_are_replaced_without_clashes():
-    rules = {
+def test_unsafe_names_of_rules_are_replaced_without_clashes() -> None:
+    rules: dict[str, Node] = {
         "start": Sequence((Reference("a-b"), Reference("root"), Reference("rule_1"))),
         "a-b": Literal("x"),
         "root": Literal("y"),

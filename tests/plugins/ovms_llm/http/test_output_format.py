@@ -10,6 +10,7 @@ from ovms_llm.grammar.guides import Output
 from ovms_llm.http.chat import ChatBody
 from ovms_llm.http.output_format import OutputFormat
 from ovms_llm.messages import Delta, Started
+from ovms_llm.responses.body import ResponsesBody
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 LOOSE = {"type": "object", "properties": {"a": {"not": {"const": 1}}}, "required": ["a"]}
@@ -184,3 +185,30 @@ async def test_how_a_grammar_is_enforced_is_not_for_clients_to_say(server: Serve
     server.says("a")
     answer = await server.chat(structured_outputs={"regex": "a", "disable_fallback": True}, guided_decoding_backend="x")
     assert answer.headers["x-ignored-params"] == "guided_decoding_backend, structured_outputs.disable_fallback"
+
+
+def function(strict: bool, **schema: Any) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": {"a": schema}}
+    return {"type": "function", "function": {"name": f"f_{strict}", "parameters": parameters, "strict": strict}}
+
+
+async def test_a_strict_function_that_cannot_be_enforced_is_refused_at_its_path(server: Server) -> None:
+    server.speaks("hermes", knows_tools=True)
+    tools = [function(False, type="string"), function(True, **{"not": {"const": 1}})]
+    error = error_of(await server.chat(tools=tools, tool_choice="required"))
+    assert error["param"] == "tools[1].function.parameters/properties/a/not"
+
+
+async def test_a_function_that_is_not_strict_and_too_large_takes_any_object(server: Server) -> None:
+    server.speaks("hermes", knows_tools=True)
+    server.says('<tool_call>\n{"name": "f_False", "arguments": {}}\n</tool_call>')
+    large = function(False, enum=[f"{number:09}" for number in range(20_000)])
+    answer = await server.chat(tools=[large], tool_choice="required")
+    assert answer.headers["x-ignored-params"] == "tools[0].function.parameters"
+    assert "000000001" not in server.asked.guide.format["grammar"]
+
+
+def test_responses_say_it_in_their_text_format() -> None:
+    format = {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": True}
+    body = ResponsesBody.model_validate({"input": "Hi", "text": {"format": format}})
+    assert body.output == OutputFormat("text.format.schema", Output("json_schema", SCHEMA))

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from tests.plugins.ovms_llm.http.conftest import Server, chunks_of, error_of, joined
 
 from ovms_core.endpoint import Call
+from ovms_llm.grammar.guides import Output, format_of
+from ovms_llm.grammar.limits import Limits
 from ovms_llm.http.chat import ChatBody, ChatCompletions
 from ovms_llm.messages import Sampling
 from ovms_llm.speech.tools import Function, ToolUse
@@ -328,17 +330,19 @@ async def test_a_schema_that_is_none_is_shown_to_the_model_but_not_enforced(qwen
 
 
 async def test_functions_that_are_too_many_for_one_grammar_take_any_object(qwen: Server) -> None:
-    assert qwen.runner.info is not None
-    qwen.runner.info.details["grammar_limits"] = {"characters": 5000}
     fields = {f"field_{number}": {"type": "string", "description": "x"} for number in range(30)}
     functions: list[dict[str, Any]] = [{"name": f"f{at}", "parameters": {"properties": fields}} for at in range(5)]
     tools = [{"type": "function", "function": each} for each in functions]
+    one = format_of(Output("json_schema", {"type": "object", "properties": fields}, strict=False), Limits()).size
+    assert qwen.runner.info is not None
+    qwen.runner.info.details["grammar_limits"] = {"size": 4 * one}
     response = await qwen.chat(tools=tools)
     assert response.status_code == 200, response.text
     named = response.headers["x-ignored-params"].split(", ")
     assert named[-1] == "tools[4].function.parameters"
     assert "tools[0].function.parameters" not in named
-    functions[4]["strict"] = True
+    for each in functions:
+        each["strict"] = True
     assert error_of(await qwen.chat(tools=tools))["param"] == "tools[4].function.parameters"
 
 

@@ -26,7 +26,7 @@ from ovms_llm.speech.profile import SpeechProfile
 SPEECH = SpeechProfile(
     "hermes", "the tests say so", knows_tools=True, knows_effort=True, thinking=Thinking("<think>", "</think>")
 )
-WEATHER = {
+WEATHER: Any = {
     "type": "function",
     "name": "weather",
     "description": "The weather.",

@@ -36,7 +36,7 @@ THOUGHT_AND_CALLS = [
 
 async def test_thoughts_texts_and_calls_are_items_of_their_own(api: Api) -> None:
     api.says(*THOUGHT_AND_CALLS)
-    response = await api.responses.create(model="smol", input="Hi", tools=[WEATHER])  # type: ignore[list-item]
+    response = await api.responses.create(model="smol", input="Hi", tools=[WEATHER])
     thought, message, rome, oslo = response.output
     assert thought.type == "reasoning"
     assert thought.content is not None
@@ -57,7 +57,7 @@ async def test_thoughts_texts_and_calls_are_items_of_their_own(api: Api) -> None
 @pytest.mark.parametrize("events", [words("Hel", "lo", finish="stop"), THOUGHT_AND_CALLS], ids=["text", "all"])
 async def test_a_stream_adds_up_to_its_last_event(api: Api, events: list[Any]) -> None:
     api.says(*events)
-    told = [event async for event in await api.responses.create(input="Hi", stream=True, tools=[WEATHER])]  # type: ignore[list-item]
+    told = [event async for event in await api.responses.create(input="Hi", stream=True, tools=[WEATHER])]
     kinds = [event.type for event in told]
     assert kinds[:3] == ["response.created", "response.in_progress", "response.output_item.added"]
     last = told[-1]
@@ -93,7 +93,7 @@ async def test_the_order_of_events_is_openais(api: Api) -> None:
 
 async def test_the_clients_own_stream_helper_follows(api: Api) -> None:
     api.says(*THOUGHT_AND_CALLS)
-    async with api.responses.stream(model="smol", input="Hi", tools=[WEATHER]) as stream:  # type: ignore[list-item]
+    async with api.responses.stream(model="smol", input="Hi", tools=[WEATHER]) as stream:
         kinds = {event.type async for event in stream}
         final = await stream.get_final_response()
     assert {"response.output_text.delta", "response.function_call_arguments.delta"} <= kinds

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.plugins.ovms_llm.http.conftest import error_of
-from tests.plugins.ovms_llm.responses.conftest import WEATHER, Api
+from tests.plugins.ovms_llm.responses.conftest import WEATHER, Api, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -118,3 +118,20 @@ async def test_the_documentation_has_all_five_endpoints(api: Api) -> None:
         ("/responses/{id}/cancel", "post"),
         ("/responses/{id}/input_items", "get"),
     }
+
+
+async def test_a_text_format_guides_the_answer_and_is_shown(api: Api) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    format = {"type": "json_schema", "name": "answer", "schema": schema, "strict": True}
+    api.says(*words('{"a": 5}', finish="stop"))
+    answer = await api.http.post("/responses", json={"input": "Hi", "text": {"format": format}})
+    assert answer.json()["text"]["format"] == format
+    assert answer.json()["output"][0]["content"][0]["text"] == '{"a": 5}'
+    (asked,) = api.engine.requests
+    assert asked.guide.param.startswith("text.format")
+
+
+async def test_a_schema_that_cannot_be_kept_is_refused_by_its_path(api: Api) -> None:
+    format = {"type": "json_schema", "name": "answer", "schema": {"not": {"type": "string"}}, "strict": True}
+    error = error_of(await api.http.post("/responses", json={"input": "Hi", "text": {"format": format}}))
+    assert error["param"] == "text.format.schema/not"

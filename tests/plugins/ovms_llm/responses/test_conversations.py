@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_a_tool_round_trip_continues_a_response(api: Api) -> None:
     api.says(*words("<think>", "Hm.", "</think>"), *call("weather", '{"city":"Rome"}'), *words("", finish="stop"))
-    first = await api.responses.create(input="Rome?", tools=[WEATHER], instructions="Be brief.")  # type: ignore[list-item]
+    first = await api.responses.create(input="Rome?", tools=[WEATHER], instructions="Be brief.")
     call_id = first.output[-1].call_id  # type: ignore[union-attr]
     api.says(*words("Sunny.", finish="stop"))
     second = await api.responses.create(
@@ -47,7 +47,7 @@ async def test_what_was_answered_can_be_sent_back_instead(api: Api) -> None:
     api.says(
         *words("<think>", "Hm.", "</think>", "Yes."), *call("weather", '{"city":"Rome"}'), *words("", finish="stop")
     )
-    first = await api.responses.create(input="Hi", store=False, tools=[WEATHER])  # type: ignore[list-item]
+    first = await api.responses.create(input="Hi", store=False, tools=[WEATHER])
     call_id = first.output[-1].call_id  # type: ignore[union-attr]
     sent: list[Any] = [
         {"role": "user", "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_text", "text": "there"}]},
@@ -152,3 +152,22 @@ async def test_nobody_sees_what_another_key_stored() -> None:
         await ada.delete(response.id)
         with pytest.raises(openai.NotFoundError):
             await ada.retrieve(response.id)
+
+
+async def test_nobody_can_hide_anothers_items() -> None:
+    async with served(api_keys=KEYS) as api:
+        ada, bob = (api.client_of(key).responses for key in KEYS.values())
+        id = (await ada.create(input="Hi")).output[0].id or ""
+        await bob.create(input=[{"type": "message", "role": "assistant", "content": "Bad", "id": id}])  # type: ignore[list-item]
+        await ada.create(input=[{"type": "item_reference", "id": id}])
+        assert [each["content"] for each in _prompt(api)] == ["Hello wörld!"]
+
+
+async def test_a_stored_conversation_is_no_larger_than_a_body_may_be() -> None:
+    async with served(max_body_size=4000) as api:
+        last = await api.responses.create(input="x" * 2000)
+        last = await api.responses.create(input="Go on", previous_response_id=last.id)
+        last = await api.responses.create(input="x" * 2000, previous_response_id=last.id)
+        with pytest.raises(openai.APIStatusError) as refused:
+            await api.responses.create(input="Go on", previous_response_id=last.id)
+        assert refused.value.status_code == 413

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plugins.ovms_llm.speech.hearing import Sample, check, hear
-from tests.plugins.ovms_llm.speech.samples.qwen3_coder import QUOTED
 
 from ovms_llm.speech.registry import FIRST_PARTY, formats
 
@@ -36,10 +35,6 @@ def test_an_answer_means_the_same_however_it_is_cut(name: str, sample: Sample) -
     check(formats()[name], sample, guided=False)
     if sample.guided:
         check(formats()[name], sample, guided=True)
-
-
-def test_under_guidance_a_string_with_a_format_is_written_as_json() -> None:
-    check(formats()["qwen3_coder"], QUOTED, guided=True)
 
 
 @given(data=st.data())

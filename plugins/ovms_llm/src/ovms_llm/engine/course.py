@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,6 +60,17 @@ def ending_in(request: Generate, prompt_text: str) -> Ending:
     return Ending.CLOSED if request.thinking is None else ending_of(request.prompt, prompt_text, request.thinking)
 
 
+def answers_of(guide: Guide, thinking: Thinking | None) -> Iterator[str]:
+    """The grammars that an answer may have, however its prompt ends."""
+    if thinking is not None:
+        yield _behind(guide)
+    yield grammar_text(guide.format)
+
+
+def _behind(guide: Guide) -> str:
+    return grammar_text(sequence(_BLANKS, guide.format))
+
+
 def grammars_of(guide: Guide | None, thinking: Thinking | None, ending: Ending) -> tuple[str | None, str | None]:
     """The first grammar of an answer, and the one behind its thought."""
     if guide is None:
@@ -67,7 +78,7 @@ def grammars_of(guide: Guide | None, thinking: Thinking | None, ending: Ending) 
     plain = grammar_text(guide.format)
     if thinking is None or ending is Ending.CLOSED:
         return plain, plain
-    behind = grammar_text(sequence(_BLANKS, guide.format))
+    behind = _behind(guide)
     if ending is Ending.OPEN:
         return None, behind
     return grammar_text(either(text(thinking.opening.strip()), guide.format)), behind

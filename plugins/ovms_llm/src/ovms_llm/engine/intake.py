@@ -7,8 +7,9 @@ from typing import Any, Final
 from ovms_core.engine import LoadError, RequestError
 from ovms_llm.engine.course import Course, ending_in, grammars_of
 from ovms_llm.engine.plan import beams_of, check_guided, plan
+from ovms_llm.engine.request_state import Clock, RequestState
 from ovms_llm.engine.schedule import Schedule
-from ovms_llm.engine.sequence import Clock, RequestState
+from ovms_llm.engine.thought import forced
 from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, Tokenize, Tokenized
 from ovms_llm.model.loading import Loaded, chat_template, sampling_defaults
 from ovms_llm.prompt.endings import end_tokens
@@ -92,7 +93,7 @@ class Intake:
             param=request.guide.param if request.guide else "",
             ending=ending,
             thinking=thinking,
-            closing=tuple(self._prompts.marker(thinking.closing)) if thinking and bounded else (),
+            closing=tuple(self._prompts.marker(forced(thinking.closing))) if thinking and bounded else (),
             visible=self._vocabulary.special_ids(request.markers),
         )
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ovms_core.engine import RequestError
-from ovms_llm.engine.sequence import RequestState, Sequence
+from ovms_llm.engine.request_state import RequestState
+from ovms_llm.engine.sequence import Sequence
 from ovms_llm.model.budget import Cache
 
 # Tokens that a sequence must have room for, beyond its prompt, before it is admitted.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from itertools import count
 from typing import Final
@@ -14,18 +13,21 @@ import openvino_genai as genai
 
 from ovms_core.engine import DONE, Engine, EngineInfo, Gain, ModelSpec, RequestError
 from ovms_llm.engine.companion import Companion
-from ovms_llm.engine.compiler import Compiler, grammar_text
+from ovms_llm.engine.compiler import Compiler
+from ovms_llm.engine.course import answers_of
+from ovms_llm.engine.delivery import Delivery
+from ovms_llm.engine.grammar_gate import GrammarGate
 from ovms_llm.engine.intake import FREE, Intake
 from ovms_llm.engine.reading import read_outputs
+from ovms_llm.engine.request_state import RequestState
 from ovms_llm.engine.schedule import Schedule
-from ovms_llm.engine.sequence import Gained, Reading, RequestState, Sequence
-from ovms_llm.messages import AnyRequest, Delta, Generate, Started, Tokenize, TokenLogprob
+from ovms_llm.engine.sequence import Gained, Reading, Sequence
+from ovms_llm.messages import AnyRequest, Generate, Tokenize
 from ovms_llm.model.loading import load
 from ovms_llm.prompt.vocabulary import Vocabulary
 
 # Requests that wait inside the engine, tokenised already, so that a freed place is taken in the same step.
 _QUEUED: Final = 8
-_PAUSE: Final = 0.005
 _TOO_LARGE: Final = "the KV cache could not hold the request: raise options.cache_size or lower max_tokens"
 _DIFFERS: Final = (
     "the engine was interrupted, and the answer, begun anew under its grammar, is another than the one that was sent: "
@@ -61,9 +63,10 @@ class TextGeneration(Engine):
             timeout=options.grammar_timeout,
             most_bytes=options.grammar_cache_mb << 20,
         )
+        self._gate = GrammarGate(self._compiler)
         self._forced: list[Reading] = []
-        self._refused: list[tuple[RequestState, RequestError]] = []
         self._states: dict[int, RequestState] = {}
+        self._delivery = Delivery(self._vocabulary, self._schedule, self._states)
         self._answers: list[tuple[int, Gain]] = []
         self._progressed = False
 
@@ -93,7 +96,7 @@ class TextGeneration(Engine):
         """Only a request with a grammar that has not been compiled yet."""
         if not isinstance(request, Generate) or request.guide is None:
             return False
-        return not self._compiler.knows(grammar_text(request.guide.format))
+        return not any(map(self._compiler.knows, answers_of(request.guide, request.thinking)))
 
     def prepare(self, request: AnyRequest) -> AnyRequest:
         """Compile the grammars of a request. Raises `RequestError` for one that is bad, or takes too long."""
@@ -120,16 +123,17 @@ class TextGeneration(Engine):
     def step(self) -> Iterable[tuple[int, Gain]]:
         gains, self._answers = self._answers, []
         self._make_room(gains)
-        self._deliver(self._take_forced(), gains)
+        if self._forced:
+            self._delivery.deliver(self._take_forced(), gains)
         if self._schedule.busy:
             self._pipeline.step()
             self._schedule.stepped()
             readings = self._read(gains)
-            self._deliver(readings, gains)
+            self._delivery.deliver(readings, gains)
             self._drain()
             self._progressed = True
         elif not gains:
-            self._wait_for_grammar()
+            self._gate.wait(self._schedule.waiting)
         self._progressed = self._progressed or bool(gains)
         return gains
 
@@ -187,7 +191,7 @@ class TextGeneration(Engine):
         """End all sequences before their first token: only the prompt was asked for."""
         self._states[state.id] = state
         for index in range(state.open):
-            self._pass_on(Sequence(state, index, []), Gained("", [], "length", None), None, self._answers)
+            self._delivery.pass_on(Sequence(state, index, []), Gained("", [], "length", None), None, self._answers)
 
     def _resume(self, state: RequestState, prompt: list[int], emitted: list[int]) -> None:
         sequence = self._sequence(state, 0, prompt)
@@ -198,7 +202,7 @@ class TextGeneration(Engine):
             sequence.retrace()
             self._enqueue([sequence])
         else:
-            self._pass_on(sequence, ended, None, self._answers)
+            self._delivery.pass_on(sequence, ended, None, self._answers)
 
     # -- the pipeline -----------------------------------------------------------------------------
 
@@ -214,10 +218,9 @@ class TextGeneration(Engine):
         if self._companion is not None and (running or self._schedule.waiting):
             self._companion.join(prompts_wait=not all(sequence.tokens for sequence in running))
         if self._schedule.waiting:
-            for sequence in self._schedule.admit(self._has_grammar):
+            for sequence in self._schedule.admit(self._gate.admits):
                 self._submit(sequence)
-        refused, self._refused = self._refused, []
-        for state, error in refused:
+        for state, error in self._gate.refused():
             self._fail(state, error, gains)
 
     def _submit(self, sequence: Sequence) -> None:
@@ -225,29 +228,6 @@ class TextGeneration(Engine):
         clock.admitted = clock.admitted or clock.now()
         tokens, config = sequence.submission()
         sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(np.array([tokens], np.int64)), config)
-
-    def _has_grammar(self, sequence: Sequence) -> bool:
-        """Whether the grammar of `sequence` is compiled; if so it cannot be thrown away before its first token."""
-        if sequence.grammar is None:
-            return True
-        sequence.pin = self._compiler.pin(sequence.grammar)
-        if sequence.pin is not None:
-            return True
-        try:
-            if sequence.compilation is None or self._compiler.ready(
-                sequence.compilation, sequence.request.course.param
-            ):
-                sequence.compilation = self._compiler.compile(sequence.grammar)
-        except RequestError as error:
-            self._refused.append((sequence.request, error))
-        return False
-
-    def _wait_for_grammar(self) -> None:
-        """Where nothing else is to be done."""
-        waiting = (sequence.compilation for sequence in self._schedule.waiting)
-        compilation = next(filter(None, waiting), None)
-        if compilation is not None:
-            compilation.pause(_PAUSE)
 
     def _drop(self, state: RequestState) -> None:
         for sequence in self._schedule.forget(state):
@@ -293,75 +273,3 @@ class TextGeneration(Engine):
         if self._states.pop(state.id, None) is not None:
             self._drop(state)
             gains.append((state.id, error))
-
-    # -- what is given back -----------------------------------------------------------------------
-
-    def _deliver(self, readings: list[Reading], gains: list[tuple[int, Gain]]) -> None:
-        by_mode: dict[tuple[bool, frozenset[int]], list[Reading]] = defaultdict(list)
-        for reading in readings:
-            request = reading.sequence.request
-            by_mode[request.plan.sampling.skip_special_tokens, request.course.visible].append(reading)
-        for (skip, visible), group in by_mode.items():
-            windows = [window for reading in group for window in reading.sequence.windows(reading)]
-            texts = self._vocabulary.decode(windows, skip, visible)
-            for reading, before, after in zip(group, texts[::2], texts[1::2], strict=True):
-                self._give(reading, before, after, gains)
-
-    def _give(self, reading: Reading, before: str, after: str, gains: list[tuple[int, Gain]]) -> None:
-        sequence = reading.sequence
-        if sequence.request.id not in self._states:
-            return
-        gained = sequence.gain(reading, before, after)
-        if gained.finish is not None and not reading.over:
-            sequence.handle.stop()
-            self._schedule.release(sequence)
-        self._pass_on(sequence, gained, self._logprobs(reading), gains)
-        if reading.turns and gained.finish is None:
-            self._turn(sequence, reading)
-
-    def _turn(self, sequence: Sequence, reading: Reading) -> None:
-        """Submit `sequence` again, for the next part of its answer."""
-        if not reading.over:
-            sequence.handle.cancel()
-            self._schedule.release(sequence)
-        sequence.turn()
-        self._schedule.waiting.appendleft(sequence)
-
-    def _logprobs(self, reading: Reading) -> list[TokenLogprob] | None:
-        sequence = reading.sequence
-        if sequence.request.plan.ranks:
-            sequence.score += sum(reading.logprobs)
-        if not sequence.request.plan.sampling.logprobs:
-            return None
-        pairs = zip(reading.tokens, reading.logprobs, strict=True)
-        return [self._vocabulary.logprob(token, logprob) for token, logprob in pairs]
-
-    def _pass_on(
-        self,
-        sequence: Sequence,
-        gained: Gained,
-        logprobs: list[TokenLogprob] | None,
-        gains: list[tuple[int, Gain]],
-    ) -> None:
-        state = sequence.request
-        state.clock.first = state.clock.first or state.clock.now()
-        if not state.started:
-            state.started = True
-            gains.append((state.id, Started(state.prompt_tokens, None, state.prompt_text, state.course.channel)))
-        state.generated += len(gained.tokens)
-        delta = Delta(sequence.index, gained.text, gained.tokens, logprobs, gained.finish, gained.stop_reason)
-        if state.plan.ranks:
-            state.keep(sequence.index, sequence.score, delta)
-        else:
-            gains.append((state.id, delta))
-        if gained.finish is not None:
-            state.open -= 1
-            if not state.open:
-                self._finish(state, gains)
-
-    def _finish(self, state: RequestState, gains: list[tuple[int, Gain]]) -> None:
-        gains.extend((state.id, delta) for delta in state.best())
-        if state.timings:
-            gains.append((state.id, state.clock.timings(state.generated)))
-        gains.append((state.id, DONE))
-        del self._states[state.id]

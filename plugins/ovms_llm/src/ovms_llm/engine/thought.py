@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final
@@ -10,6 +11,17 @@ from ovms_llm.messages import Chat, Prompt, Thinking
 
 _TAIL: Final = 24
 """Tokens in which a marker is looked for: markers have few."""
+
+_TAG: Final = re.compile(r"</\S+>|\[/\S+\]")
+
+
+def forced(closing: str) -> str:
+    """The marker `closing` as it is put behind a thought that must end.
+
+    A tag stands on a line of its own, with a blank line behind it: so Qwen's models were trained for budgets of thought
+    (https://qwen.readthedocs.io/en/latest/getting_started/quickstart.html#thinking-budget), and others write it, too.
+    """
+    return f"\n{closing}\n\n" if _TAG.fullmatch(closing) else closing
 
 
 class Ending(Enum):

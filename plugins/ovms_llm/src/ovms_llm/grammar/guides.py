@@ -21,7 +21,6 @@ from ovms_llm.grammar.rewriting import bounded
 from ovms_llm.grammar.size import size
 from ovms_llm.grammar.structural_tag import structural_tag
 from ovms_llm.grammar.write import ebnf
-from ovms_llm.speech.tools import Function
 
 Kind = Literal["json_object", "json_schema", "regex", "choice", "grammar", "structural_tag"]
 
@@ -40,10 +39,11 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """A `format`, and the JSON pointers of what it does not enforce."""
+    """A `format`, the JSON pointers of what it does not enforce, and the `size` of its grammars."""
 
     format: Format
     unenforced: tuple[str, ...] = ()
+    size: int = 0
 
 
 _recall: Recall[Enforced] = Recall(16 << 20)
@@ -54,26 +54,11 @@ def format_of(output: Output, limits: Limits) -> Enforced:
     return _recall.get((output.kind, output.value, output.strict, limits), lambda: _format(output, limits))
 
 
-def arguments(function: Function, limits: Limits) -> tuple[str, tuple[str, ...]]:
-    """The EBNF of the arguments of `function`, and the JSON pointers of what it does not enforce.
-
-    Those of a function that is not `strict` are any object where its schema is too large or cannot be enforced at all.
-    """
-    schema = Output("json_schema", function.parameters, function.strict)
-    try:
-        made = format_of(schema, limits)
-    except GrammarError:
-        if function.strict:
-            raise
-        made = Enforced(format_of(Output("json_object"), limits).format, ("",))
-    return made.format["grammar"], made.unenforced
-
-
 def _format(output: Output, limits: Limits) -> Enforced:
     if output.kind == "structural_tag":
         return _Tag(output.strict, limits).format(output.value)
     grammar, unenforced = _grammar(output, limits)
-    return Enforced(formats.grammar(ebnf(grammar)), unenforced)
+    return Enforced(formats.grammar(ebnf(grammar)), unenforced, size(grammar))
 
 
 def _grammar(output: Output, limits: Limits) -> tuple[Grammar, tuple[str, ...]]:
@@ -115,7 +100,7 @@ class _Tag:
         if isinstance(document, str):
             document = _json(document)
         format = structural_tag(document, self._leaf, depth=self._limits.depth)
-        return Enforced(format, tuple(self._unenforced))
+        return Enforced(format, tuple(self._unenforced), self._limits.size - self._left)
 
     def _leaf(self, kind: Kind, value: Any, pointer: str) -> Format:
         limits = Limits(self._limits.characters, self._limits.depth, self._left)

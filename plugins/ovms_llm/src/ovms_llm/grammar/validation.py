@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +10,7 @@ import jsonschema_rs
 
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.json_schema.budget import Budget
+from ovms_llm.grammar.json_schema.checking import built, panics_as_errors
 from ovms_llm.grammar.json_schema.document import read
 from ovms_llm.grammar.json_schema.keywords import FORMATS, MANY, NAMED, ONE
 from ovms_llm.grammar.json_schema.pointers import join
@@ -21,7 +20,6 @@ LENIENT = Limits(depth=200, size=2_000_000)
 """A schema that is only checked against may be far larger than one that is compiled."""
 DEEPEST = 200
 REMEMBERED = 64
-BACKTRACKS = 10_000
 
 
 class Validator:
@@ -48,7 +46,7 @@ class Validator:
 
     def _judge(self, document: Any) -> str | None:
         try:
-            with _panics_as_errors():
+            with panics_as_errors():
                 self._compiled.validate(document)
         except jsonschema_rs.ValidationError as error:
             place = join("", *error.instance_path)
@@ -63,35 +61,12 @@ def _compiled(text: str) -> jsonschema_rs.Draft202012Validator:
     document = read(json.loads(text), Budget(LENIENT))
     _keep_enforced_formats(document.root)
     try:
-        return _linear(document.root)
+        return built(document.root)
+    except jsonschema_rs.ValidationError as error:
+        pointer = document.original(join("", *error.instance_path))
+        raise GrammarError(f"this is not a valid JSON schema: {error.message[:300]}", pointer) from None
     except (ValueError, RecursionError) as error:
         raise GrammarError(f"documents cannot be checked against this schema: {error}") from error
-
-
-def _linear(schema: Any) -> jsonschema_rs.Draft202012Validator:
-    """With regular expressions that take linear time; those with lookaround cannot, and may go back so many times."""
-    try:
-        return _built(schema, jsonschema_rs.RegexOptions())
-    except ValueError:
-        return _built(schema, jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACKS))
-
-
-def _built(
-    schema: Any, patterns: jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions
-) -> jsonschema_rs.Draft202012Validator:
-    with _panics_as_errors():
-        return jsonschema_rs.Draft202012Validator(schema, validate_formats=True, pattern_options=patterns, offline=True)
-
-
-@contextmanager
-def _panics_as_errors() -> Iterator[None]:
-    """A panic in the library is no `Exception`: it would end the server."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise ValueError(f"the validator failed: {error}") from error
 
 
 def _keep_enforced_formats(schema: Any) -> None:

@@ -171,7 +171,7 @@ class Rendering(Part):
 
     @property
     def is_conversation(self) -> bool:
-        """Whether the model answers in a conversation, in the way of its family."""
+        """A model answers a conversation in the way of its family."""
         return True
 
     def check(self, messages: Sequence[Message]) -> None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
-
-import msgspec
 
 from ovms_core.plugin import APIError
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
-from ovms_llm.grammar.recall import Recall
-from ovms_llm.http.callable_functions import Enforceable
-from ovms_llm.http.output_format import OutputFormat
+from ovms_llm.http.admission import admitted
+from ovms_llm.http.output_format import OutputFormat, refusal
 from ovms_llm.http.sampling import GenerationBody
 from ovms_llm.http.validated import Check, check_of
 from ovms_llm.http.voice import Voice
 from ovms_llm.messages import Guide
-from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.tools import ToolUse
+from ovms_llm.speech.tools import Function, ToolUse
 
 _CONFLICTS: Final = {
     "use_beam_search": "beams do not follow a grammar",
@@ -28,14 +24,14 @@ _CONFLICTS: Final = {
     "min_tokens": "the answer ends where its grammar does",
 }
 """Fields that do not go with a grammar, and why."""
-_formats: Final = Recall[Format](16 << 20)
 
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
     """The `guide` of an answer, if it has one; the paths of what is `ignored`.
 
-    `guides_calls` says that the guide makes every tool call well-formed. `check` is the last look at a finished answer.
+    `guides_calls` says that the guide makes every tool call well-formed. `check` says what is wrong with a finished
+    text.
     """
 
     guide: Guide | None = None
@@ -44,51 +40,31 @@ class Guidance:
     check: Check | None = None
 
 
-_FREE: Final = Guidance()
-
-
 def guidance_of(body: GenerationBody, tools: ToolUse | None, voice: Voice) -> Guidance:
     """The guidance of an answer to `body`. Raises `APIError` 400 for what cannot be enforced, with its place."""
     output = body.output
-    if tools is None:
-        return _FREE if output is None else _of_output(body, output, voice)
-    if output is None or tools.choice == "required":
-        return _of_tools(body, tools, voice)
-    return _of_either(body, tools, output, voice)
-
-
-def _of_output(body: GenerationBody, output: OutputFormat, voice: Voice) -> Guidance:
+    if output is not None and (tools is None or tools.choice != "required"):
+        return _output_guidance(body, output, tools, voice)
+    if tools is None or not _is_wanted(body, tools, voice):
+        return Guidance()
     _check_goes_with_grammar(body)
-    enforced = output.enforced(voice.limits)
-    format = voice.format.document(enforced.format) if body.is_conversation else enforced.format
-    ignored = (*enforced.unenforced, *_stops(body))
-    return Guidance(Guide(format, output.param), False, ignored, _check(output))
+    make = voice.format.calls if tools.choice == "required" else voice.format.answer
+    taken = admitted(tools.callable, body, voice.limits)
+    format = _format(make, taken.functions, tools.many)
+    return Guidance(Guide(format, "tools"), True, (*_stops(body), *taken.unenforced))
 
 
-def _of_tools(body: GenerationBody, tools: ToolUse, voice: Voice) -> Guidance:
-    if not _is_wanted(body, tools, voice):
-        return _FREE
+def _output_guidance(body: GenerationBody, output: OutputFormat, tools: ToolUse | None, voice: Voice) -> Guidance:
+    """An answer of the wanted form or, where there are tools, calls instead of it."""
     _check_goes_with_grammar(body)
-    enforceable = Enforceable(tools.callable, body, voice.limits)
-    format = _format(replace(tools, functions=enforceable.functions, allowed=None), voice.format)
-    return Guidance(Guide(format, "tools"), True, (*enforceable.ignored, *_stops(body)))
-
-
-def _of_either(body: GenerationBody, tools: ToolUse, output: OutputFormat, voice: Voice) -> Guidance:
-    """A call, or the answer in its form: which of them is the model's choice."""
-    answer = _of_output(body, output, voice)
-    calls = _of_tools(body, replace(tools, choice="required"), voice)
-    assert answer.guide is not None
-    assert calls.guide is not None
-    guide = Guide(formats.either(calls.guide.format, answer.guide.format), output.param)
-    return Guidance(guide, True, tuple(dict.fromkeys(calls.ignored + answer.ignored)), answer.check)
-
-
-def _check(output: OutputFormat) -> Check | None:
-    try:
-        return check_of(output.output)
-    except GrammarError as error:
-        raise APIError(400, error.message, param=output.param + error.pointer, code="invalid_value") from None
+    made = output.enforced(voice.limits)
+    format = voice.format.document(made.format) if body.is_conversation else made.format
+    ignored, callable = (*_stops(body), *made.unenforced), tools.callable if tools is not None else ()
+    if tools is not None and callable:
+        taken = admitted(callable, body, voice.limits)
+        format = formats.either(_format(voice.format.calls, taken.functions, tools.many), format)
+        ignored = (*ignored, *taken.unenforced)
+    return Guidance(Guide(format, output.param), bool(callable), ignored, check_of(output.output))
 
 
 def _is_wanted(body: GenerationBody, tools: ToolUse, voice: Voice) -> bool:
@@ -98,14 +74,11 @@ def _is_wanted(body: GenerationBody, tools: ToolUse, voice: Voice) -> bool:
     return voice.guided_tools and not any(_conflicts(body)) and not any(_stops(body))
 
 
-def _format(tools: ToolUse, speech: SpeechFormat) -> Format:
-    """Calls, or an answer with calls in it; remembered, since clients send the same tools again and again."""
-    make = speech.calls if tools.choice == "required" else speech.answer
-    content = speech.name, tools.choice, tools.many, msgspec.to_builtins(tools.functions)
+def _format(make: Callable[..., Format], functions: Sequence[Function], many: bool) -> Format:
     try:
-        return _formats.get(content, lambda: make(tools.functions, many=tools.many))
+        return make(functions, many=many)
     except GrammarError as error:
-        raise APIError(400, error.message, param="tools", code="invalid_value") from None
+        raise refusal(error, "tools") from None
 
 
 def _conflicts(body: GenerationBody) -> Iterator[str]:

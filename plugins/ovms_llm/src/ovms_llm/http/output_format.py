@@ -56,8 +56,7 @@ class OutputFormat:
         try:
             made = format_of(self.output, limits)
         except GrammarError as error:
-            message, param = _sentence(error.message), self.param + error.pointer
-            raise APIError(400, message, param=param, code="invalid_value") from None
+            raise refusal(error, self.param) from None
         return Enforced(made.format, tuple(self.param + pointer for pointer in made.unenforced))
 
 
@@ -77,17 +76,16 @@ class OutputFields(Part):
 
     @model_validator(mode="after")
     def _asks_for_one_form(self) -> OutputFields:
-        self.output  # noqa: B018
+        given = [each.param for each in self.output_formats()]
+        if len(given) > 1:
+            first, second = given[:2]
+            raise fault(f"'{first}' and '{second}' exclude each other: send one of them.", field=second)
         return self
 
     @property
     def output(self) -> OutputFormat | None:
         """What the answer must look like; `None` leaves it free."""
-        given = list(self._given())
-        if len(given) > 1:
-            first, second = given[0].param.partition(".")[0], given[1].param
-            raise fault(f"'{first}' and '{second}' exclude each other: send one of them.", field=second)
-        return given[0] if given else None
+        return next(self.output_formats(), None)
 
     def ignored_output_fields(self) -> Iterator[str]:
         """The paths of fields that change nothing: how a grammar is enforced is the server's affair."""
@@ -95,8 +93,9 @@ class OutputFields(Part):
         if self.structured_outputs:
             yield from (f"structured_outputs.{name}" for name in self.structured_outputs if name not in _STRUCTURED)
 
-    def _given(self) -> Iterator[OutputFormat]:
-        if self.response_format is not None and (found := _response_format(self.response_format)) is not None:
+    def output_formats(self) -> Iterator[OutputFormat]:
+        """What each of the fields asks for; more than one is refused."""
+        if self.response_format is not None and (found := said(self.response_format, "response_format")) is not None:
             yield found
         for name, kind in _STRUCTURED.items():
             if self.structured_outputs and self.structured_outputs.get(name) not in (None, False):
@@ -106,38 +105,39 @@ class OutputFields(Part):
                 yield _checked(name, kind, value)
 
 
-def _response_format(given: Mapping[str, Any]) -> OutputFormat | None:
+def said(given: Mapping[str, Any], path: str) -> OutputFormat | None:
+    """What a response format that stands at `path` asks for; `None` for text."""
     kind = given.get("type")
     if kind not in _RESPONSE_FORMATS and kind not in _TAGS:
         known = ", ".join(_RESPONSE_FORMATS)
-        _refuse(f"The type of a response format must be one of {known} (got {kind!r:.60}).", "response_format.type")
+        _refuse(f"The type of a response format must be one of {known} (got {kind!r:.60}).", f"{path}.type")
     match kind:
         case "text":
             return None
         case "json_object":
-            return _json_object(given)
+            return _json_object(given, path)
         case "json_schema":
-            return _json_schema(given)
+            return _json_schema(given, path)
         case "regex":
             name = "pattern" if "regex" not in given and "pattern" in given else "regex"
-            return _checked(f"response_format.{name}", kind, given.get(name))
+            return _checked(f"{path}.{name}", kind, given.get(name))
         case "grammar" | "choice":
-            return _checked(f"response_format.{kind}", kind, given.get(kind))
-    return OutputFormat("response_format", Output("structural_tag", given))
+            return _checked(f"{path}.{kind}", kind, given.get(kind))
+    return OutputFormat(path, Output("structural_tag", given))
 
 
-def _json_object(given: Mapping[str, Any]) -> OutputFormat:
+def _json_object(given: Mapping[str, Any], path: str) -> OutputFormat:
     """Any object; llama.cpp's form of it has a schema."""
     if given.get("schema") is None:
-        return OutputFormat("response_format", Output("json_object"))
-    return _checked("response_format.schema", "json_schema", given["schema"])
+        return OutputFormat(path, Output("json_object"))
+    return _checked(f"{path}.schema", "json_schema", given["schema"])
 
 
-def _json_schema(given: Mapping[str, Any]) -> OutputFormat:
-    """OpenAI's form, in which the schema has a name; llama.cpp's without; and XGrammar's, the schema itself."""
+def _json_schema(given: Mapping[str, Any], path: str) -> OutputFormat:
+    """Chat's form; that of responses and llama.cpp; and XGrammar's, which is the schema itself."""
     if "json_schema" not in given and "schema" in given:
-        return _checked("response_format.schema", "json_schema", given["schema"], _strict(given, "response_format"))
-    path, inner = "response_format.json_schema", given.get("json_schema")
+        return _checked(f"{path}.schema", "json_schema", given["schema"], _strict(given, path))
+    path, inner = f"{path}.json_schema", given.get("json_schema")
     if not isinstance(inner, Mapping):
         _refuse("A response format of type 'json_schema' needs 'json_schema', an object with 'schema'.", path)
     if "schema" in inner:
@@ -193,6 +193,7 @@ def _refuse(message: str, field: str) -> NoReturn:
     raise fault(message, field=field)
 
 
-def _sentence(message: str) -> str:
-    """`message` as a sentence of its own."""
-    return f"{message[:1].upper()}{message[1:]}" + ("" if message.endswith(".") else ".")
+def refusal(error: GrammarError, path: str) -> APIError:
+    """The 400 for what stands at `path` in the request."""
+    message = f"{error.message[:1].upper()}{error.message[1:]}"
+    return APIError(400, message.removesuffix(".") + ".", param=path + error.pointer, code="invalid_value")

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from ovms_core.plugin import APIError, Int, Part, fault
+from ovms_core.plugin import APIError, Int, Json, Part, fault
 from ovms_llm.http.conversation import Message, Rendering
+from ovms_llm.http.output_format import OutputFormat, said
 from ovms_llm.http.reasoning import ReasoningFields, ReasoningOptions
 from ovms_llm.http.sampling import IGNORED, NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
 from ovms_llm.messages import Chat
@@ -53,7 +54,7 @@ class ResponsesReasoning(ReasoningOptions):
 class TextOptions(Part):
     """How the model is to write."""
 
-    format: Annotated[Any, unsupported("text.format", " other than {'type': 'text'}", {"type": "text"}, None)] = None
+    format: dict[str, Json] | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
 
 
@@ -116,6 +117,11 @@ class ResponsesBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
             message = f"'max_tokens' ({both[0]}) and 'max_output_tokens' ({both[1]}) disagree: send one of them."
             raise fault(message, field="max_output_tokens")
         return self
+
+    def output_formats(self) -> Iterator[OutputFormat]:
+        if self.text.format is not None and (found := said(self.text.format, "text.format")) is not None:
+            yield found
+        yield from super().output_formats()
 
     # -- the conversation
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ovms_core.plugin import APIError, Application, Call, plugin_options
+from ovms_core.plugin import APIError, Application, Call, off_loop, plugin_options
 from ovms_llm.responses.background import Job, Jobs
 from ovms_llm.responses.composer import Composer, new_id
 from ovms_llm.responses.documents import Response
@@ -21,13 +21,16 @@ from ovms_llm.responses.store import MemoryStore, Record, ResponseStore, StoreEr
 log = logging.getLogger("ovms.llm.responses")
 
 _STATE: Final = "ovms_llm_responses"
+_LARGE: Final = 64 << 10
+"""Characters of a conversation from which on work on it is done beside the event loop."""
 
 
 class Responses:
     """The responses that a server knows."""
 
-    def __init__(self, store: ResponseStore, jobs: Jobs) -> None:
+    def __init__(self, store: ResponseStore, jobs: Jobs, max_history: int) -> None:
         self._store = store
+        self._max_history = max_history
         self.jobs = jobs
 
     @classmethod
@@ -44,16 +47,20 @@ class Responses:
     async def history(self, owner: str, id: str) -> list[dict[str, Any]]:
         """The items of the conversation up to response `id`. Raises `APIError` 400 where a link is missing."""
         turns: list[list[dict[str, Any]]] = []
+        room = self._max_history
         here: str | None = id
         while here is not None:
             record = await self._store.get(owner, here)
             if record is None:
                 what = f"'{here}'" if here == id else f"'{here}', which '{id}' continues,"
                 raise _not_there(f"Previous response {what} is not stored: it never was, or no longer is.")
-            turns.append(record.items())
-            here = record.previous
             if record.unfinished:
                 raise _not_there(f"Previous response '{record.id}' is not complete yet: wait until it is.")
+            if (room := room - record.size) < 0:
+                message = f"The conversation up to '{id}' has over {self._max_history} bytes (max_body_size)."
+                raise APIError(413, message, param="previous_response_id", code="body_too_large")
+            turns.append(record.items())
+            here = record.previous
         return [item for turn in reversed(turns) for item in turn]
 
     async def begin(self, call: Call[Any]) -> None:
@@ -61,7 +68,10 @@ class Responses:
         body, owner = call.body, call.user or ""
         history = await self.history(owner, body.previous_response_id) if body.previous_response_id else []
         stored = {at: await self._referred(owner, id, at) for at, id in body.references.items()}
-        await call.off_loop(_begin, body, history, stored)
+        if not history and not stored:
+            await call.off_loop(_begin, body, history, stored)
+        elif await off_loop(_begin, body, history, stored) > _LARGE:  # of any size, however small the body was
+            call.large = True
 
     async def _referred(self, owner: str, id: str, at: int) -> dict[str, Any]:
         item = await self._store.item(owner, id)
@@ -125,10 +135,12 @@ class Responses:
         return job
 
 
-def _begin(body: Any, history: Sequence[dict[str, Any]], stored: dict[int, dict[str, Any]]) -> None:
+def _begin(body: Any, history: Sequence[dict[str, Any]], stored: dict[int, dict[str, Any]]) -> int:
+    """Make the conversation; how many characters it has."""
     own = body.input_items(stored, new_id)
     check_calls([*history, *own], len(own))
     body.begin(history, own)
+    return sum(map(len, body.texts()))
 
 
 def _not_there(message: str) -> APIError:
@@ -146,7 +158,7 @@ async def serving_responses(app: Application) -> AsyncIterator[None]:
         log.error("%s", error)
         yield
         return
-    responses = Responses(store, Jobs(options.max_background, settings.request_timeout))
+    responses = Responses(store, Jobs(options.max_background, settings.request_timeout), settings.max_body_size)
     setattr(app.state, _STATE, responses)
     try:
         yield

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ovms_llm.grammar import formats
+from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
+from ovms_llm.grammar.json_schema import translate
+from ovms_llm.grammar.limits import Limits
+from ovms_llm.grammar.write import ebnf
 from ovms_llm.speech.tools import Function
 
 MOST_CALLS: Final = 16
@@ -19,14 +24,8 @@ _NAMES: Final = re.compile(
     r"""|(?<![\w.-])([A-Za-z_][\w.-]*)"""
 )
 
-_ANY_OBJECT: Final = r"""root ::= object
-object ::= "{" (member (", " member)*)? "}"
-member ::= string ": " value
-array ::= "[" (value (", " value)*)? "]"
-value ::= object | array | string | number | "true" | "false" | "null"
-string ::= "\"" ([^"\\\x00-\x1f] | "\\" ["\\/bfnrt] | "\\u" [0-9a-fA-F]{4})* "\""
-number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1,3})?
-"""
+_CHECKED: Final = Limits(characters=1 << 30, depth=200, size=1 << 30)
+"""The operator's limits are kept by who lets functions in: here they only have to be written."""
 
 
 class Frame(NamedTuple):
@@ -51,12 +50,30 @@ class Opening(NamedTuple):
 
 def arguments_format(function: Function) -> Format:
     """The format of the arguments of `function`."""
-    return formats.grammar(_ANY_OBJECT)
+    return formats.grammar(arguments_ebnf(function))
 
 
 def arguments_ebnf(function: Function) -> str:
-    """The arguments of `function` as EBNF with the rule ``root``."""
-    return str(arguments_format(function)["grammar"])
+    """The arguments of `function` as EBNF with the rule ``root``.
+
+    A function that says that it has no parameters gets none. Raises `GrammarError` for a strict function whose schema
+    cannot be enforced; the arguments of others are any object then.
+    """
+    schema = function.parameters
+    if schema.get("properties") == {}:
+        schema = {"additionalProperties": False} | schema
+    try:
+        return translated(json.dumps(schema), function.strict)
+    except GrammarError:
+        if function.strict:
+            raise
+        return translated('{"type": "object"}', False)
+
+
+@lru_cache(maxsize=256)
+def translated(schema: str, strict: bool) -> str:
+    """What fits `schema`, which is JSON text, as EBNF with the rule ``root``. Raises `GrammarError`."""
+    return ebnf(translate(json.loads(schema), limits=_CHECKED, strict=strict).grammar)
 
 
 def calls(frames: Sequence[Frame], *, many: bool, opening: str = "", separator: str = "", closing: str = "") -> Format:
@@ -111,6 +128,6 @@ def anything_but(*letters: str) -> str:
     return f"[^{codes}]"
 
 
-def renamed(ebnf: str, prefix: str) -> str:
-    """`ebnf` with `prefix` before the names of its rules, so that several can stand in one grammar."""
-    return _NAMES.sub(lambda found: found[1] or f"{prefix}-{found[2]}", ebnf)
+def renamed(rules: str, prefix: str) -> str:
+    """`rules` of EBNF with `prefix` before the names of its rules, so that several can stand in one grammar."""
+    return _NAMES.sub(lambda found: found[1] or f"{prefix}-{found[2]}", rules)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from ovms_llm.speech.grammars import anything_but, literal, renamed
+from ovms_llm.grammar import regex, write
+from ovms_llm.grammar.errors import GrammarError
+from ovms_llm.grammar.json_schema.formats import NODES
+from ovms_llm.grammar.nodes import Grammar, Node
+from ovms_llm.speech.grammars import MOST_CALLS, anything_but, literal, renamed, translated
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
 
 Write = Callable[[Function, str, Any], str]
 """From a function, a parameter's name and its schema to the EBNF of how it is written, with the rule ``root``."""
 
-_ANY_VALUE = r"""root ::= object | array | string | number | "true" | "false" | "null"
-object ::= "{" (member (", " member)*)? "}"
-member ::= string ": " root
-array ::= "[" (root (", " root)*)? "]"
-string ::= "\"" ([^"\\\x00-\x1f] | "\\" ["\\/bfnrt] | "\\u" [0-9a-fA-F]{4})* "\""
-number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [+-]? [0-9]{1,3})?
-"""
+_DEFINITIONS: Final = ("$schema", "$defs", "definitions")
+_SOME_NAME: Final = "some_name_of_a_parameter"
+_NAME: Final = "[a-zA-Z_] [a-zA-Z0-9_]{0,63}"
 
 
 def parameters(function: Function, write: Write, separator: str = "") -> str:
-    """The parameters of `function` in their order, those left out that may be."""
+    """The parameters of `function` in their order, those left out that may be; any where it does not say which."""
     needed, rules = required(function), ["root ::= none0"]
     known = properties(function)
+    if not known:
+        return _undeclared(function, write, separator)
     for number, (name, schema) in enumerate(known.items()):
         after = number + 1
         without = ("", "") if name in needed else (f" | none{after}", f" | some{after}")
@@ -36,35 +39,73 @@ def parameters(function: Function, write: Write, separator: str = "") -> str:
     return "\n".join([*rules, f'none{len(known)} ::= ""', f'some{len(known)} ::= ""']) + "\n"
 
 
+def _undeclared(function: Function, write: Write, separator: str) -> str:
+    schema = resolved(function.parameters, function.parameters)
+    if "properties" in schema or schema.get("additionalProperties") is False:
+        return 'root ::= ""\n'
+    one = write(function, _SOME_NAME, {}).replace(_SOME_NAME, '" name "')
+    more = f"({literal(separator)} p-root){{0,{MOST_CALLS - 1}}}"
+    return f'root ::= "" | p-root {more}\n{renamed(one, "p")}\np-name ::= {_NAME}\n'
+
+
 def after(text: str, ebnf: str, behind: str = "") -> str:
     """`ebnf` between two texts."""
     return f"root ::= {literal(text)} v-root {literal(behind)}\n{renamed(ebnf, 'v')}"
 
 
-def value(function: Function, schema: Any) -> str:
-    """A parameter's value, as JSON."""
-    return _ANY_VALUE
+def value(function: Function, name: str, schema: Any) -> str:
+    """The value of the parameter called `name`, as JSON."""
+    root = function.parameters
+    whole = {key: root[key] for key in _DEFINITIONS if key in root} | (schema if isinstance(schema, dict) else {})
+    try:
+        return translated(json.dumps(whole), function.strict)
+    except GrammarError as error:
+        if function.strict:
+            raise GrammarError(error.message, f"/properties/{name}{error.pointer}") from None
+        return translated("{}", False)
 
 
-def bare(function: Function, schema: Any, end: str) -> str:
+def bare(function: Function, name: str, schema: Any, end: str) -> str:
     """A value with no quotes around a string, in front of `end`, which is no part of it."""
     allowed = kinds(schema, function.parameters)
     if allowed is not None and "string" not in allowed:
-        return value(function, schema)
+        return value(function, name, schema)
+    known = resolved(schema, function.parameters)
+    if options := _options(known):
+        texts = (each if isinstance(each, str) else json.dumps(each) for each in options)
+        return "root ::= " + " | ".join(map(literal, texts)) + "\n"
     return text(function, schema, end) or _without(end)
 
 
 def text(function: Function, schema: Any, end: str) -> str | None:
-    """A string as it is, in front of `end`, which is no part of it; `None` where only JSON can say what is allowed."""
-    known = resolved(schema, function.parameters)
-    if not is_text(schema, function.parameters) or known.keys() & {"pattern", "format"}:
+    """A string as it is, in front of `end`, which is no part of it; `None` where something else may stand there."""
+    if not is_text(schema, function.parameters):
         return None
-    if options := known.get("enum") or ([known["const"]] if "const" in known else []):
-        return "root ::= " + " | ".join(literal(option) for option in options)
+    known = resolved(schema, function.parameters)
+    if options := _options(known):
+        return "root ::= " + " | ".join(map(literal, options)) + "\n"
+    if (node := _pattern(known, function.strict)) is not None:
+        return write.ebnf(Grammar({"root": node}))
     least, most = known.get("minLength"), known.get("maxLength")
     if least is None and most is None:
         return _without(end)
     return f"root ::= {anything_but(end[0])}{{{least or 0},{'' if most is None else most}}}\n"
+
+
+def _options(schema: dict[str, Any]) -> list[Any]:
+    return [schema["const"]] if "const" in schema else list(schema.get("enum") or ())
+
+
+def _pattern(schema: dict[str, Any], strict: bool) -> Node | None:
+    """What a string has to be by its pattern or its format, where it has one that can be enforced."""
+    if not isinstance(pattern := schema.get("pattern"), str):
+        return NODES.get(schema.get("format", ""))
+    try:
+        return regex.node(pattern, search=True)
+    except GrammarError:
+        if strict:
+            raise
+        return None
 
 
 def _without(end: str) -> str:
@@ -78,7 +119,6 @@ def _without(end: str) -> str:
         others = sorted({half[0]} - {letter})
         going_on = [f"{literal(letter)} read-{count + 1}"] if count + 1 < len(half) else []
         again = [f"{literal(other)} read-1" for other in others]
-        rules.append(
-            f"read-{count} ::= " + " | ".join(['""', *going_on, *again, f"{anything_but(letter, *others)} read-0"])
-        )
+        otherwise = f"{anything_but(letter, *others)} read-0"
+        rules.append(f"read-{count} ::= " + " | ".join(['""', *going_on, *again, otherwise]))
     return "\n".join(rules) + "\n"

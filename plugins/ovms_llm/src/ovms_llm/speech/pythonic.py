@@ -35,7 +35,7 @@ def python_frames(functions: Sequence[Function]) -> list[Frame]:
 
 
 def _keyword(function: Function, name: str, schema: Any) -> str:
-    return parameter_grammars.after(f"{name}=", parameter_grammars.value(function, schema))
+    return parameter_grammars.after(f"{name}=", parameter_grammars.value(function, name, schema))
 
 
 class PythonicScript(Script):

@@ -22,6 +22,11 @@ SAMPLES = (
         calls=[("get_weather", {"city": "a"})],
     ),
     Sample('{ "name" : "now", "arguments": {} }', calls=[("now", {})]),
+    Sample('{"type": "function", "name": "now", "parameters": {}}', calls=[("now", {})], guided=True),
+    Sample(
+        'Well: {"name":"now", "parameters": {}}; {"name": "now", "parameters": {}}',
+        'Well: {"name":"now", "parameters": {}}; {"name": "now", "parameters": {}}',
+    ),
     Sample('<|python_start|>{"name": "now", "parameters": {}}<|python_end|>', calls=[("now", {})]),
     Sample('{"name": "now", "parameters": {"a"}}', '{"name": "now", "parameters": {"a"}}', malformed=True),
     Sample("<|python_tag|>print(1)", "<|python_tag|>print(1)", malformed=True),

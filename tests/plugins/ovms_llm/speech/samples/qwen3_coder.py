@@ -89,10 +89,3 @@ SAMPLES = (
     Sample(_call("fly", to="Rome"), said=_call("fly", to="Rome"), malformed=True),
     Sample("<tool_call>\n<function=now", said="<tool_call>\n<function=now", finish_reason="length"),
 )
-
-QUOTED = Sample(
-    _call("edit", path="a", since='"2024-01-31"'),
-    calls=[("edit", {"path": "a", "since": "2024-01-31"})],
-    functions=WITH_EDIT,
-)
-"""Under guidance a string whose schema says more than that it is one is written as JSON."""

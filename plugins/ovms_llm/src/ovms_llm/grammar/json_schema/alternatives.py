@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import combinations
 
 from ovms_llm.grammar.json_schema.facts import Facts, Part
+from ovms_llm.grammar.json_schema.keywords import TYPES
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.values import enumerated
 
@@ -24,10 +25,16 @@ class Outline:
         return _values(self.facts)
 
     @cached_property
-    def types(self) -> set[str]:
-        if self.values is not None and not self.facts.all("type"):
+    def written(self) -> set[str]:
+        """The types of what is written."""
+        return self.possible if self.values is not None else set(self.facts.types())
+
+    @cached_property
+    def possible(self) -> set[str]:
+        """The types of all that fits: keywords about other types leave a value alone."""
+        if self.values is not None:
             return {_type(identity) for identity in self.values}
-        return set(self.facts.types())
+        return set(self.facts.types()) if self.facts.all("type") else set(TYPES)
 
     @cached_property
     def required(self) -> set[str]:
@@ -68,7 +75,8 @@ def separated(options: list[Facts], pointer: str, report: Report) -> list[Facts]
 
 def apart(one: Outline, other: Outline) -> bool:
     """Whether surely no document fits both."""
-    return _types_apart(one.types, other.types) or _distinct([one.values, other.values]) or _objects_apart(one, other)
+    types_apart = _types_apart(one.written, other.possible) and _types_apart(other.written, one.possible)
+    return types_apart or _distinct([one.values, other.values]) or _objects_apart(one, other)
 
 
 def _types_apart(mine: set[str], others: set[str]) -> bool:
@@ -77,7 +85,7 @@ def _types_apart(mine: set[str], others: set[str]) -> bool:
 
 def _objects_apart(one: Outline, other: Outline) -> bool:
     """One requires what the other forbids, or both require a property whose values differ."""
-    if one.types != {"object"} or other.types != {"object"}:
+    if one.written != {"object"} or other.written != {"object"}:
         return False
     if any(map(other.forbids, one.required)) or any(map(one.forbids, other.required)):
         return True

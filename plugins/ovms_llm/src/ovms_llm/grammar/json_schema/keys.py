@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Part, flatten
+from ovms_llm.grammar.json_schema.facts import Facts, Part, flatten
 from ovms_llm.grammar.json_schema.parts import EMPTY, PLAIN_ESCAPE, QUOTE, RAW, STRING, choice, sequence
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.values import Test, enumerated, tester, written
@@ -81,16 +81,16 @@ def named_keys(translator: Translator, allowed: tuple[Part, ...], names: list[st
     """Any name but `names` that the schemas `allowed` let through."""
     text = Part({"type": "string"}, "?string")
     facts = flatten((*allowed, text), translator.document, translator.budget)
+    if len(facts.sources) == 1 and not facts.alternatives:
+        return any_key(names)
     values = None if facts.alternatives else enumerated(facts)
-    if values is None:
-        return _described(translator, facts, names)
-    left = Facts((*facts.sources, Part({"not": {"enum": names}}, "?others"))) if names else facts
-    if not set(values.values()) - set(names):
-        raise Nothing("all names that are allowed are declared", allowed[0].pointer)
-    return translator.describe(left)
-
-
-def _described(translator: Translator, facts: Facts, names: list[str]) -> Node:
+    if values is not None:
+        return _enumerated_keys(translator, facts, [*values.values()], names)
     if names:
-        translator.report.add(facts.sources[0].pointer, "beside declared properties")
+        translator.report.add(allowed[0].pointer, "beside declared properties")
     return translator.describe(facts)
+
+
+def _enumerated_keys(translator: Translator, facts: Facts, allowed: list[Any], names: list[str]) -> Node:
+    left = [name for name in allowed if isinstance(name, str) and name not in names]
+    return translator.describe(facts + Facts((Part({"enum": left}, "?left"),)))

@@ -1,7 +1,8 @@
 """How properties follow each other: in order, commas between, optional ones left out, as many as are asked for.
 
-The grammar is linear in the number of properties: from each on there is one rule for where none has been written
-before, which needs no comma, and one for where some have. Counting properties takes a rule for each count.
+The grammar is linear in the number of properties: there is one rule for all that may be written from a property on,
+which is never empty; the comma belongs to what stands before it. (XGrammar compiles this form 30 times faster than one
+in which the rest may be empty.) Counting properties takes a rule for each count.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ovms_llm.grammar.json_schema.parts import COMMA, EMPTY, NEVER, choice, listed, maybe, sequence
-from ovms_llm.grammar.nodes import Node, Repeat
+from ovms_llm.grammar.json_schema.parts import COMMA, EMPTY, NEVER, NEXT, choice, listed, maybe, sequence
+from ovms_llm.grammar.nodes import Node
 
 Rule = Callable[[Node], Node]
 
@@ -37,9 +38,7 @@ class Counts:
         """Without the bounds that hold anyway."""
         least = 0 if least <= sum(member.required for member in members) else least
         most = None if most is not None and not more and most >= len(members) else most
-        if not members:
-            return cls(least, most, 1)
-        return cls(least, most, max(1, least, most or 0))
+        return cls(least, most, max(least, most or 0) if members else 0)
 
 
 State = tuple[int, int]
@@ -54,14 +53,23 @@ class Members:
         self.counts = counts
         self.rule = rule
         self.nodes: dict[State, Node] = {}
+        self.last_required = max((place for place, member in enumerate(members) if member.required), default=-1)
 
     def node(self) -> Node | None:
         """All of it; `None` if no number of properties is right."""
         uses = self._uses()
         for state in sorted(uses, reverse=True):
             node = self._from(state)
-            self.nodes[state] = self.rule(node) if uses[state] > 1 and node not in (EMPTY, NEVER) else node
-        return None if self.nodes[0, 0] == NEVER else self.nodes[0, 0]
+            self.nodes[state] = self.rule(node) if uses[state] > 1 and node != NEVER else node
+        some = self.nodes[0, 0]
+        if self._may_end((0, 0)):
+            return EMPTY if some == NEVER else maybe(some)
+        return None if some == NEVER else some
+
+    def _may_end(self, state: State) -> bool:
+        """Whether nothing need follow."""
+        place, count = state
+        return place > self.last_required and count >= self.counts.least
 
     def _uses(self) -> dict[State, int]:
         """How often each state is gone on from."""
@@ -75,40 +83,42 @@ class Members:
         return uses
 
     def _targets(self, state: State) -> list[State]:
+        """Where writing the next property leads, if there is room for it, and where leaving it out does."""
         place, count = state
         if place == len(self.members):
             return []
-        taken = [(place + 1, min(count + 1, self.counts.cap))] if self._room(count) else []
-        return taken + ([] if self.members[place].required else [(place + 1, count)])
+        return [*self._written(state), *([] if self.members[place].required else [(place + 1, count)])]
 
-    def _room(self, count: int) -> bool:
-        return self.counts.most is None or count < self.counts.most
+    def _written(self, state: State) -> list[State]:
+        place, count = state
+        room = self.counts.most is None or count < self.counts.most
+        return [(place + 1, min(count + 1, self.counts.cap))] if room else []
 
     def _from(self, state: State) -> Node:
+        """At least one more property."""
         place, count = state
         if place == len(self.members):
-            return self._end(count)
+            return self._additional(count)
         member = self.members[place]
-        here = sequence(COMMA if count else EMPTY, member.node or NEVER)
-        options = [(here, self.nodes[target]) for target in self._targets(state)]
-        if member.required:
-            return sequence(*options[0]) if options and options[0][1] != NEVER else NEVER
-        return self._optional(here, state)
+        options = [option for target in self._written(state) for option in self._taken(member, target)]
+        left_out = NEVER if member.required else self.nodes[place + 1, count]
+        return choice([*options, *([] if left_out == NEVER else [left_out])])
 
-    def _optional(self, here: Node, state: State) -> Node:
-        *taken, left_out = [self.nodes[target] for target in self._targets(state)]
-        taken = [node for node in taken if node != NEVER]
-        if not taken:
-            return left_out
-        if taken[0] == left_out:
-            return sequence(maybe(here), left_out)
-        return choice([sequence(here, taken[0]), *([] if left_out == NEVER else [left_out])])
+    def _taken(self, member: Member, after: State) -> list[Node]:
+        """`member` as the last property, and with others behind it."""
+        onward = self.nodes[after]
+        if member.node is None or (onward == NEVER and not self._may_end(after)):
+            return []
+        if not self._may_end(after):
+            return [sequence(member.node, COMMA, onward)]
+        if onward == NEVER:
+            return [member.node]
+        node = self.rule(member.node)
+        return [node, sequence(node, NEXT, onward)]
 
-    def _end(self, count: int) -> Node:
-        least = max(self.counts.least - count, 0)
+    def _additional(self, count: int) -> Node:
+        least = max(self.counts.least - count, 1)
         most = None if self.counts.most is None else self.counts.most - count
-        if self.more is None or most == 0:
-            return NEVER if least else EMPTY
-        if count == 0:
-            return listed(self.more, least, most)
-        return Repeat(sequence(COMMA, self.more), least, most)
+        if self.more is None or (most is not None and least > most):
+            return NEVER
+        return listed(self.more, least, most)

@@ -35,11 +35,11 @@ def check(schema: Any, original: Callable[[str], str]) -> None:
         jsonschema_rs.meta.validate(schema)
     except jsonschema_rs.ValidationError as error:
         pointer = join("", *error.instance_path)
-        raise GrammarError(_message(error, schema), original(pointer)) from None
+        raise GrammarError(_message(error), original(pointer)) from None
 
 
-def _message(error: jsonschema_rs.ValidationError, schema: Any) -> str:
-    if (error.instance_path and error.instance_path[-1] == "type") or "type" in error.instance_path[-2:-1]:
+def _message(error: jsonschema_rs.ValidationError) -> str:
+    if error.schema_path[-3:] == ["properties", "type", "anyOf"]:
         return f"{_shown(error.instance)} is no type; {_suggestion(error.instance)}"
     return f"this is not a valid JSON schema: {error.message[:300]}"
 

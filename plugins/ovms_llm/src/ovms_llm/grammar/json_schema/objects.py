@@ -42,7 +42,10 @@ def _leave(facts: Facts, report: Report) -> None:
 
 def _all_evaluated(source: Part, facts: Facts) -> bool:
     """Only declared properties are written; so nothing is unevaluated if all are declared in or below `source`."""
-    return facts.tops == (source.pointer,) and _required(facts).keys() <= _declared(facts).keys()
+    declared = _declared(facts)
+    patterns = any(part.value for part in facts.all("patternProperties"))
+    free = not declared and not patterns and not facts.all("additionalProperties")
+    return facts.tops == (source.pointer,) and _required(facts).keys() <= declared.keys() and not free
 
 
 def _declared(facts: Facts) -> dict[str, str]:
@@ -194,7 +197,7 @@ def _counts(facts: Facts, members: list[Member], more: bool, report: Report) -> 
     if counts.cap * len(members) <= COUNTED:
         return counts
     report.add(_place(facts, "minProperties", "maxProperties"), "too many properties to count")
-    return Counts(0, None, 1)
+    return Counts(0, None, 0)
 
 
 def _place(facts: Facts, *keywords: str) -> str:

@@ -48,6 +48,7 @@ def digits(least: int, most: int) -> Node:
 
 
 COMMA: Final = Sequence((Literal(","), BLANK))
+NEXT: Final = Reference("comma")
 COLON: Final = Sequence((Literal(":"), BLANK))
 
 
@@ -91,6 +92,7 @@ INTEGER_DIGITS: Final = 19
 UNSIGNED: Final = choice((Literal("0"), sequence(Characters(((49, 57),)), digits(0, INTEGER_DIGITS - 1))))
 
 RULES: Final[dict[str, Node]] = {
+    "comma": COMMA,
     "value": Choice((OBJECT, ARRAY, STRING, NUMBER, *BOOLEAN.options, NULL)),
     "object": sequence(Literal("{"), listed(sequence(STRING, COLON, VALUE)), Literal("}")),
     "array": sequence(Literal("["), listed(VALUE), Literal("]")),

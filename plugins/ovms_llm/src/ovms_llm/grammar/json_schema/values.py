@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema_rs
-
+from ovms_llm.grammar.json_schema.checking import built
 from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Part
 from ovms_llm.grammar.json_schema.keywords import CONSTRAINTS, FORMATS
 from ovms_llm.grammar.json_schema.parts import choice
@@ -59,7 +58,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _place(facts: Facts) -> str:
-    return [*facts.all("enum"), *facts.all("const")][0].pointer
+    return next(part.pointer for part in [*facts.all("enum"), *facts.all("const")])
 
 
 def _rest_of(source: Part, report: Report) -> Test | None:
@@ -76,8 +75,6 @@ def tester(schema: Any) -> Test:
     """Whether a value fits `schema`, which refers to nothing; a schema that cannot be built lets everything through."""
     known = {key: value for key, value in schema.items() if key != "format" or value in FORMATS}
     try:
-        return jsonschema_rs.Draft202012Validator(
-            known, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
-        ).is_valid
+        return built(known).is_valid
     except ValueError:
         return lambda value: True

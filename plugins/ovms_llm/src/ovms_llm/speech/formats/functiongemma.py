@@ -56,7 +56,7 @@ class FunctionGemma(SpeechFormat):
     def _parameter(self, function: Function, name: str, schema: Any) -> str:
         text = parameter_grammars.text(function, schema, self.quote)
         if text is None:
-            return parameter_grammars.after(f"{name}:", parameter_grammars.value(function, schema))
+            return parameter_grammars.after(f"{name}:", parameter_grammars.value(function, name, schema))
         return parameter_grammars.after(f"{name}:{self.quote}", text, self.quote)
 
 

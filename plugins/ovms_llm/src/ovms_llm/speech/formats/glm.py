@@ -51,7 +51,7 @@ class Glm(SpeechFormat):
 
 def _tagged(function: Function, name: str, schema: Any) -> str:
     """A parameter in its tags: text where a string will do, else JSON."""
-    value = parameter_grammars.bare(function, schema, _VALUE_END)
+    value = parameter_grammars.bare(function, name, schema, _VALUE_END)
     return parameter_grammars.after(f"{_KEY}{name}{_KEY_END}\n{_VALUE}", value, f"{_VALUE_END}\n")
 
 

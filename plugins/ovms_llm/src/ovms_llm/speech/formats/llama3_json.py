@@ -36,7 +36,7 @@ class Llama3Json(SpeechFormat):
     def parser(self, functions: Sequence[Function], *, guided: bool) -> SpeechParser:
         """Calls behind a mark, or as the answer."""
         known = {function.name for function in functions}
-        begun = tuple(frame.begin for frame in _frames(functions)) if guided else ()
+        begun = tuple(begin for function in functions for begin in _beginnings(function)) if guided else ()
 
         def reader(opening: str) -> CallReader:
             if guided and opening in (_TAG, *begun):
@@ -51,9 +51,18 @@ class Llama3Json(SpeechFormat):
 
     def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
         """Any text, in which the mark begins calls, and so does an object with a function's name."""
-        frames = _frames(functions)
-        openings = [Opening(frame.begin, call=number) for number, frame in enumerate(frames)]
-        return grammars.answer(frames, [Opening(_TAG), *openings], many=many, inside=True, separator="; ")
+        openings = [
+            Opening(begin, ', "parameters": ', call=number)
+            for number, function in enumerate(functions)
+            for begin in _beginnings(function)
+        ]
+        return grammars.answer(_frames(functions), [Opening(_TAG), *openings], many=many, inside=True, separator="; ")
+
+
+def _beginnings(function: Function) -> tuple[str, ...]:
+    """How models begin a call of `function`."""
+    name = json.dumps(function.name)
+    return f'{{"name": {name}', f'{{"name":{name}', f'{{"type": "function", "name": {name}'
 
 
 def _frames(functions: Sequence[Function]) -> list[Frame]:

@@ -58,7 +58,7 @@ def _frames(functions: Sequence[Function]) -> list[Frame]:
 def _tagged(function: Function, name: str, schema: Any) -> str:
     """A parameter: a string as it is where a grammar can say so what is allowed, else JSON."""
     bare = parameter_grammars.text(function, schema, _VALUE_END)
-    value = parameter_grammars.value(function, schema) if bare is None else bare
+    value = parameter_grammars.value(function, name, schema) if bare is None else bare
     return parameter_grammars.after(f"{_PARAMETER}{name}>\n", value, f"{_VALUE_END}\n")
 
 
@@ -96,15 +96,9 @@ class FunctionTags(Script):
         function = self._functions.get(name)
         schema = properties(function).get(key) if function else None
         ends = (_VALUE_END,) if self._guided else (_VALUE_END, _PARAMETER_END)
-        if function and self._is_bare(function, schema):
+        if function and is_text(schema, function.parameters):
             yield from self.text_until(*ends)
         else:
             text = yield from self.until(*ends)
             yield Arguments(value_of(text, kinds(schema, function.parameters) if function else None))
             yield from self.expect(*ends)
-
-    def _is_bare(self, function: Function, schema: Any) -> bool:
-        """Whether the value is a string as it is: the grammar says some strings as JSON, models by themselves none."""
-        if self._guided:
-            return parameter_grammars.text(function, schema, _VALUE_END) is not None
-        return is_text(schema, function.parameters)

@@ -1,0 +1,58 @@
+"""Which functions a grammar can hold: what of their schemas is enforced, within the operator's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ovms_llm.grammar.errors import GrammarError
+from ovms_llm.grammar.guides import Output, format_of
+from ovms_llm.grammar.limits import Limits
+from ovms_llm.http.output_format import refusal
+from ovms_llm.http.sampling import GenerationBody
+from ovms_llm.speech.tools import Function
+
+ANY_OBJECT: Final = {"type": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The functions as grammars get them, and the paths in the request of what is not enforced."""
+
+    functions: tuple[Function, ...]
+    unenforced: tuple[str, ...] = ()
+
+
+def admitted(functions: Sequence[Function], body: GenerationBody, limits: Limits) -> Admitted:
+    """`functions`, of which those that are not strict and too much for `limits` take any object.
+
+    The limit of size is for all of them together. Raises `APIError` 400 for a strict one that cannot be enforced.
+    """
+    admission = _Admission(body, limits)
+    strict_first = sorted(functions, key=lambda function: not function.strict)
+    taken = {function.name: admission.take(function) for function in strict_first}
+    return Admitted(tuple(taken[function.name] for function in functions), tuple(admission.unenforced))
+
+
+class _Admission:
+    def __init__(self, body: GenerationBody, limits: Limits) -> None:
+        self.unenforced: list[str] = []
+        self._body = body
+        self._limits = limits
+        self._left = limits.size
+
+    def take(self, function: Function) -> Function:
+        path = self._body.schema_path(function.name)
+        try:
+            made = format_of(Output("json_schema", function.parameters, function.strict), self._limits)
+            if made.size > self._left:
+                raise GrammarError(f"The functions together are too large: their size is over {self._limits.size}.")
+        except GrammarError as error:
+            if function.strict:
+                raise refusal(error, path) from None
+            self.unenforced.append(path)
+            return replace(function, parameters=ANY_OBJECT)
+        self.unenforced += [path + pointer for pointer in made.unenforced]
+        self._left -= made.size
+        return function
