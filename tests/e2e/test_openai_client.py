@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import pytest
-from openai import BadRequestError, NotFoundError, OpenAI
+from openai import BadRequestError, NotFoundError, OpenAI, pydantic_function_tool
 from openai.types.chat import ChatCompletionMessageParam
+from pydantic import BaseModel
 
 pytestmark = pytest.mark.real
 
@@ -147,3 +150,36 @@ def test_no_character_is_split(openai: OpenAI) -> None:
         model="smollm2", prompt="😀😃😄😁😆😅🤣😂🙂🙃😉😊😇🥰😍🤩", max_tokens=48, temperature=0, stream=True
     )
     assert "�" not in "".join(chunk.choices[0].text for chunk in stream)
+
+
+class Weather(BaseModel):
+    """How the weather is in a city."""
+
+    city: Literal["Paris", "Rome", "Oslo"]
+    unit: Literal["celsius", "fahrenheit"]
+
+
+_WEATHER: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How warm is it in Paris, in celsius?"}]
+
+
+def test_a_call_that_must_be_made_is_made(openai: OpenAI) -> None:
+    tools = [pydantic_function_tool(Weather)]
+    asked: dict[str, Any] = {
+        "model": "smollm2",
+        "messages": _WEATHER,
+        "tools": tools,
+        "temperature": 0,
+        "max_tokens": 64,
+    }
+    answer = openai.chat.completions.parse(tool_choice="required", parallel_tool_calls=False, **asked)
+    (choice,) = answer.choices
+    assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
+    [call] = choice.message.tool_calls or []
+    assert isinstance(call.function.parsed_arguments, Weather)
+
+
+def test_an_answer_is_parsed_into_a_model(openai: OpenAI) -> None:
+    answer = openai.chat.completions.parse(
+        model="smollm2", messages=_WEATHER, response_format=Weather, temperature=0, max_tokens=64
+    )
+    assert isinstance(answer.choices[0].message.parsed, Weather)

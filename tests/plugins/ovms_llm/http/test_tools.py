@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from tests.plugins.ovms_llm.http.conftest import Server, chunks_of, error_of, joined
 
 from ovms_core.endpoint import Call
+from ovms_llm.grammar.guides import Output, format_of
+from ovms_llm.grammar.limits import Limits
 from ovms_llm.http.chat import ChatBody, ChatCompletions
 from ovms_llm.messages import Sampling
 from ovms_llm.speech.tools import Function, ToolUse
@@ -297,6 +299,51 @@ async def test_a_stop_string_does_not_cut_a_certain_call(qwen: Server) -> None:
     response = await qwen.chat(**fields)
     assert "x-ignored-params" not in response.headers
     assert (qwen.asked.sampling.stop, qwen.asked.guide) == (["}"], None)
+
+
+UNENFORCEABLE = {"type": "object", "properties": {"a": {"not": {"const": 1}}}, "required": ["a"]}
+
+
+def function(parameters: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "parameters": parameters, **fields}}
+
+
+async def test_a_strict_function_that_cannot_be_enforced_is_refused_with_the_place(qwen: Server) -> None:
+    error = error_of(await qwen.chat(tools=[WEATHER, function(UNENFORCEABLE, strict=True)]))
+    assert error["param"] == "tools[1].function.parameters/properties/a/not"
+    assert not qwen.runner.requests
+    older = {"name": "f", "parameters": UNENFORCEABLE, "strict": True}
+    assert error_of(await qwen.chat(functions=[older]))["param"] == "functions[0].parameters/properties/a/not"
+
+
+async def test_what_is_not_enforced_of_other_functions_is_named(qwen: Server) -> None:
+    response = await qwen.chat(tools=[WEATHER, function(UNENFORCEABLE)], tool_choice="required")
+    assert response.status_code == 200, response.text
+    assert response.headers["x-ignored-params"] == "tools[1].function.parameters/properties/a/not"
+    assert qwen.asked.prompt.tools[1]["function"]["parameters"] == UNENFORCEABLE
+
+
+async def test_a_schema_that_is_none_is_shown_to_the_model_but_not_enforced(qwen: Server) -> None:
+    response = await qwen.chat(tools=[function({"type": "object", "properties": 5})])
+    assert response.headers["x-ignored-params"] == "tools[0].function.parameters"
+    assert qwen.asked.guide is not None
+
+
+async def test_functions_that_are_too_many_for_one_grammar_take_any_object(qwen: Server) -> None:
+    fields = {f"field_{number}": {"type": "string", "description": "x"} for number in range(30)}
+    functions: list[dict[str, Any]] = [{"name": f"f{at}", "parameters": {"properties": fields}} for at in range(5)]
+    tools = [{"type": "function", "function": each} for each in functions]
+    one = format_of(Output("json_schema", {"type": "object", "properties": fields}, strict=False), Limits()).size
+    assert qwen.runner.info is not None
+    qwen.runner.info.details["grammar_limits"] = {"size": 4 * one}
+    response = await qwen.chat(tools=tools)
+    assert response.status_code == 200, response.text
+    named = response.headers["x-ignored-params"].split(", ")
+    assert named[-1] == "tools[4].function.parameters"
+    assert "tools[0].function.parameters" not in named
+    for each in functions:
+        each["strict"] = True
+    assert error_of(await qwen.chat(tools=tools))["param"] == "tools[4].function.parameters"
 
 
 async def test_a_call_that_a_model_got_wrong_is_content(qwen: Server) -> None:

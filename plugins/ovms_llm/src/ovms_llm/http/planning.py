@@ -53,7 +53,7 @@ def plan(body: GenerationBody, voice: Voice) -> Plan:
         voice = voice.for_tools()
     guidance = guidance_of(body, tools, voice)
     requests = [_guided(request, guidance) for request in body.requests()]
-    if not isinstance(requests[0].prompt, Chat):  # text, which says itself how it is to be continued
+    if not body.is_conversation:
         return Plan(requests, guidance.ignored, check=guidance.check)
     wish = body.reasoning_wish
     return Plan(
