@@ -190,7 +190,7 @@ def test_integers_are_bounded_exactly(low: int | None, high: int | None) -> None
         assert accepts(grammar, str(value)) == fits, value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.decimals(-120, 120, places=2), st.decimals(-120, 120, places=2), st.booleans(), st.data())
 def test_decimal_numbers_are_bounded_exactly(one: Any, other: Any, exclusive: bool, data: st.DataObject) -> None:
     low, high = sorted((float(one), float(other)))
@@ -462,7 +462,7 @@ def relaxed(schema: Any) -> Grammar | None:
     return None if translation.unenforced else translation.grammar
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SCHEMAS, st.randoms(use_true_random=False))
 def test_what_the_grammar_of_any_schema_makes_fits_it(schema: Any, chance: Any) -> None:
     grammar = relaxed(schema)
@@ -472,7 +472,7 @@ def test_what_the_grammar_of_any_schema_makes_fits_it(schema: Any, chance: Any) 
             assert validator.check(text) is None, text
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SCHEMAS, st.lists(DOCUMENTS, min_size=1, max_size=5))
 def test_a_document_that_the_grammar_of_any_schema_accepts_fits_it(schema: Any, documents: list[Any]) -> None:
     grammar = relaxed(schema)
