@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("nothing", "chat", "embeddings", "rerank", "images")
+NAMES = ("nothing", "chat", "guided", "embeddings", "rerank", "images")
 
 
 def main(names: list[str]) -> int:

@@ -89,7 +89,7 @@ def forced_tool_call_in_a_stream(target: Target) -> None:
 def joined_pieces_are_the_call(target: Target) -> None:
     """The pieces of a call in a stream make the call of the answer in one piece, and none of it is content."""
     stream = ask_streaming(target, _WISH, **_FORCED)
-    [joined], [whole] = _joined(stream), _calls(ask(target, _WISH, **_FORCED))
+    joined, whole = _joined(stream)[0], _calls(ask(target, _WISH, **_FORCED))[0]
     _expect_paints(joined, "paint")
     same = (joined["name"], joined["arguments"]) == (whole["function"]["name"], whole["function"]["arguments"])
     expect_fully(same, "the call in one piece is another")
