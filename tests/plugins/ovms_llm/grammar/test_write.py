@@ -11,7 +11,10 @@ def test_quotes_backslashes_and_control_characters_are_escaped() -> None:
 
 
 def test_brackets_and_dashes_are_escaped_in_classes() -> None:
-    assert _root(Characters(((0x2D, 0x2D), (0x5B, 0x5E), (0x61, 0x7A)))) == r"[\U0000002d\U0000005b-\U0000005e\U00000061-z]"
+    assert (
+        _root(Characters(((0x2D, 0x2D), (0x5B, 0x5E), (0x61, 0x7A))))
+        == r"[\U0000002d\U0000005b-\U0000005e\U00000061-z]"
+    )
 
 
 def test_a_negated_class_is_said_by_what_is_in_it() -> None:
