@@ -85,7 +85,7 @@ def make_engine(smollm2_path: Path, converted_dir: Path) -> MakeEngine:
 @pytest.fixture(scope="session")
 def engine(make_engine: MakeEngine) -> Iterator[TextGeneration]:
     """A deterministic engine."""
-    engine = make_engine(cache_size=0.2, deterministic=True)
+    engine = make_engine(cache_size=0.2, deterministic=True, grammar_timeout=120)
     yield engine
     engine.close()
 

@@ -46,7 +46,9 @@ class TextGenerationOptions(TaskOptions):
     guided_tools: bool = Field(
         True, description="Have every tool call, once the model has begun it, fit its function's schema."
     )
-    grammar_timeout: float = Field(5.0, gt=0, description="Seconds that a grammar may take to compile.")
+    grammar_timeout: float = Field(
+        10.0, gt=0, description="Seconds that a grammar may take to compile, beside the streams, which go first."
+    )
     grammar_cache_mb: int = Field(
         256,
         gt=0,

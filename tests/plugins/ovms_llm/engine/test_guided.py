@@ -162,13 +162,13 @@ def test_a_guided_answer_that_would_come_out_otherwise_is_an_error(engine: TextG
 @pytest.fixture(scope="module")
 def tight_engine(make_engine: MakeEngine) -> Iterator[TextGeneration]:
     """A deterministic engine whose cache is soon full, and whose grammars take more than they may."""
-    engine = make_engine(cache_size=0.0272, deterministic=True, grammar_cache_mb=3)
+    engine = make_engine(cache_size=0.0272, deterministic=True, grammar_cache_mb=3, grammar_timeout=120)
     yield engine
     engine.close()
 
 
 def test_guided_answers_that_are_put_back_stay_whole(tight_engine: TextGeneration) -> None:
-    each = tight_engine.info().details["cache_tokens"] // 6
+    each = tight_engine.info().details["cache_tokens"] // 8
     words = formats.grammar('root ::= "[" ("word, " | "other, "){200} "]"\n')
     requests = [guided(words, temperature=0.5, seed=seed, max_tokens=each) for seed in range(5)]
     outcomes = prepared(tight_engine, *requests)

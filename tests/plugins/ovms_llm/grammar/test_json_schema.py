@@ -339,6 +339,15 @@ def test_optional_properties_take_a_grammar_that_is_linear_in_them() -> None:
     assert many["nodes"] < 4.5 * few["nodes"]
 
 
+def test_many_declared_names_are_kept_from_the_additional_ones_at_little_cost() -> None:
+    names = [first + rest for first in "abcdefghij" for rest in ("", "lpha", "\n", '"eta', "é")]
+    schema = closed([], **dict.fromkeys(names, INTEGER)) | {"additionalProperties": STRING}
+    grammar = enforced(schema)
+    assert accepts(grammar, '{"alpha":1,"zeta":"x"}')
+    assert [name for name in names if accepts(grammar, json.dumps({name: "x"}, ensure_ascii=False))] == []
+    texts_fit(schema, 20)
+
+
 def test_limits_bound_depth_and_size() -> None:
     assert translate(nested(5), limits=Limits(depth=6)).unenforced == ()
     with pytest.raises(GrammarError, match="more than 4 levels"):

@@ -39,6 +39,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"input": [{"role": "user"}]}, "input[0].content"),
     ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
     ({"input": [5]}, "input[0]"),
+    ({"input": [{"type": "item_reference", "id": "msg_1"}] * 257}, "input"),
     ({"background": True, "store": False}, "background"),
     ({"include": ["everything"]}, "include[0]"),
     ({"metadata": {str(at): "x" for at in range(17)}}, "metadata"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -170,3 +171,44 @@ async def test_a_background_response_passes_all_interceptors_once() -> None:
         made = await api.responses.create(input="Hi", background=True)
         assert (await _settled(api, made.id, "completed")).output_text == "HELLO WÖRLD!"
     assert seen == ["Hi"]
+
+
+async def test_a_client_that_leaves_a_background_stream_does_not_end_it(api: Api) -> None:
+    gate = api.hold()
+    created = await _leaving_after_the_first_frame(api, {"input": "Hi", "background": True, "stream": True})
+    assert api.engine.open == 1
+    gate.set()
+    assert (await _settled(api, created["response"]["id"], "completed")).output_text == "Hello wörld!"
+
+
+async def _leaving_after_the_first_frame(api: Api, body: dict[str, Any]) -> dict[str, Any]:
+    """What the first frame of the stream says; its reader left then, and the server has seen that."""
+    content, left, frames = json.dumps(body).encode(), asyncio.Event(), list[bytes]()
+    sent = iter([{"type": "http.request", "body": content, "more_body": False}])
+
+    async def receive() -> Any:
+        if (message := next(sent, None)) is not None:
+            return message
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            frames.append(message["body"])
+            left.set()
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v3/responses",
+        "raw_path": b"/v3/responses",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))],
+        "http_version": "1.1",
+        "scheme": "http",
+        "client": ("test", 1),
+    }
+    async with asyncio.timeout(20):
+        await api.app(scope, receive, send)
+    first: dict[str, Any] = json.loads(frames[0].partition(b"data: ")[2])
+    return first

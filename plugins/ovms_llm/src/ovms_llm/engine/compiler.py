@@ -151,7 +151,9 @@ class Compiler:
 
     @cached_property
     def _main(self) -> Any:
-        return blank_pipeline(self._vocabulary_size, self._tokenizer)
+        pipeline = blank_pipeline(self._vocabulary_size, self._tokenizer)
+        _compile(pipeline, grammar_text(_TRIVIAL))  # what the first grammar takes once is not that grammar's
+        return pipeline
 
     @cached_property
     def _other(self) -> Any:
@@ -161,9 +163,9 @@ class Compiler:
         compilation.started = monotonic()
         try:
             self._make_room()
-            before = _resident_bytes()
+            pipeline, before = self._main, _resident_bytes()
             if grammar not in self._warm:
-                _compile(self._main, grammar)
+                _compile(pipeline, grammar)
         except Exception as error:
             with self._lock:
                 del self._pending[grammar]

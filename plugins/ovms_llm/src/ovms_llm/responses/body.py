@@ -14,7 +14,7 @@ from ovms_llm.http.reasoning import ReasoningFields, ReasoningOptions
 from ovms_llm.http.sampling import IGNORED, NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
 from ovms_llm.messages import Chat
 from ovms_llm.responses.history import messages_of, turns
-from ovms_llm.responses.items import Input, ItemReference, MessageInput, NewId
+from ovms_llm.responses.items import MAX_REFERENCES, Input, ItemReference, MessageInput, NewId
 from ovms_llm.responses.tools import ToolFields
 
 LOGPROBS: Final = "message.output_text.logprobs"
@@ -111,6 +111,8 @@ class ResponsesBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
         if self.background and not self.store:
             message = "'background' needs 'store': true, since the response is fetched by its id."
             raise fault(message, field="background")
+        if len(self.references) > MAX_REFERENCES:
+            raise fault(f"'input' may refer to at most {MAX_REFERENCES} stored items: send the items.", field="input")
         self.check([Message(role="assistant", content="")])
         both = self.max_tokens, self.max_output_tokens
         if None not in both and both[0] != both[1]:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from ovms_core.plugin import Json, Part, fault
 
 MAX_ITEMS: Final = 10_000
+MAX_REFERENCES: Final = 256
 _MEDIA: Final = frozenset({"input_image", "input_file", "input_audio", "computer_screenshot"})
 
 NewId = Callable[[str], str]

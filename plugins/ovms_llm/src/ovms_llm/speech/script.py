@@ -245,6 +245,7 @@ class Script(SpeechParser):
         start, pieces = self._at - len(opening), list[Piece]()
         try:
             for piece in calls:
+                self._know(piece)
                 if piece is None or self._guided:
                     yield piece
                 else:
@@ -264,6 +265,10 @@ class Script(SpeechParser):
             space, self._space = self._space, ""
             yield Malformed(space + self._buffer[start : self._at])
 
+    def _know(self, piece: Piece | None) -> None:
+        if isinstance(piece, CallStarted) and piece.name not in self._functions:
+            raise Broken
+
     def _check(self, pieces: list[Piece]) -> None:
         arguments: list[str] = []
         for piece in [*pieces, None]:
@@ -271,8 +276,6 @@ class Script(SpeechParser):
                 arguments.append(piece.text)
                 continue
             if arguments and not isinstance(json.loads("".join(arguments)), dict):
-                raise Broken
-            if isinstance(piece, CallStarted) and piece.name not in self._functions:
                 raise Broken
             arguments = []
 

@@ -6,19 +6,22 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ovms_llm.grammar.json_schema.facts import Facts, Part, flatten
-from ovms_llm.grammar.json_schema.parts import EMPTY, PLAIN_ESCAPE, QUOTE, RAW, STRING, choice, sequence
+from ovms_llm.grammar.json_schema.parts import EMPTY, PLAIN, QUOTE, STRING, choice, sequence
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.values import Test, enumerated, tester, written
-from ovms_llm.grammar.nodes import Characters, Literal, Node, Repeat
+from ovms_llm.grammar.nodes import Characters, Literal, Node
 
 if TYPE_CHECKING:
     from ovms_llm.grammar.json_schema.translator import Translator
 
-PLAIN = choice((RAW, PLAIN_ESCAPE))
-
 
 def key_text(name: str) -> str:
     return written(name)
+
+
+BRANCHES = 6
+"""Places in a name at which any other letter may follow: each takes some 50 ms to compile."""
+LETTERS = 40
 
 
 @lru_cache(256)
@@ -49,7 +52,19 @@ def any_key(names: list[str]) -> Node:
     """
     if not names:
         return STRING
-    return sequence(QUOTE, _other_than([_pieces(name) for name in names]), QUOTE)
+    texts = [_pieces(name) for name in names]
+    return sequence(QUOTE, _other_than(texts, _depth(texts)), QUOTE)
+
+
+def _depth(texts: list[tuple[str, ...]]) -> int:
+    """How many letters are looked at before a name is given up that begins like a declared one."""
+    longest = max(map(len, texts))
+    tried = range(longest + 1, 1, -1) if longest < LETTERS else range(LETTERS, 1, -1)
+    return next((depth for depth in tried if _branches(texts, depth) <= BRANCHES), 1)
+
+
+def _branches(texts: list[tuple[str, ...]], depth: int) -> int:
+    return len({text[:place] for text in texts for place in range(min(depth, len(text) + 1))})
 
 
 def _pieces(name: str) -> tuple[str, ...]:
@@ -57,15 +72,15 @@ def _pieces(name: str) -> tuple[str, ...]:
     return tuple(written(character)[1:-1] for character in name)
 
 
-def _other_than(texts: list[tuple[str, ...]]) -> Node:
-    """Any text that is none of `texts`, letter by letter."""
+def _other_than(texts: list[tuple[str, ...]], depth: int) -> Node:
+    """Any text that differs from each of `texts` in its first `depth` letters."""
     by_first: dict[str, list[tuple[str, ...]]] = {}
     for text in texts:
         if text:
             by_first.setdefault(text[0], []).append(text[1:])
-    others = sequence(_none_of(by_first), Repeat(PLAIN))
-    options = [sequence(Literal(first), _other_than(rests)) for first, rests in by_first.items()]
-    return choice([*([] if () in texts else [EMPTY]), *options, others])
+    deeper = by_first.items() if depth > 1 else ()
+    options = [sequence(Literal(first), _other_than(rests, depth - 1)) for first, rests in deeper]
+    return choice([*([] if () in texts else [EMPTY]), *options, sequence(_none_of(by_first), PLAIN)])
 
 
 def _none_of(firsts: dict[str, Any]) -> Node:

@@ -65,6 +65,7 @@ VALUE: Final = Reference("value")
 OBJECT: Final = Reference("object")
 ARRAY: Final = Reference("array")
 STRING: Final = Reference("string")
+PLAIN: Final = Reference("plain")
 CHARACTER: Final = Reference("character")
 INTEGER: Final = Reference("integer")
 NUMBER: Final = Reference("number")
@@ -97,6 +98,7 @@ RULES: Final[dict[str, Node]] = {
     "object": sequence(Literal("{"), listed(sequence(STRING, COLON, VALUE)), Literal("}")),
     "array": sequence(Literal("["), listed(VALUE), Literal("]")),
     "string": sequence(QUOTE, Repeat(CHARACTER), QUOTE),
+    "plain": Repeat(choice((RAW, PLAIN_ESCAPE))),
     "character": choice((RAW, SHORT_ESCAPE, UNICODE_ESCAPE)),
     "integer": sequence(maybe(Literal("-")), UNSIGNED),
     "number": sequence(

@@ -35,13 +35,16 @@ class Glm4(SpeechFormat):
         return grammars.calls(frames, many=many, separator="\n")
 
     def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
-        """A call, or any text in which a line that is a function's name begins a call."""
+        """Any text, in which a line that is a function's name begins a call.
+
+        The first line cannot be told from text before it is over, so a call that begins the answer is not guided.
+        """
         begun = [f"\n{each.name}\n" for each in functions]
         tags = [
             formats.tag(begin, grammars.arguments_format(each), "")
             for begin, each in zip(begun, functions, strict=True)
         ]
-        return formats.either(self.calls(functions, many=many), formats.triggered(begun, tags, once=not many))
+        return formats.triggered(begun, tags, once=not many)
 
 
 class NamedLines(Script):
