@@ -68,7 +68,7 @@ def _item(node: Node, names: dict[str, str]) -> str:
     """`node` where it may stand in a sequence and before a quantifier."""
     match node:
         case Literal(text):
-            return _literal(text)
+            return literal(text)
         case Characters():
             return _class(node)
         case Reference(name):
@@ -114,7 +114,8 @@ def _plain(code: int) -> str:
     return chr(code) if chr(code).isascii() and chr(code).isalnum() else _code(code)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Exactly `text`, where it may be repeated and stand in a sequence."""
     pieces = [f'"{_text(piece)}"' for piece in _BEFORE_DIGIT.split(text)]
     return pieces[0] if len(pieces) == 1 else f"({' '.join(pieces)})"
 
