@@ -11,10 +11,10 @@ A = Literal("a")
 
 
 def _refused(rules: dict[str, Node], match: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(GrammarError, match=match):
         check(Grammar(rules), Limits())
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_a_reference_to_nothing_is_refused() -> None:

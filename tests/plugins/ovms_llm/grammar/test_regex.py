@@ -104,7 +104,7 @@ def test_both_flavours_are_understood(pattern: str, text: str) -> None:
     "pattern", ["(a+)+$", "(a|b)*a(a|b){30}", "((a{1000}){1000}){1000}", "(" * 5_000, "a" * 100_000, "(a*)*b|" * 5_000]
 )
 def test_bombs_are_judged_fast(pattern: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with suppress(GrammarError):
         check(_grammar(pattern), Limits())
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2

@@ -14,6 +14,10 @@ from ovms_llm.grammar.repetition import unrolled
 _SAFE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,:;{}()<>/=+*?|!@#$%&'~`")
 _SHORT: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n"}
+_BEFORE_DIGIT: Final = re.compile(r"(?<=[^ -~])(?=[0-9a-fA-F])")
+"""XGrammar writes a grammar inside a structural tag anew and reads it again, other characters as such escapes, and an
+escape takes every hexadecimal digit behind it: so none may come behind one, neither in a text nor in a class.
+"""
 _NEVER: Final = "[^\\x00-\\U0010ffff]"
 
 
@@ -64,7 +68,7 @@ def _item(node: Node, names: dict[str, str]) -> str:
     """`node` where it may stand in a sequence and before a quantifier."""
     match node:
         case Literal(text):
-            return f'"{_text(text)}"'
+            return literal(text)
         case Characters():
             return _class(node)
         case Reference(name):
@@ -92,9 +96,13 @@ def _class(node: Characters) -> str:
     """Always said by what is in it: one spelling for all, and never half of a surrogate pair."""
     ranges = (complement if node.negated else union)(node.ranges)
     written = ""
-    for first, last in ranges:
+    for first, last in sorted(ranges, key=_starts_without_digit):
         written += _range(first, last, behind_code=_ends_with_code(written))
     return f"[{written}]" if written else _NEVER
+
+
+def _starts_without_digit(range: tuple[int, int]) -> bool:
+    return chr(range[0]) not in hexdigits
 
 
 def _range(first: int, last: int, *, behind_code: bool) -> str:
@@ -104,6 +112,12 @@ def _range(first: int, last: int, *, behind_code: bool) -> str:
 
 def _plain(code: int) -> str:
     return chr(code) if chr(code).isascii() and chr(code).isalnum() else _code(code)
+
+
+def literal(text: str) -> str:
+    """Exactly `text`, where it may be repeated and stand in a sequence."""
+    pieces = [f'"{_text(piece)}"' for piece in _BEFORE_DIGIT.split(text)]
+    return pieces[0] if len(pieces) == 1 else f"({' '.join(pieces)})"
 
 
 def _text(text: str) -> str:
@@ -121,7 +135,6 @@ def _escaped(character: str, *, behind_code: bool) -> str:
 
 
 def _code(code: int) -> str:
-    """`code` as an escape. XGrammar takes every hexadecimal digit that follows, so none may."""
     return f"\\U{code:08x}"
 
 
