@@ -22,6 +22,8 @@ from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
 from ovms_llm.grammar.write import ebnf
 from ovms_llm.messages import AnyRequest, Generate, Guide, Sampling, Text
+from ovms_llm.speech.registry import formats as speech_formats
+from ovms_llm.speech.tools import Function
 
 pytestmark = pytest.mark.real
 
@@ -139,4 +141,12 @@ def test_a_bomb_is_refused_or_does_no_harm(engine: TextGeneration, output: Outpu
     begun = time.process_time()
     with suppress(GrammarError):
         answered(engine, [format_of(output, LIMITS).format], 4)
+    assert time.process_time() - begun < 15
+
+
+@pytest.mark.parametrize("name", ["hermes", "glm4", "llama_pythonic"])
+def test_a_thousand_functions_compile(engine: TextGeneration, name: str) -> None:
+    functions = [Function(f"do_{number}", {"type": "object"}) for number in range(1000)]
+    begun = time.process_time()
+    answered(engine, [speech_formats()[name].answer(functions, many=True)], 1)
     assert time.process_time() - begun < 15

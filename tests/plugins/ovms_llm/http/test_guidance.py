@@ -60,3 +60,9 @@ async def test_a_stop_string_does_not_cut_a_document(qwen: Server) -> None:
     response = await qwen.chat(response_format=FORMAT, stop=["}"])
     assert response.headers["x-ignored-params"] == "stop"
     assert qwen.asked.sampling.stop == []
+
+
+async def test_what_many_functions_have_in_common_counts_once(qwen: Server) -> None:
+    tools = [{"type": "function", "function": {"name": f"f{number}", "parameters": SCHEMA}} for number in range(60)]
+    response = await qwen.chat(tools=tools, tool_choice="required")
+    assert "x-ignored-params" not in response.headers

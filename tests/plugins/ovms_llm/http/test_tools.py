@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -237,13 +238,42 @@ async def test_a_template_that_knows_none_gets_them_in_words(server: Server, sys
     assert server.asked.prompt.tools is None
 
 
+async def test_tools_go_to_the_user_where_the_template_refuses_a_system_message(server: Server) -> None:
+    server.speaks("gemma", knows_system=False)
+    await server.chat(tools=[CLOCK])
+    [message] = server.asked.prompt.messages
+    assert message["role"] == "user"
+    assert "clock" in message["content"]
+    assert message["content"].endswith("\n\nHi")
+
+
+async def test_what_a_user_says_behind_a_result_joins_it_where_roles_have_to_alternate(server: Server) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "noon"}
+    asked = {"role": "user", "content": "Hi"}
+    await server.chat(messages=[asked, {"role": "assistant", "tool_calls": [call]}, result, asked])
+    assert [message["role"] for message in server.asked.prompt.messages] == ["user", "assistant", "user"]
+
+
+@pytest.mark.parametrize(("id", "kept"), [("a1B2c3D4e", True), ("call_1", False), ("call_é", False)])
+async def test_mistrals_template_gets_ids_as_it_wants_them(server: Server, id: str, kept: bool) -> None:
+    server.speaks("mistral", knows_tools=True)
+    call = {"id": id, "type": "function", "function": {"name": "clock", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": id, "content": "noon"}
+    await server.chat(messages=[*MESSAGES, {"role": "assistant", "tool_calls": [call]}, result], tools=[CLOCK])
+    _, called, answered = server.asked.prompt.messages
+    assert called["tool_calls"][0]["id"] == answered["tool_call_id"]
+    assert (answered["tool_call_id"] == id) is kept
+    assert re.fullmatch("[a-zA-Z0-9]{9}", answered["tool_call_id"])
+
+
 async def test_calls_and_results_in_the_history_become_words_where_the_template_knows_none(server: Server) -> None:
     call = {"id": "c", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
     results = [{"role": "tool", "tool_call_id": "c", "content": text} for text in ("noon", "night")]
     messages = [{"role": "assistant", "tool_calls": [call, call]}, *results, {"role": "user", "content": "So?"}]
     assert (await server.chat(messages=messages)).status_code == 200
     roles = [message["role"] for message in server.asked.prompt.messages]
-    assert roles == ["assistant", "user", "user"]
+    assert roles == ["assistant", "user"]
     assert "clock" in server.asked.prompt.messages[0]["content"]
     assert server.asked.prompt.messages[1]["content"].count("<tool_response>") == 2
 
@@ -331,9 +361,12 @@ async def test_a_schema_that_is_none_is_shown_to_the_model_but_not_enforced(qwen
 
 async def test_functions_that_are_too_many_for_one_grammar_take_any_object(qwen: Server) -> None:
     fields = {f"field_{number}": {"type": "string", "description": "x"} for number in range(30)}
-    functions: list[dict[str, Any]] = [{"name": f"f{at}", "parameters": {"properties": fields}} for at in range(5)]
+    functions: list[dict[str, Any]] = [
+        {"name": f"f{at}", "parameters": {"properties": fields | {f"own_{at}": {"type": "string"}}}} for at in range(5)
+    ]
     tools = [{"type": "function", "function": each} for each in functions]
-    one = format_of(Output("json_schema", {"type": "object", "properties": fields}, strict=False), Limits()).size
+    schema = {"type": "object", **functions[0]["parameters"]}
+    one = format_of(Output("json_schema", schema, strict=False), Limits()).size
     assert qwen.runner.info is not None
     qwen.runner.info.details["grammar_limits"] = {"size": 4 * one}
     response = await qwen.chat(tools=tools)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ovms_llm.messages import Chat
-from ovms_llm.prompt.template_facts import knows_effort, knows_tools
+from ovms_llm.prompt.template_facts import knows_effort, knows_system, knows_tools
 from ovms_llm.prompt.templates import ChatTemplate
 
 PLAIN = "{% for m in messages %}{{ m.content }}{% endfor %}"
@@ -26,6 +26,18 @@ def template_of(text: str, **named: str) -> ChatTemplate:
 )
 def test_a_template_knows_tools_if_it_shows_them(text: str, knows: bool) -> None:
     assert knows_tools(template_of(text)) is knows
+
+
+@pytest.mark.parametrize(
+    ("text", "knows"),
+    [
+        (PLAIN, True),
+        ("{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + PLAIN, False),
+        ("{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}", False),
+    ],
+)
+def test_a_template_takes_a_system_message_if_it_shows_it(text: str, knows: bool) -> None:
+    assert knows_system(template_of(text)) is knows
 
 
 def test_the_template_for_tools_is_used_when_there_are_tools() -> None:

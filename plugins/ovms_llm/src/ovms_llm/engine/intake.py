@@ -14,7 +14,7 @@ from ovms_llm.messages import Chat, Detokenize, Detokenized, Generate, Prompt, T
 from ovms_llm.model.loading import Loaded, chat_template, sampling_defaults
 from ovms_llm.prompt.endings import end_tokens
 from ovms_llm.prompt.prompts import Prompts
-from ovms_llm.prompt.template_facts import knows_effort, knows_tools
+from ovms_llm.prompt.template_facts import knows_effort, knows_system, knows_tools
 from ovms_llm.prompt.templates import ChatTemplate
 from ovms_llm.prompt.vocabulary import Vocabulary
 from ovms_llm.speech.detection import recognise
@@ -144,6 +144,7 @@ def _speech(template: ChatTemplate, vocabulary: Vocabulary, named: str | None) -
             vocabulary,
             knows_tools=knows_tools(template),
             knows_effort=knows_effort(template),
+            knows_system=knows_system(template),
             named=named,
         )
     except ValueError as error:

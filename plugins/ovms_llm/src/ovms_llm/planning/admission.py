@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -27,7 +28,8 @@ class Admitted:
 def admitted(functions: Sequence[Function], body: GenerationBody, limits: Limits) -> Admitted:
     """`functions`, of which those that are not strict and too much for `limits` take any object.
 
-    The limit of size is for all of them together. Raises `APIError` 400 for a strict one that cannot be enforced.
+    The limit of size is for all of them together; what several have in common counts once. Raises `APIError`
+    400 for a strict one that cannot be enforced.
     """
     admission = _Admission(body, limits)
     strict_first = sorted(functions, key=lambda function: not function.strict)
@@ -41,12 +43,15 @@ class _Admission:
         self._body = body
         self._limits = limits
         self._left = limits.size
+        self._counted = set[str]()
 
     def take(self, function: Function) -> Function:
         path = self._body.schema_path(function.name)
         try:
             made = format_of(Output("json_schema", function.parameters, function.strict), self._limits)
-            if made.size > self._left:
+            grammar = json.dumps(made.format)
+            size = 0 if grammar in self._counted else made.size
+            if size > self._left:
                 raise GrammarError(f"The functions together are too large: their size is over {self._limits.size}.")
         except GrammarError as error:
             if function.strict:
@@ -54,5 +59,6 @@ class _Admission:
             self.unenforced.append(path)
             return replace(function, parameters=ANY_OBJECT)
         self.unenforced += [path + pointer for pointer in made.unenforced]
-        self._left -= made.size
+        self._left -= size
+        self._counted.add(grammar)
         return function

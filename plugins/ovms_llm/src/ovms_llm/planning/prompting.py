@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ def addressed(chat: Chat, voice: Voice, tools: ToolUse | None, wish: ReasoningWi
     if wish.effort is not None and voice.profile.knows_effort:
         chat = replace(chat, template_kwargs=voice.format.template_variables(wish.effort) | chat.template_kwargs)
     if voice.profile.knows_tools:
+        chat = replace(chat, messages=[_with_ids(message, voice.format.call_id) for message in chat.messages])
         return replace(chat, tools=[function.for_template() for function in tools.functions]) if tools else chat
     if tools or any(map(_is_of_tools, chat.messages)):
         chat = replace(chat, messages=_in_words(chat.messages))
@@ -31,13 +32,26 @@ def _is_of_tools(message: Message) -> bool:
     return message["role"] == "tool" or "tool_calls" in message
 
 
+def _with_ids(message: Message, call_id: Callable[[str], str]) -> Message:
+    """`message` with the ids of calls as the family's template takes them."""
+    if "tool_call_id" in message:
+        return message | {"tool_call_id": call_id(message["tool_call_id"])}
+    if "tool_calls" in message:
+        calls = [call | {"id": call_id(call["id"])} if "id" in call else call for call in message["tool_calls"]]
+        return message | {"tool_calls": calls}
+    return message
+
+
 def _in_words(messages: Iterable[Message]) -> list[Message]:
-    """`messages` for a template that knows no tools: neighbouring results are one message, since roles alternate."""
+    """`messages` for a template that knows no tools: a result and what the user says next are one message.
+
+    Roles have to alternate in many templates.
+    """
     written: list[Message] = []
     follows_result = False
     for message in messages:
         is_result, text = message["role"] == "tool", as_text(message)
-        if is_result and follows_result:
+        if follows_result and text["role"] == "user":
             text = {**text, "content": f"{written.pop()['content']}\n{text['content']}"}
         written.append(text)
         follows_result = is_result
@@ -45,10 +59,15 @@ def _in_words(messages: Iterable[Message]) -> list[Message]:
 
 
 def _instructed(messages: Sequence[Message], voice: Voice, functions: Sequence[Function]) -> list[Message]:
-    """`messages` with what the format says about `functions` in the system's message."""
+    """`messages` with what the format says about `functions` in the system's message.
+
+    Where the template takes none, the user's first message begins with it.
+    """
     instructions = voice.format.instructions(functions)
-    if messages and messages[0]["role"] == "system":
-        first, *rest = messages
+    first = messages[0] if messages else {"role": ""}
+    if first["role"] == "system":
         said = "\n\n".join(filter(None, (first["content"], instructions)))
-        return [{**first, "content": said}, *rest]
+        return [{**first, "content": said}, *messages[1:]]
+    if first["role"] == "user" and not voice.profile.knows_system:
+        return [{**first, "content": f"{instructions}\n\n{first['content']}"}, *messages[1:]]
     return [{"role": "system", "content": instructions}, *messages]

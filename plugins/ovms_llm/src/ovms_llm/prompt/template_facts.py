@@ -17,6 +17,7 @@ EFFORT: Final = frozenset({"enable_thinking", "reasoning_effort", "thinking"})
 """Variables by which templates are told how much the model is to think."""
 
 _NAME: Final = "probe_tool_7"
+_SAID: Final = "told-7"
 _TOOL: Final[dict[str, Any]] = {
     "type": "function",
     "function": {
@@ -27,7 +28,7 @@ _TOOL: Final[dict[str, Any]] = {
 }
 _CONVERSATIONS: Final[tuple[list[dict[str, Any]], ...]] = (
     [{"role": "user", "content": "asked"}],
-    [{"role": "system", "content": "told"}, {"role": "user", "content": "asked"}],
+    [{"role": "system", "content": _SAID}, {"role": "user", "content": "asked"}],
 )
 # Marks of transformers' own, which say what an assistant generated.
 _GENERATION: Final = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
@@ -39,6 +40,13 @@ def knows_tools(template: ChatTemplate) -> bool:
         with suppress(RequestError):
             if _NAME in template.render(Chat(messages, tools=[_TOOL])):
                 return True
+    return False
+
+
+def knows_system(template: ChatTemplate) -> bool:
+    """Whether a prompt shows what the system says; Gemma 2's template, for one, refuses it."""
+    with suppress(RequestError):
+        return _SAID in template.render(Chat(_CONVERSATIONS[1]))
     return False
 
 

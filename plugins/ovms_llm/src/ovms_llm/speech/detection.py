@@ -27,12 +27,13 @@ def recognise(
     *,
     knows_tools: bool,
     knows_effort: bool,
+    knows_system: bool = True,
     named: str | None = None,
 ) -> SpeechProfile:
     """How a model with these chat templates, by name, and this vocabulary speaks.
 
-    `knows_tools` and `knows_effort` say what the templates make use of. `named` is the operator's choice of a format;
-    raises `ValueError` if there is none of that name.
+    `knows_tools`, `knows_effort` and `knows_system` say what the templates make use of. `named` is the operator's
+    choice of a format; raises `ValueError` if there is none of that name.
     """
     template = "\n".join(templates.values())
     if named is not None:
@@ -44,7 +45,7 @@ def recognise(
         format, reason = formats()[GENERIC], "its chat template knows no tools"
     # Tools that a template shows in its own way would have the model write calls that nobody understands.
     shown = knows_tools and format.name != GENERIC
-    return SpeechProfile(format.name, reason, shown, knows_effort, thinking)
+    return SpeechProfile(format.name, reason, shown, knows_effort, thinking, knows_system)
 
 
 def _named(name: str) -> SpeechFormat:

@@ -64,6 +64,10 @@ class SpeechFormat(ABC):
         """What a system message says about `functions`, for models whose chat template knows no tools."""
         raise NotImplementedError(f"{self.name} is spoken by models whose template knows tools")
 
+    def call_id(self, id: str) -> str:
+        """The id of a call in the history, as the chat template takes it."""
+        return id
+
     def template_variables(self, effort: str) -> dict[str, Any]:
         """What the chat template is told about the wanted reasoning `effort`: ``none``, ``minimal`` … ``xhigh``.
 

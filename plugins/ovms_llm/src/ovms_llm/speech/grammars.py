@@ -106,16 +106,23 @@ def _trigger(text: str) -> str:
 
 def _behind(opening: Opening, frames: Sequence[Frame]) -> str:
     number = opening.call
-    call = "call" if number is None else f"call{number}-root {literal(frames[number].end)}"
+    call = "call" if number is None else f"{_bodies(frames)[frames[number].body]}-root {literal(frames[number].end)}"
     return f"{literal(opening.rest)} {call} more {literal(opening.closing)}"
 
 
 def _rules(frames: Sequence[Frame], many: bool, separator: str) -> Iterator[str]:
     yield f"more ::= ({literal(separator)} call){{0,{MOST_CALLS - 1}}}" if many else 'more ::= ""'
     yield "call ::= " + " | ".join(f"call{number}" for number in range(len(frames)))
+    bodies = _bodies(frames)
     for number, frame in enumerate(frames):
-        yield f"call{number} ::= {literal(frame.begin)} call{number}-root {literal(frame.end)}"
-        yield renamed(frame.body, f"call{number}")
+        yield f"call{number} ::= {literal(frame.begin)} {bodies[frame.body]}-root {literal(frame.end)}"
+    for body, name in bodies.items():
+        yield renamed(body, name)
+
+
+def _bodies(frames: Sequence[Frame]) -> dict[str, str]:
+    """The different bodies and their names: what many functions share is written once, or compiling takes minutes."""
+    return {body: f"body{number}" for number, body in enumerate(dict.fromkeys(frame.body for frame in frames))}
 
 
 def _format(rules: Sequence[str]) -> Format:

@@ -11,7 +11,8 @@ class SpeechProfile(Struct, frozen=True):
     """How a model speaks; in ``EngineInfo.details["speech"]``.
 
     `format` names a speech format and `reason` says why this one. `knows_tools` and `knows_effort` say what the model's
-    chat template makes use of: tools, and a wish for more or less reasoning. `thinking` is `None` for a model that
+    chat template makes use of: tools, and a wish for more or less reasoning; `knows_system` that it takes a system's
+    message. `thinking` is `None` for a model that
     does not think aloud.
     """
 
@@ -20,3 +21,4 @@ class SpeechProfile(Struct, frozen=True):
     knows_tools: bool = False
     knows_effort: bool = False
     thinking: Thinking | None = None
+    knows_system: bool = True

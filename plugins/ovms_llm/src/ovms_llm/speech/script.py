@@ -23,8 +23,9 @@ from functools import lru_cache
 from typing import TypeVar
 
 from ovms_llm.messages import Channel
+from ovms_llm.speech.json_text import Extent
 from ovms_llm.speech.literals import Broken, unescaped, written
-from ovms_llm.speech.markers import is_plain
+from ovms_llm.speech.markers import held_back, is_plain
 from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
 from ovms_llm.speech.tools import Function
 
@@ -105,7 +106,7 @@ class Script(SpeechParser):
             self._awaited = None
 
     def _certain(self, marks: tuple[str, ...]) -> int:
-        return len(self._buffer) - (0 if self._ended else _begun(self._buffer[self._at :], marks))
+        return len(self._buffer) - (0 if self._ended else held_back(self._buffer[self._at :], marks))
 
     def _forget(self, at: int) -> None:
         self._buffer, self._at = self._buffer[at:], 0
@@ -179,16 +180,16 @@ class Script(SpeechParser):
 
     def json(self) -> Steps[None]:
         """A JSON object or list, given as arguments as it comes."""
-        depth, quoted = 0, False
+        extent, end = Extent(), None
         if (yield from self.peek()) not in "{[":
             raise Broken
-        while True:
-            end, depth, quoted, cut = _scan(self._buffer, self._at, depth, quoted)
-            if end > self._at:
-                yield Arguments(self.take(end - self._at))
-            if not cut:
-                return
-            yield from self.more()
+        while end is None:
+            rest = self._buffer[self._at :]
+            end = extent.feed(rest)
+            if rest:
+                yield Arguments(self.take(len(rest) if end is None else end))
+            if end is None:
+                yield from self.more()
 
     def json_text(self) -> Steps[str]:
         """A JSON object or list, whole."""
@@ -231,7 +232,7 @@ class Script(SpeechParser):
         pattern = _alternatives(ends)
         while not (found := pattern.search(self._buffer, self._at)):
             rest = self._buffer[self._at :]
-            if ready := self.take(len(rest) - _begun(rest, ends)):
+            if ready := self.take(len(rest) - held_back(rest, ends)):
                 yield Arguments(written(ready)[1:-1])
             yield from self.more()
         yield Arguments(f'{written(self.take(found.start() - self._at))[1:-1]}"')
@@ -284,39 +285,3 @@ class Script(SpeechParser):
 def _alternatives(texts: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(texts, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)))
-
-
-def _begun(text: str, marks: tuple[str, ...]) -> int:
-    """How many characters at the end of `text` could be the beginning of a mark."""
-    return max(_begun_one(text[1 - len(mark) :], mark) for mark in marks)
-
-
-def _begun_one(tail: str, mark: str) -> int:
-    at = tail.find(mark[0])
-    while at >= 0 and not mark.startswith(tail[at:]):
-        at = tail.find(mark[0], at + 1)
-    return len(tail) - at if at >= 0 else 0
-
-
-_OUTSIDE = re.compile(r'["{}\[\]]')
-_INSIDE = re.compile(r'["\\]')
-
-
-def _scan(text: str, at: int, depth: int, quoted: bool) -> tuple[int, int, bool, bool]:
-    """Follow JSON from `at` on: where it ends, or all of `text`; the last tells that it is not over."""
-    while found := (_INSIDE if quoted else _OUTSIDE).search(text, at):
-        at = found.end()
-        match found.group():
-            case '"':
-                quoted = not quoted
-            case "\\":
-                if at == len(text):
-                    return at - 1, depth, quoted, True
-                at += 1
-            case "{" | "[":
-                depth += 1
-            case _:
-                depth -= 1
-                if not depth:
-                    return at, 0, False, False
-    return len(text), depth, quoted, True

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from ovms_llm.grammar import formats
 from ovms_llm.grammar.formats import Format
 from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame
+from ovms_llm.speech.grammars import Frame, Opening
 from ovms_llm.speech.parser import CallStarted, SpeechParser
 from ovms_llm.speech.script import Script, Steps
 from ovms_llm.speech.tools import Function
@@ -31,20 +30,19 @@ class Glm4(SpeechFormat):
 
     def calls(self, functions: Sequence[Function], *, many: bool) -> Format:
         """Names and arguments."""
-        frames = [Frame(f"{each.name}\n", grammars.arguments_ebnf(each), "") for each in functions]
-        return grammars.calls(frames, many=many, separator="\n")
+        return grammars.calls(_frames(functions), many=many, separator="\n")
 
     def answer(self, functions: Sequence[Function], *, many: bool) -> Format:
         """Any text, in which a line that is a function's name begins a call.
 
         The first line cannot be told from text before it is over, so a call that begins the answer is not guided.
         """
-        begun = [f"\n{each.name}\n" for each in functions]
-        tags = [
-            formats.tag(begin, grammars.arguments_format(each), "")
-            for begin, each in zip(begun, functions, strict=True)
-        ]
-        return formats.triggered(begun, tags, once=not many)
+        openings = [Opening(f"\n{each.name}\n", call=number) for number, each in enumerate(functions)]
+        return grammars.answer(_frames(functions), openings, many=many)
+
+
+def _frames(functions: Sequence[Function]) -> list[Frame]:
+    return [Frame(f"{each.name}\n", grammars.arguments_ebnf(each), "") for each in functions]
 
 
 class NamedLines(Script):

@@ -6,6 +6,7 @@ import re
 import secrets
 import string
 from collections.abc import Collection, Container, Iterator, Sequence
+from hashlib import blake2b
 from typing import Final
 
 from ovms_llm.speech.calls import CallReader, MarkedParser, StreamedCalls, WholeCalls, read_json
@@ -17,6 +18,7 @@ from ovms_llm.speech.tools import Function
 CALLS: Final = "[TOOL_CALLS]"
 ARGUMENTS: Final = "[ARGS]"
 ID: Final = "[CALL_ID]"
+_ID: Final = re.compile(r"[a-zA-Z0-9]{9}")
 _LETTERS: Final = string.ascii_letters + string.digits
 _HEAD: Final = re.compile(r"\s*([^\s\[\]{}]+)\s*(?:\[CALL_ID\]\s*(\w*)\s*)?(?:\[ARGS\]\s*)?(?=\{)")
 
@@ -40,6 +42,10 @@ class Mistral(JsonFormat):
         """Calls behind marks."""
         known = {function.name for function in functions}
         return MarkedParser((CALLS,), lambda _: MistralCalls(known, guided=guided))
+
+    def call_id(self, id: str) -> str:
+        """Nine letters or digits: the templates refuse any other, as other servers and clients make them."""
+        return id if _ID.fullmatch(id) else blake2b(id.encode(errors="replace")).hexdigest()[:9]
 
 
 class MistralCalls(CallReader):
