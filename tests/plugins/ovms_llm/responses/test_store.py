@@ -14,6 +14,7 @@ import pytest
 from tests.plugins.ovms_llm.responses.conftest import served
 
 from ovms_core.configuration import ConfigurationError
+from ovms_core.plugin import APIError
 from ovms_llm.responses.options import ResponsesOptions
 from ovms_llm.responses.sqlite_store import SqliteStore
 from ovms_llm.responses.store import MemoryStore, Record, ResponseStore, StoreError, packed
@@ -122,6 +123,22 @@ async def test_a_file_that_cannot_be_used_is_told_with_its_path(tmp_path: Path) 
         with pytest.raises(StoreError, match=str(path)):
             await SqliteStore.open(str(path), ResponsesOptions())
     assert no_database.read_text().startswith("These are my notes.")
+
+
+async def test_a_file_that_spoils_is_told_as_such(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "r.sqlite"
+    store = await SqliteStore.open(str(path), ResponsesOptions())
+    await store.put(record("resp_1"))
+    await store.close()
+    store = await SqliteStore.open(str(path), ResponsesOptions())
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    with pytest.raises(APIError, match="cannot be read") as caught:
+        await store.item("ada", record("resp_1").input[0]["id"])
+    await store.close()
+    assert (caught.value.status, caught.value.code) == (503, "store_unavailable")
+    assert "malformed" in caplog.text
 
 
 async def test_two_servers_do_not_share_a_file(tmp_path: Path) -> None:

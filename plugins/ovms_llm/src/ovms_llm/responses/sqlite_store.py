@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 import time
@@ -12,10 +13,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from ovms_core.plugin import APIError
 from ovms_llm.responses.options import ResponsesOptions
 from ovms_llm.responses.store import Record, ResponseStore, StoreError, item_of, packed, unpacked
 
 T = TypeVar("T")
+
+log = logging.getLogger("ovms.llm.responses")
 
 _VERSION: Final = 1
 _LOCK_PATIENCE: Final = 1.0
@@ -56,13 +60,22 @@ class SqliteStore(ResponseStore):
             raise StoreError(f"{type(error).__name__}: {error}") from None
 
     async def get(self, owner: str, id: str) -> Record | None:
-        return await _on(self._thread, lambda: self._file.get(owner, id))
+        return await self._asked(lambda: self._file.get(owner, id))
 
     async def delete(self, owner: str, id: str) -> bool:
-        return await _on(self._thread, lambda: self._file.delete(owner, id))
+        return await self._asked(lambda: self._file.delete(owner, id))
 
     async def item(self, owner: str, id: str) -> dict[str, Any] | None:
-        return await _on(self._thread, lambda: self._file.item(owner, id))
+        return await self._asked(lambda: self._file.item(owner, id))
+
+    async def _asked(self, work: Callable[[], T]) -> T:
+        """What `work` finds in the file. Raises `APIError` 503 where the file cannot be read."""
+        try:
+            return await _on(self._thread, work)
+        except sqlite3.Error as error:
+            log.error("the stored responses cannot be read: %s: %s", type(error).__name__, error)
+            message = "The stored responses cannot be read; the server's log says why."
+            raise APIError(503, message, code="store_unavailable") from None
 
     async def close(self) -> None:
         await _on(self._thread, self._file.close)
