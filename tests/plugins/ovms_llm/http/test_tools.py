@@ -278,6 +278,25 @@ async def test_calls_and_results_in_the_history_become_words_where_the_template_
     assert server.asked.prompt.messages[1]["content"].count("<tool_response>") == 2
 
 
+async def test_calls_of_one_message_become_a_message_each_where_the_template_wants_that(server: Server) -> None:
+    server.speaks("llama3_json", knows_tools=True)
+    calls = [{"id": id, "type": "function", "function": {"name": "clock", "arguments": "{}"}} for id in "ab"]
+    results = [{"role": "tool", "tool_call_id": id, "content": id} for id in "bac"]
+    said = {"role": "assistant", "content": "Wait.", "tool_calls": calls}
+    await server.chat(messages=[*MESSAGES, said, *results], tools=[CLOCK])
+    told = [
+        (message["role"], message["content"], [call["id"] for call in message.get("tool_calls", ())])
+        for message in server.asked.prompt.messages[1:]
+    ]
+    assert told == [
+        ("assistant", "Wait.", ["a"]),
+        ("tool", "a", []),
+        ("assistant", "", ["b"]),
+        ("tool", "b", []),
+        ("tool", "c", []),
+    ]
+
+
 async def test_with_no_choice_of_tools_text_stays_as_it_is(qwen: Server) -> None:
     qwen.says(*PARIS)
     choice = (await qwen.chat(tools=[WEATHER], tool_choice="none")).json()["choices"][0]

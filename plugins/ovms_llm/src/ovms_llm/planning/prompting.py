@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,7 +22,8 @@ def addressed(chat: Chat, voice: Voice, tools: ToolUse | None, wish: ReasoningWi
     if wish.effort is not None and voice.profile.knows_effort:
         chat = replace(chat, template_kwargs=voice.format.template_variables(wish.effort) | chat.template_kwargs)
     if voice.profile.knows_tools:
-        chat = replace(chat, messages=[_with_ids(message, voice.format.call_id) for message in chat.messages])
+        messages = [_with_ids(message, voice.format.call_id) for message in chat.messages]
+        chat = replace(chat, messages=list(_one_by_one(messages)) if voice.format.one_call_a_message else messages)
         return replace(chat, tools=[function.for_template() for function in tools.functions]) if tools else chat
     if tools or any(map(_is_of_tools, chat.messages)):
         chat = replace(chat, messages=_in_words(chat.messages))
@@ -40,6 +42,24 @@ def _with_ids(message: Message, call_id: Callable[[str], str]) -> Message:
         calls = [call | {"id": call_id(call["id"])} if "id" in call else call for call in message["tool_calls"]]
         return message | {"tool_calls": calls}
     return message
+
+
+def _one_by_one(messages: Sequence[Message]) -> Iterator[Message]:
+    """`messages`, where each call is a message of its own, followed by its result."""
+    at = 0
+    while at < len(messages):
+        message, at = messages[at], at + 1
+        if len(calls := message.get("tool_calls", ())) < 2:
+            yield message
+            continue
+        results = list(takewhile(lambda each: each["role"] == "tool", messages[at:]))
+        at += len(results)
+        for number, call in enumerate(calls):
+            yield message | {"tool_calls": [call]} | ({"content": ""} if number else {})
+            mine = [each for each in results if each.get("tool_call_id") == call.get("id")]
+            yield from mine
+            results = [each for each in results if each not in mine]
+        yield from results
 
 
 def _in_words(messages: Iterable[Message]) -> list[Message]:

@@ -32,6 +32,8 @@ class SpeechFormat(ABC):
     """Special tokens that must stay in the text, since the parser looks for them."""
     thinking: ClassVar[Thinking | None] = None
     """How the family marks its thoughts, where that is its own; else it is read off the template and the vocabulary."""
+    one_call_a_message: ClassVar[bool] = False
+    """Whether the family's template takes one call in a message: several of the history then become a message each."""
     marks_answers: ClassVar[bool] = False
     """Whether plain answers carry marks too: then they go through the parser even where no function can be called."""
 

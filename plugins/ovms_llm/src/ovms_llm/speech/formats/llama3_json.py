@@ -25,6 +25,7 @@ class Llama3Json(SpeechFormat):
 
     name = "llama3_json"
     markers = (_TAG, _BEGIN, _END)
+    one_call_a_message = True
 
     @classmethod
     def recognise(cls, template: str, vocabulary: Container[str]) -> str | None:
