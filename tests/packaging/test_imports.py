@@ -1,6 +1,6 @@
 """What the modules of a wheel import: public modules of the core, declared dependencies, nothing of another plugin.
 
-And what the rooms of the core import: the arrows between them point one way.
+And what the rooms of a package import: the arrows between them point one way.
 """
 
 from __future__ import annotations
@@ -21,21 +21,32 @@ PUBLIC = {"ovms_core.command", "ovms_core.engine", "ovms_core.plugin", "ovms_cor
 STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 
-FLOORS = (
-    "client errors field_errors hookspecs messages paths runner settings sse task threads windowed",
-    "application builtin configuration conformance engines off_loop plugin redaction",
-    "engine request_body",
-    "endpoint openvino scripted workers",
-    "http models observe",
-    "metrics pipeline routes",
-    "plugin_loading",
-    "app",
-    "serve",
-    "testing",
-    "cli",
-    "command",
-)
-"""The rooms of the core, from the ground up."""
+FLOORS = {
+    CORE: (
+        "client errors field_errors hookspecs messages paths runner settings sse task threads windowed",
+        "application builtin configuration conformance engines off_loop plugin redaction",
+        "engine request_body",
+        "endpoint openvino scripted workers",
+        "http models observe",
+        "metrics pipeline routes",
+        "plugin_loading",
+        "app",
+        "serve",
+        "testing",
+        "cli",
+        "command",
+    ),
+    "ovms-llm": (
+        "grammar messages",
+        "options speech",
+        "fields prompt task",
+        "model planning",
+        "engine http",
+        "responses",
+        "hooks",
+    ),
+}
+"""The rooms of packages that have some, from the ground up."""
 
 
 def imports(source: str) -> Iterator[tuple[str, str]]:
@@ -124,25 +135,26 @@ def required(wheels: dict[str, Wheel], package: str) -> set[NormalizedName]:
     return found
 
 
-def test_a_room_of_the_core_imports_only_what_stands_below_it(wheels: dict[str, Wheel]) -> None:
-    floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms.split()}
-    met = arrows(wheels[CORE].sources())
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_room_imports_only_what_stands_below_it(wheels: dict[str, Wheel], package: str) -> None:
+    floor = {room: number for number, rooms in enumerate(FLOORS[package]) for room in rooms.split()}
+    met = arrows(wheels[package].sources(), module(package))
     assert {(room, other) for room in met for other in met[room] if room and floor[other] >= floor[room]} == set()
     assert met.keys() - {""} == floor.keys()
 
 
 def test_only_where_everything_meets_is_it_known_that_workers_are_local(wheels: dict[str, Wheel]) -> None:
-    met = arrows(wheels[CORE].sources(), types=True)
+    met = arrows(wheels[CORE].sources(), module(CORE), types=True)
     assert {room for room in met if "workers" in met[room]} == {"app", "testing"}
 
 
-def arrows(sources: Mapping[str, str], *, types: bool = False) -> dict[str, set[str]]:
-    """Which rooms each room of the core imports; with `types`, what it imports for type checkers counts, too."""
+def arrows(sources: Mapping[str, str], package: str, *, types: bool = False) -> dict[str, set[str]]:
+    """Which rooms each room of `package` imports; with `types`, what it imports for type checkers counts, too."""
     rooms: dict[str, set[str]] = {}
     for file, source in sources.items():
         room = room_of(file.removesuffix(".py").replace("/", "."))
         met = {
-            room_of(path) for path in imported_at_once(ast.parse(source).body, types) if path.startswith("ovms_core")
+            room_of(path) for path in imported_at_once(ast.parse(source).body, types) if path.startswith(f"{package}.")
         }
         rooms.setdefault(room, set()).update(met - {room, ""})
     return rooms
@@ -164,7 +176,7 @@ def imported_at_once(body: Iterable[ast.AST], types: bool) -> Iterator[str]:
 
 
 def room_of(path: str) -> str:
-    """The folder or the module right below `ovms_core` that a module is in; nothing for `ovms_core` itself."""
+    """The folder or the module right below its package that a module is in; nothing for the package itself."""
     _, _, below = path.partition(".")
     room = below.partition(".")[0]
     return "" if room.startswith("__") else room

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from ovms_core.errors import APIError
 from ovms_core.request_body.body import Body, decode_body
+from ovms_llm.fields.sampling import GenerationBody
 from ovms_llm.http.chat import ChatBody
 from ovms_llm.http.completions import CompletionBody
-from ovms_llm.http.sampling import GenerationBody
 from ovms_llm.http.tokenization import DetokenizeBody, TokenizeBody
 
 BODIES: list[type[Body]] = [ChatBody, CompletionBody, TokenizeBody, DetokenizeBody]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from tests.plugins.ovms_llm.http.conftest import Server, chunks_of, error_of, frames_of, joined
 
+from ovms_llm.fields.output_format import OutputFormat
 from ovms_llm.grammar.guides import Output
 from ovms_llm.http.chat import ChatBody
-from ovms_llm.http.output_format import OutputFormat
 from ovms_llm.messages import Delta, Started
 from ovms_llm.responses.body import ResponsesBody
 

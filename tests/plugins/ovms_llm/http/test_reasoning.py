@@ -6,8 +6,8 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from tests.plugins.ovms_llm.http.conftest import Server, chunks_of, joined
 
+from ovms_llm.fields.reasoning import ReasoningWish
 from ovms_llm.http.chat import ChatBody
-from ovms_llm.http.reasoning import ReasoningWish
 from ovms_llm.messages import Thinking
 
 THINK = Thinking("<think>", "</think>")

@@ -16,7 +16,8 @@ from ovms_core.engine import ModelSpec
 from ovms_llm.engine.text_generation import TextGeneration
 from ovms_llm.messages import Chat
 from ovms_llm.model.model_files import read_files
-from ovms_llm.prompt.endings import end_tokens, named_ends, turn_ends
+from ovms_llm.model.named_ends import named_ends
+from ovms_llm.prompt.endings import end_tokens, turn_ends
 from ovms_llm.prompt.templates import ChatTemplate
 from ovms_llm.prompt.vocabulary import Vocabulary
 

@@ -11,6 +11,10 @@ from msgspec import UnsetType, json, structs
 from pydantic import Field, model_validator
 
 from ovms_core.plugin import Int, fault
+from ovms_llm.fields.conversation import Conversation, Rendering
+from ovms_llm.fields.reasoning import ReasoningFields
+from ovms_llm.fields.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
+from ovms_llm.fields.tools import ToolFields
 from ovms_llm.http.answers import (
     ChatChoice,
     ChatCompletion,
@@ -24,11 +28,7 @@ from ovms_llm.http.answers import (
     Usage,
 )
 from ovms_llm.http.chunks import ChunkShape
-from ovms_llm.http.conversation import Conversation, Rendering
 from ovms_llm.http.generation import ChoicesEndpoint
-from ovms_llm.http.reasoning import ReasoningFields
-from ovms_llm.http.sampling import NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
-from ovms_llm.http.tools import ToolFields
 from ovms_llm.http.usage import ChoiceBuilder
 from ovms_llm.messages import Chat, TokenLogprob, ToolCallDelta
 

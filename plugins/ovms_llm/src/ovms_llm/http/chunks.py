@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from ovms_core.plugin import sse
+from ovms_llm.fields.sampling import UsageInStream
 from ovms_llm.http.answers import Head, TimingsReport, Usage
 from ovms_llm.http.usage import UsageCounter
 from ovms_llm.messages import Delta, TokenLogprob, ToolCallDelta
@@ -43,14 +43,6 @@ class ChunkShape:
     thought: tuple[bytes, ...] = ()
     call: Callable[[ToolCallDelta], Iterable[bytes]] = lambda delta: ()
     finish_reasons: Mapping[str, str] = field(default_factory=dict)
-
-
-class UsageInStream(Enum):
-    """Which chunks of a stream tell the usage."""
-
-    NOWHERE = auto()
-    LAST = auto()
-    EVERYWHERE = auto()
 
 
 class Chunks:

@@ -10,12 +10,12 @@ from msgspec import UnsetType, structs
 from pydantic import Field, model_validator
 
 from ovms_core.plugin import Int, fault
+from ovms_llm.fields.prompt_input import PromptInput
+from ovms_llm.fields.reasoning import ReasoningFields
+from ovms_llm.fields.sampling import IGNORED, NO_LIMIT, GenerationBody
 from ovms_llm.http.answers import Head, TextChoice, TextCompletion, TextLogprobs, TimingsReport, Usage
 from ovms_llm.http.chunks import ChunkShape, characters
 from ovms_llm.http.generation import ChoicesEndpoint
-from ovms_llm.http.prompt_input import PromptInput
-from ovms_llm.http.reasoning import ReasoningFields
-from ovms_llm.http.sampling import IGNORED, NO_LIMIT, GenerationBody
 from ovms_llm.http.usage import ChoiceBuilder
 from ovms_llm.messages import Generate, Prompt, Text, TokenLogprob, Tokens
 

@@ -16,16 +16,16 @@ from msgspec import UnsetType
 
 from ovms_core.plugin import APIError, Call, Endpoint, off_loop
 from ovms_llm import __version__
+from ovms_llm.fields.sampling import GenerationBody
 from ovms_llm.http.answers import Head, TimingsReport, Usage
 from ovms_llm.http.chunks import Chunks, ChunkShape
-from ovms_llm.http.hearing import Hearing
 from ovms_llm.http.merge import merge
-from ovms_llm.http.planning import Plan, plan
-from ovms_llm.http.sampling import GenerationBody
 from ovms_llm.http.usage import ChoiceBuilder, UsageCounter, collect
-from ovms_llm.http.validated import validated
-from ovms_llm.http.voice import Voice, voice_of
 from ovms_llm.messages import Delta, Generate, Started
+from ovms_llm.planning.hearing import Hearing
+from ovms_llm.planning.plan import Plan, plan
+from ovms_llm.planning.validated import validated
+from ovms_llm.planning.voice import Voice, voice_of
 
 if TYPE_CHECKING:
     from ovms_core.plugin import Model

@@ -13,16 +13,16 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from ovms_core.plugin import Body, Call, Endpoint, fault
+from ovms_llm.fields.conversation import Conversation, Rendering
+from ovms_llm.fields.prompt_input import Many, TokenIds
+from ovms_llm.fields.reasoning import ReasoningWish
+from ovms_llm.fields.sampling import unsupported
+from ovms_llm.fields.tools import Tools, check_names, tool_use
 from ovms_llm.http.answers import DetokenizeAnswer, TokenizeAnswer
-from ovms_llm.http.conversation import Conversation, Rendering
 from ovms_llm.http.merge import merge
-from ovms_llm.http.prompt_input import Many, TokenIds
-from ovms_llm.http.prompting import addressed
-from ovms_llm.http.reasoning import ReasoningWish
-from ovms_llm.http.sampling import unsupported
-from ovms_llm.http.tools import Tools, check_names, tool_use
-from ovms_llm.http.voice import Voice, voice_of
 from ovms_llm.messages import Detokenize, Detokenized, Prompt, Text, Tokenize, Tokenized
+from ovms_llm.planning.prompting import addressed
+from ovms_llm.planning.voice import Voice, voice_of
 
 _NO_SHAPING = ": the tokens come as they are, neither cut nor padded"
 

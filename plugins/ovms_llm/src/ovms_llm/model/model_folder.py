@@ -17,7 +17,8 @@ from ovms_llm.model.context import context_length
 from ovms_llm.model.defaults import sampling_defaults
 from ovms_llm.model.genai_files import mended
 from ovms_llm.model.model_files import ModelFiles, read_files
-from ovms_llm.prompt.endings import NamedEnds, named_ends
+from ovms_llm.model.named_ends import named_ends
+from ovms_llm.prompt.endings import NamedEnds
 
 _FALLBACK_CONTEXT: Final = 4096
 _MODEL: Final = "openvino_model.xml"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from ovms_llm.model.model_files import Ids, ModelFiles
 from ovms_llm.prompt.templates import ChatTemplate
 from ovms_llm.prompt.vocabulary import Vocabulary
 
-_GGUF: Final = ("eos", "eot", "eom")
 _LOOKS_SPECIAL: Final = re.compile(r"<\S+>|\[\S+\]")
 
 
@@ -26,18 +24,6 @@ class NamedEnds:
     ids: frozenset[int] = frozenset()
     doubtful: frozenset[int] = frozenset()
     texts: frozenset[str] = frozenset()
-
-
-def named_ends(files: ModelFiles, gguf: Mapping[str, Any]) -> NamedEnds:
-    """What `files` name, and the metadata of the GGUF file that the model was made of, if any."""
-    named = [gguf.get(f"tokenizer.ggml.{kind}_token_id") for kind in _GGUF]
-    ids = {id for id in named if isinstance(id, int)}.union(_ids(files.generation.eos_token_id))
-    text = files.config.text_config
-    return NamedEnds(
-        ids=frozenset(ids),
-        doubtful=frozenset(_ids(files.config.eos_token_id)).union(_ids(text.eos_token_id) if text else ()),
-        texts=frozenset(filter(None, [files.special_tokens.get("eos_token")])),
-    )
 
 
 def end_tokens(named: NamedEnds, tokenizer_eos: int, vocabulary: Vocabulary, template: ChatTemplate) -> frozenset[int]:
@@ -76,7 +62,3 @@ def _is_control(id: int, vocabulary: Vocabulary) -> bool:
 
 def _known(texts: Iterable[str], vocabulary: Vocabulary) -> set[int]:
     return {id for text in texts if (id := vocabulary.id_of(text)) is not None}
-
-
-def _ids(ids: Ids) -> list[int]:
-    return ids if isinstance(ids, list) else [] if ids is None else [ids]

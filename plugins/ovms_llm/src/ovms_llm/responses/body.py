@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from ovms_core.plugin import APIError, Int, Json, Part, fault
-from ovms_llm.http.conversation import Message, Rendering
-from ovms_llm.http.output_format import OutputFormat, said
-from ovms_llm.http.reasoning import ReasoningFields, ReasoningOptions
-from ovms_llm.http.sampling import IGNORED, NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
+from ovms_llm.fields.conversation import Message, Rendering
+from ovms_llm.fields.output_format import OutputFormat, said
+from ovms_llm.fields.reasoning import ReasoningFields, ReasoningOptions
+from ovms_llm.fields.sampling import IGNORED, NO_LIMIT, REFUSED, GenerationBody, Limit, unsupported
 from ovms_llm.messages import Chat
 from ovms_llm.responses.history import messages_of, turns
 from ovms_llm.responses.items import MAX_REFERENCES, Input, ItemReference, MessageInput, NewId

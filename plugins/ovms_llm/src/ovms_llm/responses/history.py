@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ovms_core.plugin import APIError
-from ovms_llm.http.conversation import FunctionCall, Message, ToolCall
+from ovms_llm.fields.conversation import FunctionCall, Message, ToolCall
 from ovms_llm.responses.items import text_of
 
 _ASSISTANTS: Final = frozenset({"reasoning", "function_call"})

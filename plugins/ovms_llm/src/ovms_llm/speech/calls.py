@@ -233,7 +233,7 @@ class JsonCall:
         self._name += piece
         if last:
             self._started = True
-            yield CallStarted(str(json_text.load(self._name)))
+            yield CallStarted(_name(self._name))
             yield from self._arguments(whole=True)  # what came before the name came whole
 
     def _add_to_arguments(self, piece: str, last: bool) -> Iterator[Piece]:
@@ -247,6 +247,14 @@ class JsonCall:
             return
         text, self._held = json_text.unwrapped(self._held) if self._wrapped else self._held, ""
         yield Arguments(text)
+
+
+def _name(text: str) -> str:
+    """The name that `text` is as JSON; `text` itself where it is no JSON, which no grammar makes."""
+    try:
+        return str(json_text.load(text))
+    except ValueError:
+        return text
 
 
 def read_json(text: str, keys: Keys = KEYS) -> list[Call]:

@@ -13,7 +13,7 @@ from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
 from ovms_llm.grammar.json_schema import translate
 from ovms_llm.grammar.limits import Limits
-from ovms_llm.grammar.write import ebnf
+from ovms_llm.grammar.write import ebnf, literal
 from ovms_llm.speech.tools import Function
 
 MOST_CALLS: Final = 16
@@ -92,11 +92,16 @@ def answer(
 
     Where `many` calls may be made, they stand `inside` one opening, or text goes on and may open others.
     """
-    tags = [f"({literal(opening.trigger)}, behind{number})" for number, opening in enumerate(openings)]
+    tags = [f"({_trigger(opening.trigger)}, behind{number})" for number, opening in enumerate(openings)]
     loop = "true" if many and not inside else "false"
     behind = [f"behind{number} ::= {_behind(opening, frames)}" for number, opening in enumerate(openings)]
     dispatch = f"root ::= TagDispatch({', '.join(tags)}, loop_after_dispatch={loop})"
     return _format([dispatch, *behind, *_rules(frames, many and inside, separator)])
+
+
+def _trigger(text: str) -> str:
+    """`text` as a trigger of TagDispatch, which takes nothing but one string."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _behind(opening: Opening, frames: Sequence[Frame]) -> str:
@@ -115,11 +120,6 @@ def _rules(frames: Sequence[Frame], many: bool, separator: str) -> Iterator[str]
 
 def _format(rules: Sequence[str]) -> Format:
     return formats.grammar("\n".join(rules) + "\n")
-
-
-def literal(text: str) -> str:
-    """`text` as a literal of EBNF."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def anything_but(*letters: str) -> str:

@@ -10,7 +10,8 @@ from ovms_llm.grammar import regex, write
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.json_schema.formats import NODES
 from ovms_llm.grammar.nodes import Grammar, Node
-from ovms_llm.speech.grammars import MOST_CALLS, anything_but, literal, renamed, translated
+from ovms_llm.grammar.write import literal
+from ovms_llm.speech.grammars import MOST_CALLS, anything_but, renamed, translated
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
 

@@ -9,14 +9,14 @@ from secrets import randbits
 
 from msgspec.structs import replace
 
-from ovms_llm.http.guidance import Guidance, guidance_of
-from ovms_llm.http.hearing import Hearing
-from ovms_llm.http.prompting import addressed
-from ovms_llm.http.reasoning import ReasoningWish
-from ovms_llm.http.sampling import GenerationBody
-from ovms_llm.http.validated import Check
-from ovms_llm.http.voice import Voice
+from ovms_llm.fields.reasoning import ReasoningWish
+from ovms_llm.fields.sampling import GenerationBody
 from ovms_llm.messages import Chat, Generate, Thinking
+from ovms_llm.planning.guidance import Guidance, guidance_of
+from ovms_llm.planning.hearing import Hearing
+from ovms_llm.planning.prompting import addressed
+from ovms_llm.planning.validated import Check
+from ovms_llm.planning.voice import Voice
 from ovms_llm.speech.listening import Listener
 from ovms_llm.speech.tools import Function, ToolUse
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ovms_llm.http.reasoning import ReasoningWish
-from ovms_llm.http.voice import Voice
+from ovms_llm.fields.reasoning import ReasoningWish
 from ovms_llm.messages import Chat
+from ovms_llm.planning.voice import Voice
 from ovms_llm.speech.formats.generic import as_text
 from ovms_llm.speech.tools import Function, ToolUse
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from ovms_core.plugin import APIError
+from ovms_llm.fields.output_format import OutputFormat, refusal
+from ovms_llm.fields.sampling import GenerationBody
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
-from ovms_llm.http.admission import admitted
-from ovms_llm.http.output_format import OutputFormat, refusal
-from ovms_llm.http.sampling import GenerationBody
-from ovms_llm.http.validated import Check, check_of
-from ovms_llm.http.voice import Voice
 from ovms_llm.messages import Guide
+from ovms_llm.planning.admission import admitted
+from ovms_llm.planning.validated import Check, check_of
+from ovms_llm.planning.voice import Voice
 from ovms_llm.speech.tools import Function, ToolUse
 
 _CONFLICTS: Final = {
@@ -64,7 +64,14 @@ def _output_guidance(body: GenerationBody, output: OutputFormat, tools: ToolUse 
         taken = admitted(callable, body, voice.limits)
         format = formats.either(_format(voice.format.calls, taken.functions, tools.many), format)
         ignored = (*ignored, *taken.unenforced)
-    return Guidance(Guide(format, output.param), bool(callable), ignored, check_of(output.output))
+    return Guidance(Guide(format, output.param), bool(callable), ignored, _check(output))
+
+
+def _check(output: OutputFormat) -> Check | None:
+    try:
+        return check_of(output.output)
+    except GrammarError as error:
+        raise refusal(error, output.param) from None
 
 
 def _is_wanted(body: GenerationBody, tools: ToolUse, voice: Voice) -> bool:

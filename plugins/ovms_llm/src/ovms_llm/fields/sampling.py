@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
 from ovms_core.plugin import Body, Int, Part, fault
-from ovms_llm.http.chunks import UsageInStream
-from ovms_llm.http.output_format import OutputFields
-from ovms_llm.http.reasoning import NO_WISH, ReasoningWish
+from ovms_llm.fields.output_format import OutputFields
+from ovms_llm.fields.reasoning import NO_WISH, ReasoningWish
 from ovms_llm.messages import Generate, Prompt, Sampling
 from ovms_llm.speech.tools import ToolUse
 
@@ -61,6 +61,14 @@ def unsupported(name: str, advice: str, *harmless: Any) -> AfterValidator:
         return value
 
     return AfterValidator(refuse)
+
+
+class UsageInStream(Enum):
+    """Which chunks of a stream tell the usage."""
+
+    NOWHERE = auto()
+    LAST = auto()
+    EVERYWHERE = auto()
 
 
 class StreamOptions(Part):

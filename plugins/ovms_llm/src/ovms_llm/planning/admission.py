@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ovms_llm.fields.output_format import refusal
+from ovms_llm.fields.sampling import GenerationBody
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.guides import Output, format_of
 from ovms_llm.grammar.limits import Limits
-from ovms_llm.http.output_format import refusal
-from ovms_llm.http.sampling import GenerationBody
 from ovms_llm.speech.tools import Function
 
 ANY_OBJECT: Final = {"type": "object"}

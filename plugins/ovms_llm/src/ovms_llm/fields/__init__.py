@@ -1,0 +1,1 @@
+"""The fields of requests that several endpoints share. Runs in the server."""
