@@ -21,7 +21,7 @@ from tests.e2e.wild.request import RESPONSES, Wild
 
 pytestmark = pytest.mark.real
 
-COUNT = int(os.environ.get("OVMS_FUZZ", "200"))
+COUNT = int(os.environ.get("OVMS_FUZZ", "60"))
 SEED = int(os.environ.get("OVMS_FUZZ_SEED", "0"))
 
 _STREAMS = 8

@@ -46,7 +46,8 @@ class EngineInfo(msgspec.Struct, kw_only=True):
 
     `slots` is how many requests it wants in flight at a time; more wait in the server's queue.
     `max_model_len` is in tokens, `dimensions` is the length of an embedding vector. `details` is
-    shown in `GET /v3/models`. `degraded` is the reason why the model serves, but not as it should.
+    shown in `GET /v3/models`. `degraded` is the reason why the model serves, but not as it should. `remark`
+    is what the operator should see at the start, such as how the model was recognised.
     """
 
     slots: int
@@ -57,6 +58,7 @@ class EngineInfo(msgspec.Struct, kw_only=True):
     details: dict[str, Any] = {}
     warnings: list[str] = []
     degraded: str | None = None
+    remark: str | None = None
 
 
 class ModelSpec(msgspec.Struct, kw_only=True):

@@ -11,12 +11,10 @@ class Limits(Endpoint[Body]):
     path = "/limits"
     method = "GET"
     body = Body
+    accepts = ()
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-
-    async def parse(self, request: object) -> Call[Body]:
-        return Call(endpoint=self, body=Body(), model=None)
 
     async def execute(self, call: Call[Body]) -> AsyncIterator[dict[str, float]]:
         yield {"max_body_size": self._settings.max_body_size, "request_timeout": self._settings.request_timeout}

@@ -37,7 +37,7 @@ class ModelRow:
     device: str
     device_from: str
     state: str
-    detail: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class RouteRow:
 
 def print_models(console: Console, rows: Sequence[ModelRow]) -> None:
     """The table of models."""
-    columns = ("name", "task", "from", "device", "from", "state", "reason")
-    cells = [(r.name, r.task, r.task_from, r.device, r.device_from, r.state, r.detail) for r in rows]
+    columns = ("name", "task", "from", "device", "from", "state", "remark")
+    cells = [(r.name, r.task, r.task_from, r.device, r.device_from, r.state, r.remark) for r in rows]
     print_table(console, "Models", columns, cells)
     if not rows:
         console.print("No model is served: name some ('ovms serve org/name'), or add --starter.\n", soft_wrap=True)

@@ -106,7 +106,7 @@ def _row(index: int, model: Model, settings: Settings) -> report.ModelRow:
         device=model.info.device if model.info else model.settings.device,
         device_from=_device_from(index, model, settings),
         state=str(model.state),
-        detail=model.problem or (model.info.degraded if model.info else None) or "",
+        remark=model.problem or (model.info and (model.info.degraded or model.info.remark)) or "",
     )
 
 

@@ -91,7 +91,7 @@ def test_a_chat_is_as_long_as_the_model_says_unless_the_request_does(
     for file in (converted_dir / "openvino").iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "generation_config.json").write_text('{"max_new_tokens": 3, "eos_token_id": 2}')
-    brief = make_engine(path=tmp_path, cache_size=0.01)
+    brief = make_engine(path=tmp_path, cache_size=0.01, max_model_len=160)
     chat = Chat([{"role": "user", "content": "Tell me a long story."}])
 
     def length(prompt: Prompt, max_tokens: int | None) -> int:

@@ -13,6 +13,7 @@ reasoning = Group("Reasoning", needs="chat_model")
 
 _RIDDLE: Final = "Which is larger, 9.11 or 9.9? Think, then answer with the number."
 _TOKENS: Final = 512
+_PROBE: Final = 16
 
 
 def _thoughts(message: Any) -> str:
@@ -20,12 +21,11 @@ def _thoughts(message: Any) -> str:
 
 
 def _thinking(target: Target, **fields: Any) -> Any:
-    """An answer with a thought. Skips where the model gives none."""
-    document = ask(target, _RIDDLE, max_tokens=_TOKENS, **fields)
-    if not _thoughts(document["choices"][0]["message"]):
-        expect("choices" in document, "there is no answer")
+    """An answer with a thought. Skips where the model does not begin with one."""
+    begun = ask(target, _RIDDLE, max_tokens=_PROBE)
+    if not _thoughts(begun["choices"][0]["message"]):
         skip("the model does not think aloud")
-    return document
+    return ask(target, _RIDDLE, max_tokens=_TOKENS, **fields)
 
 
 @reasoning.feature

@@ -75,18 +75,18 @@ def _check_satisfiable(grammar: Grammar, pointer: str) -> None:
 
 def nullable_rules(grammar: Grammar) -> frozenset[str]:
     """The rules that the empty text fits."""
-    return _rules_with(grammar, _is_nullable)
+    return rules_with(grammar, is_nullable)
 
 
 def productive_rules(grammar: Grammar) -> frozenset[str]:
     """The rules that some finite text fits."""
-    return _rules_with(grammar, _is_productive)
+    return rules_with(grammar, _is_productive)
 
 
 Property = Callable[[Node, set[str]], bool]
 
 
-def _rules_with(grammar: Grammar, has: Property) -> frozenset[str]:
+def rules_with(grammar: Grammar, has: Property) -> frozenset[str]:
     """The rules that have a property, which follows from those that are known to have it: the least such set.
 
     A rule is looked at again when one that it refers to has joined, so the work is proportional to the grammar.
@@ -106,18 +106,18 @@ def _rules_with(grammar: Grammar, has: Property) -> frozenset[str]:
     return frozenset(known)
 
 
-def _is_nullable(node: Node, known: set[str] | frozenset[str]) -> bool:
+def is_nullable(node: Node, known: set[str] | frozenset[str]) -> bool:
     match node:
         case Literal(text):
             return not text
         case Characters():
             return False
         case Sequence(items):
-            return all(_is_nullable(item, known) for item in items)
+            return all(is_nullable(item, known) for item in items)
         case Choice(options):
-            return any(_is_nullable(option, known) for option in options)
+            return any(is_nullable(option, known) for option in options)
         case Repeat(item, least, most):
-            return least == 0 or most == 0 or _is_nullable(item, known)
+            return least == 0 or most == 0 or is_nullable(item, known)
         case Reference(name):
             return name in known
 
@@ -154,7 +154,7 @@ def _first_references(node: Node, nullable: frozenset[str]) -> Iterator[str]:
         case Sequence(items):
             for item in items:
                 yield from _first_references(item, nullable)
-                if not _is_nullable(item, nullable):
+                if not is_nullable(item, nullable):
                     return
         case _:
             for part in parts(node):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.analysis import check
 from ovms_llm.grammar.ebnf import parsed
+from ovms_llm.grammar.emptiness import without_empty_repetitions
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
 from ovms_llm.grammar.json_schema import translate
@@ -74,6 +75,7 @@ def _grammar(output: Output, limits: Limits) -> tuple[Grammar, tuple[str, ...]]:
         case _:
             grammar = Grammar({"root": Choice(tuple(map(Text, output.value)))})
     check(grammar := bounded(grammar), limits)
+    check(grammar := without_empty_repetitions(grammar), limits)
     return grammar, ()
 
 
