@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.analysis import check
+from ovms_llm.grammar.common import common_names
 from ovms_llm.grammar.ebnf import parsed
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
@@ -39,11 +40,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """A `format`, the JSON pointers of what it does not enforce, and the `size` of its grammars."""
+    """A `format`, the JSON pointers of what it does not enforce, the `size` of its grammars, and their common rules."""
 
     format: Format
     unenforced: tuple[str, ...] = ()
     size: int = 0
+    common: frozenset[str] = frozenset()
 
 
 _recall: Recall[Enforced] = Recall(16 << 20)
@@ -58,7 +60,8 @@ def _format(output: Output, limits: Limits) -> Enforced:
     if output.kind == "structural_tag":
         return _Tag(output.strict, limits).format(output.value)
     grammar, unenforced = _grammar(output, limits)
-    return Enforced(formats.grammar(ebnf(grammar)), unenforced, size(grammar))
+    text = ebnf(grammar)
+    return Enforced(formats.grammar(text), unenforced, size(grammar), common_names(text.splitlines()))
 
 
 def _grammar(output: Output, limits: Limits) -> tuple[Grammar, tuple[str, ...]]:
