@@ -20,7 +20,7 @@ from ovms_llm.grammar.recall import Recall
 from ovms_llm.grammar.regex import node
 from ovms_llm.grammar.rewriting import bounded
 from ovms_llm.grammar.size import size
-from ovms_llm.grammar.structural_tag import structural_tag
+from ovms_llm.grammar.structural_tag import own_size, structural_tag
 from ovms_llm.grammar.write import ebnf
 
 Kind = Literal["json_object", "json_schema", "regex", "choice", "grammar", "structural_tag"]
@@ -103,6 +103,10 @@ class _Tag:
         if isinstance(document, str):
             document = _json(document)
         format = structural_tag(document, self._leaf, depth=self._limits.depth)
+        self._left -= own_size(format)
+        if self._left < 0:
+            message = "The structural tag is too large to compile: use fewer tags and triggers, and shorter texts."
+            raise GrammarError(f"{message} The limit of its size is {self._limits.size}.")
         return Enforced(format, tuple(self._unenforced), self._limits.size - self._left)
 
     def _leaf(self, kind: Kind, value: Any, pointer: str) -> Format:
