@@ -96,7 +96,6 @@ def start_of(outcome: Outcome) -> Started:
 @pytest.mark.real
 def test_a_thought_that_has_used_its_budget_up_is_ended_and_the_answer_begins(engine: TextGeneration) -> None:
     free, bounded = run(engine, ask(budget=None), ask())
-    marker = len(engine._intake._prompts.marker(MARKER))
     assert free.tokens()[:6] == bounded.tokens()[:6]
     thought, found, answer = bounded.text().partition(MARKER)
     assert found
@@ -105,9 +104,18 @@ def test_a_thought_that_has_used_its_budget_up_is_ended_and_the_answer_begins(en
     assert len(bounded.tokens()) == 40, "the marker counts"
     assert start_of(free).channel == start_of(bounded).channel == "reasoning"
     assert bounded.last().finish_reason == "length"
-    [short] = run(engine, ask(max_tokens=6 + marker - 1))
-    assert short.tokens() == bounded.tokens()[: 6 + marker - 1]
-    assert short.last().finish_reason == "length"
+
+
+@pytest.mark.real
+def test_no_half_of_the_forced_marker_is_given(engine: TextGeneration) -> None:
+    marker = len(engine._intake._prompts.marker(MARKER))
+    fits, short, none = run(
+        engine, ask(max_tokens=6 + marker), ask(max_tokens=6 + marker - 1), ask(budget=0, max_tokens=1)
+    )
+    assert fits.text().endswith(MARKER)
+    assert fits.text() == short.text() + MARKER
+    assert none.text() == ""
+    assert {outcome.last().finish_reason for outcome in (fits, short, none)} == {"length"}
 
 
 @pytest.mark.real

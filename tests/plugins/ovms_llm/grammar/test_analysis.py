@@ -6,6 +6,7 @@ from ovms_llm.grammar.analysis import check
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
+from ovms_llm.grammar.size import size
 
 A = Literal("a")
 
@@ -54,3 +55,10 @@ def test_deep_nesting_is_refused() -> None:
     _refused({"root": node}, "nested too deeply")
     rules = {str(at): Sequence((Literal("["), Reference(str(at + 1)))) for at in range(2_000)}
     check(Grammar({"root": Reference("0"), **rules, "2000": A}), Limits())
+
+
+def test_only_neighbours_that_may_be_left_out_multiply() -> None:
+    optional = Repeat(A, 0, 1)
+    apart, together = Sequence((optional, A) * 200), Sequence((optional,) * 200 + (A,) * 200)
+    assert size(Grammar({"root": apart})) < 2_000
+    assert size(Grammar({"root": together})) > 40_000

@@ -101,3 +101,9 @@ def test_white_space_without_end_is_bounded(white: str) -> None:
     grammar = bounded(parsed(f'root ::= "a" ws "b"\n{white}'))
     assert accepts(grammar, "a" + " " * MOST_BLANKS + "b")
     assert not accepts(grammar, "a" + " " * (MOST_BLANKS + 1) + "b")
+
+
+def test_a_rule_that_calls_itself_behind_white_space_has_an_end() -> None:
+    grammar = bounded(parsed('root ::= " " root | "a" root | "b"'))
+    assert accepts(grammar, "  a   ab")
+    assert not accepts(grammar, " " * (MOST_BLANKS + 1) + "b")

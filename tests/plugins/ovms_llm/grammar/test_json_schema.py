@@ -294,6 +294,29 @@ def test_what_holds_anyway_is_not_complained_about(schema: Any) -> None:
     texts_fit(schema, 20)
 
 
+LENGTHS_BESIDE_PATTERNS: list[tuple[Any, list[str], list[str]]] = [
+    ({"pattern": "^[a-z]+$", "minLength": 2, "maxLength": 3}, ['"ab"', '"abc"'], ['"a"', '"abcd"']),
+    ({"pattern": "^[A-Z][a-z]*$", "maxLength": 3}, ['"A"', '"Abc"'], ['"Abcd"']),
+    ({"pattern": '^(?:[a-z"]{0,9})$', "minLength": 2}, ['"ab"', '"\\"a"'], ['"a"']),
+    ({"pattern": r"^\d{3}-\d{4}$", "minLength": 1, "maxLength": 20}, ['"555-1234"'], ['"555"']),
+    ({"pattern": r"\S", "minLength": 1}, ['"a"', '" a"'], ['""']),
+    ({"pattern": "^(a|bcd*)$", "maxLength": 3}, ['"a"', '"bc"', '"bcd"'], ['"bcdd"']),
+]
+
+
+@pytest.mark.parametrize(("keywords", "fitting", "others"), LENGTHS_BESIDE_PATTERNS, ids=str)
+def test_lengths_become_counts_of_a_patterns_repetition(keywords: Any, fitting: list[str], others: list[str]) -> None:
+    schema = {"type": "string", **keywords}
+    grammar = translate(schema).grammar
+    assert all(accepts(grammar, text) and Validator(schema).check(text) is None for text in fitting)
+    assert not any(accepts(grammar, text) for text in others)
+
+
+def test_the_way_out_is_told_in_one_sentence() -> None:
+    with pytest.raises(GrammarError, match="write it without; leave it out, or"):
+        translate({"type": "string", "pattern": "^(?=a)"})
+
+
 def nested(depth: int) -> Schema:
     schema: Schema = {"type": "string"}
     for _ in range(depth):

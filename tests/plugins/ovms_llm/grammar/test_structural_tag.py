@@ -4,6 +4,8 @@ import pytest
 
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.errors import GrammarError
+from ovms_llm.grammar.guides import Output, format_of
+from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.structural_tag import structural_tag
 
 
@@ -68,3 +70,17 @@ def test_deep_tags_are_refused() -> None:
         format = {**TAG, "content": format}
     with pytest.raises(GrammarError, match="too large"):
         _read({"type": "structural_tag", "format": format})
+
+
+LARGE = {
+    "long texts": [{"type": "const_string", "value": "word " * 500} for _ in range(20)],
+    "many free texts": [{**TAG, "content": {"type": "any_text"}} for _ in range(100)],
+}
+
+
+@pytest.mark.parametrize("elements", LARGE.values(), ids=LARGE)
+def test_texts_count_for_the_size_of_a_tag(elements: Any) -> None:
+    with pytest.raises(GrammarError, match=r"use fewer tags.* is 20000"):
+        format_of(Output("structural_tag", {"type": "sequence", "elements": elements}), Limits())
+    few = {"type": "sequence", "elements": elements[:3]}
+    assert format_of(Output("structural_tag", few), Limits()).size < 5_000

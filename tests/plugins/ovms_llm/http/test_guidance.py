@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.plugins.ovms_llm.http.conftest import Server, error_of
 
+from ovms_core.plugin import APIError
 from ovms_llm.messages import Sampling
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -66,3 +67,36 @@ async def test_what_many_functions_have_in_common_counts_once(qwen: Server) -> N
     tools = [{"type": "function", "function": {"name": f"f{number}", "parameters": SCHEMA}} for number in range(60)]
     response = await qwen.chat(tools=tools, tool_choice="required")
     assert "x-ignored-params" not in response.headers
+
+
+def _interrupted(server: Server, times: int) -> None:
+    """The first `times` answers are interrupted in their middle and cannot go on."""
+    told = server.runner.script
+
+    def script(request: Any) -> Any:
+        events = list(told(request))
+        broken = len(server.runner.requests) <= times
+        yield from [*events[:2], APIError(500, "other", code="cannot_resume")] if broken else events
+
+    server.runner.script = script
+
+
+async def test_an_answer_that_nobody_has_seen_begins_anew_where_it_cannot_go_on(qwen: Server) -> None:
+    _interrupted(qwen, times=2)
+    message = (await qwen.chat(response_format=FORMAT)).json()["choices"][0]["message"]
+    assert message["content"] == PARIS
+    assert len(qwen.runner.requests) == 3
+
+
+async def test_it_does_not_begin_anew_for_ever(qwen: Server) -> None:
+    _interrupted(qwen, times=9)
+    response = await qwen.chat(response_format=FORMAT)
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "cannot_resume")
+    assert len(qwen.runner.requests) == 3
+
+
+async def test_a_stream_that_cannot_go_on_ends_with_an_error(qwen: Server) -> None:
+    _interrupted(qwen, times=1)
+    response = await qwen.chat(response_format=FORMAT, stream=True)
+    assert "cannot_resume" in response.text
+    assert len(qwen.runner.requests) == 1

@@ -378,8 +378,16 @@ async def test_a_schema_that_is_none_is_shown_to_the_model_but_not_enforced(qwen
     assert qwen.asked.guide is not None
 
 
+async def test_what_functions_have_in_common_is_in_the_grammar_and_in_its_size_once(qwen: Server) -> None:
+    parameters = {"type": "object", "properties": {name: {"type": "string"} for name in ("from", "to", "subject")}}
+    tools = [{"type": "function", "function": {"name": f"f{at}", "parameters": parameters}} for at in range(64)]
+    response = await qwen.chat(tools=tools)
+    assert "x-ignored-params" not in response.headers
+    assert qwen.asked.guide.format["grammar"].count("character ::=") == 1
+
+
 async def test_functions_that_are_too_many_for_one_grammar_take_any_object(qwen: Server) -> None:
-    fields = {f"field_{number}": {"type": "string", "description": "x"} for number in range(30)}
+    fields = {f"field_{number}": {"enum": [str(value) for value in range(number, 50)]} for number in range(30)}
     functions: list[dict[str, Any]] = [
         {"name": f"f{at}", "parameters": {"properties": fields | {f"own_{at}": {"type": "string"}}}} for at in range(5)
     ]

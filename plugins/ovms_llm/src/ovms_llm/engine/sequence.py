@@ -180,15 +180,18 @@ class Sequence:
         return replace(reading, finish=None, turns=True) if turns else reading
 
     def closed(self, reading: Reading) -> Reading:
-        """`reading` with the marker behind it that ends the thought. Nobody chose it: its probability is one."""
+        """`reading` with the marker behind it that ends the thought. Nobody chose it: its probability is one.
+
+        Half a marker is not given: it would be read as a part of the thought.
+        """
         self.thought = None
         room = self.remaining - len(reading.tokens)
-        marker = list(self.request.course.closing[:room])
+        marker = list(self.request.course.closing) if len(self.request.course.closing) <= room else []
         return replace(
             reading,
             tokens=reading.tokens + marker,
             logprobs=reading.logprobs + [0.0] * len(marker) if self.request.plan.gives_logprobs else [],
-            finish="length" if room <= len(marker) else None,
+            finish="length" if room <= len(self.request.course.closing) else None,
             turns=True,
         )
 

@@ -164,7 +164,7 @@ def _checked(param: str, kind: Kind, value: Any, strict: bool = True) -> OutputF
                 _refuse(f"'{param}' must be a string that is not empty.", param)
         case "choice":
             if not _is_choice(value):
-                _refuse(f"'{param}' must be a list of 1 to {MAX_CHOICES} different strings.", param)
+                _refuse(f"'{param}' must be a list of 1 to {MAX_CHOICES} different strings that are not empty.", param)
         case "json_object":
             if value is not True:
                 _refuse(f"'{param}' must be true or false.", param)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.analysis import check
+from ovms_llm.grammar.common import common_names
 from ovms_llm.grammar.ebnf import parsed
 from ovms_llm.grammar.emptiness import without_empty_repetitions
 from ovms_llm.grammar.errors import GrammarError
@@ -20,7 +21,7 @@ from ovms_llm.grammar.recall import Recall
 from ovms_llm.grammar.regex import node
 from ovms_llm.grammar.rewriting import bounded
 from ovms_llm.grammar.size import size
-from ovms_llm.grammar.structural_tag import structural_tag
+from ovms_llm.grammar.structural_tag import own_size, structural_tag
 from ovms_llm.grammar.write import ebnf
 
 Kind = Literal["json_object", "json_schema", "regex", "choice", "grammar", "structural_tag"]
@@ -40,11 +41,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """A `format`, the JSON pointers of what it does not enforce, and the `size` of its grammars."""
+    """A `format`, the JSON pointers of what it does not enforce, the `size` of its grammars, and their common rules."""
 
     format: Format
     unenforced: tuple[str, ...] = ()
     size: int = 0
+    common: frozenset[str] = frozenset()
 
 
 _recall: Recall[Enforced] = Recall(16 << 20)
@@ -59,7 +61,8 @@ def _format(output: Output, limits: Limits) -> Enforced:
     if output.kind == "structural_tag":
         return _Tag(output.strict, limits).format(output.value)
     grammar, unenforced = _grammar(output, limits)
-    return Enforced(formats.grammar(ebnf(grammar)), unenforced, size(grammar))
+    text = ebnf(grammar)
+    return Enforced(formats.grammar(text), unenforced, size(grammar), common_names(text.splitlines()))
 
 
 def _grammar(output: Output, limits: Limits) -> tuple[Grammar, tuple[str, ...]]:
@@ -102,6 +105,10 @@ class _Tag:
         if isinstance(document, str):
             document = _json(document)
         format = structural_tag(document, self._leaf, depth=self._limits.depth)
+        self._left -= own_size(format)
+        if self._left < 0:
+            message = "The structural tag is too large to compile: use fewer tags and triggers, and shorter texts."
+            raise GrammarError(f"{message} The limit of its size is {self._limits.size}.")
         return Enforced(format, tuple(self._unenforced), self._limits.size - self._left)
 
     def _leaf(self, kind: Kind, value: Any, pointer: str) -> Format:

@@ -14,25 +14,40 @@ from ovms_llm.grammar.characters import ALL, Ranges, intersection, union
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import DEFAULTS, Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Literal, Node, Repeat, Sequence
+from ovms_llm.grammar.regex_lengths import Lengths, limited
 from ovms_llm.grammar.regex_parser import Anchor, Group, Part, Quantified, RegexParser, Tree
 from ovms_llm.grammar.rewriting import repeat
 
 
+class LengthError(GrammarError):
+    """An expression has a grammar, but none of texts within the wanted lengths."""
+
+
 def node(
-    pattern: str, *, pointer: str = "", json_string: bool = False, search: bool = False, limits: Limits = DEFAULTS
+    pattern: str,
+    *,
+    pointer: str = "",
+    json_string: bool = False,
+    search: bool = False,
+    limits: Limits = DEFAULTS,
+    lengths: Lengths = (0, None),
 ) -> Node:
     """What `pattern` matches, as a whole; with `search` it may match anywhere, as in JSON schema.
 
     With `json_string` the node makes the inside of a JSON string whose value matches: quotes and backslashes are
     escaped there, and of the control characters those that have a short escape may stand.
 
-    Raises `GrammarError` with the position for what has no grammar: lookaround, back references, word boundaries.
+    Raises `GrammarError` with the position for what has no grammar: lookaround, back references, word boundaries; and
+    `LengthError` where texts cannot be kept within `lengths`.
     """
     if len(pattern) > limits.characters:
         message = f"The regular expression has {len(pattern)} characters, {limits.characters} at most are allowed."
         raise GrammarError(message, pointer)
     parser = RegexParser(pattern, pointer, limits.depth)
-    return _Writer(parser, json_characters if json_string else _plain_characters).whole(parser.tree(), search)
+    tree = limited(parser.tree(), lengths)
+    if tree is None:
+        raise LengthError(f"The lengths of what '{pattern:.80}' matches cannot be counted.", pointer)
+    return _Writer(parser, json_characters if json_string else _plain_characters).whole(tree, search)
 
 
 def _plain_characters(ranges: Ranges) -> Node:

@@ -114,21 +114,21 @@ def _single_characters(node: Node) -> Ranges | None:
 
 
 def _without_recursion(name: str, node: Node) -> Node:
-    """``ws ::= [ \\t] ws | ""`` as ``ws ::= [ \\t]*``, if `node` is such a rule of white space; else `node`."""
+    """``ws ::= [ \\t] ws | "a"`` as ``ws ::= [ \\t]* "a"``; `node` where it does not call itself behind white space."""
     match node:
         case Repeat(Sequence((first, Reference(other))), 0, 1) if other == name:
             return Repeat(first) if _is_blank(first, frozenset()) else node
         case Choice(options):
-            again = [before for option in options if (before := _again(option, name)) is not None]
-            ends = [option for option in options if _again(option, name) is None]
-            if again and ends and all(_is_blank(each, frozenset()) for each in (*again, *ends)):
-                return Sequence((Repeat(Choice(tuple(again))), Choice(tuple(ends))))
+            again = [before for option in options if (before := _blank_before(option, name)) is not None]
+            others = [option for option in options if _blank_before(option, name) is None]
+            if again and others:
+                return Sequence((Repeat(Choice(tuple(again))), Choice(tuple(others))))
     return node
 
 
-def _again(node: Node, name: str) -> Node | None:
-    """What stands before the rule `name` in `node`, if that is all of it."""
+def _blank_before(node: Node, name: str) -> Node | None:
+    """The white space that stands before the rule `name` in `node`, if that is all of it."""
     match node:
-        case Sequence((first, Reference(other))) if other == name:
+        case Sequence((first, Reference(other))) if other == name and _is_blank(first, frozenset()):
             return first
     return None

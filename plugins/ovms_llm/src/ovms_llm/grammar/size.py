@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
@@ -17,26 +19,35 @@ def size(grammar: Grammar) -> int:
 
     20 000 take about a second to compile.
     """
+    return min(TOO_LARGE, sum(sizes(grammar).values()))
+
+
+def sizes(grammar: Grammar) -> dict[str, int]:
+    """The same for each rule."""
     written = unrolled(grammar)
-    return min(TOO_LARGE, sum(_size(node, written) for node in written.rules.values()))
+    return {name: _size(node, written) for name, node in written.rules.items()}
 
 
 def _size(node: Node, grammar: Grammar) -> int:
-    """Parts that may be left out can each be followed by any of the next ones, which makes a square of them."""
     match node:
         case Literal(text):
             return 1 + len(text) // 2
         case Characters():
             return class_size(node)
         case Sequence(items):
-            skipped = sum(isinstance(item, Repeat) and not item.least for item in items)
-            return min(TOO_LARGE, 1 + skipped**2 + sum(_size(item, grammar) for item in items))
+            return min(TOO_LARGE, 1 + _skipped(items) + sum(_size(item, grammar) for item in items))
         case Choice(options):
             return min(TOO_LARGE, 1 + sum(_size(option, grammar) for option in options))
         case Repeat(item, least, most):
             return min(TOO_LARGE, _times(least, most) * _size(item, grammar))
         case Reference():
             return 2 + wide_character(node, grammar)
+
+
+def _skipped(items: Iterable[Node]) -> int:
+    """Parts that may be left out can each be followed by any of the next such ones, which makes a square of them."""
+    runs = groupby(items, lambda item: isinstance(item, Repeat) and not item.least)
+    return sum(len(list(run)) ** 2 for may_be_left_out, run in runs if may_be_left_out)
 
 
 def _times(least: int, most: int | None) -> int:

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal, NoReturn
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
+from ovms_llm.grammar.nodes import Characters
+from ovms_llm.grammar.weight import class_size
 
 LeafKind = Literal["json_schema", "regex", "grammar"]
 Leaf = Callable[[LeafKind, Any, str], Format]
@@ -19,6 +21,7 @@ Leaf = Callable[[LeafKind, Any, str], Format]
 _LEAVES: Final[dict[LeafKind, str]] = {"json_schema": "json_schema", "regex": "pattern", "grammar": "grammar"}
 _LARGEST: Final = 1_000
 """How many formats one tag may be made of."""
+_FREE_TEXT: Final = class_size(Characters((), negated=True))
 
 
 def structural_tag(document: Any, leaf: Leaf, *, depth: int) -> Format:
@@ -36,6 +39,17 @@ def structural_tag(document: Any, leaf: Leaf, *, depth: int) -> Format:
     if "format" not in document:
         reader.fail("A structural tag needs a 'format', or 'structures' and 'triggers'.", "")
     return reader.format(document["format"], "/format", 0)
+
+
+def own_size(format: Format) -> int:
+    """What `format` costs to compile beside the grammars in it: its texts, and each place where any text may stand."""
+    texts = [format[name] for name in ("value", "begin", "separator") if name in format]
+    ends, triggers = format.get("end", []), format.get("triggers", [])
+    texts += [*([ends] if isinstance(ends, str) else ends), *triggers]
+    free = _FREE_TEXT if format["type"] == "any_text" or triggers else 0
+    inner = [*format.get("elements", ()), *format.get("tags", ())]
+    inner += [format["content"]] if "content" in format else []
+    return free + sum(1 + len(text) // 2 for text in texts) + sum(map(own_size, inner))
 
 
 class _Reader:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 G = TypeVar("G", bound=GenerationBody)
 
 _STARTED: Final = "ovms_llm.started"
+_TRIES: Final = 3
 
 
 class GenerationEndpoint(Endpoint[G]):
@@ -108,11 +109,29 @@ async def _planned(call: Call[Any], voice: Voice) -> Plan:
 
 def _events(model: Model, body: GenerationBody, at: int, planned: Plan) -> AsyncGenerator[Any, None]:
     """The typed events of prompt number `at`."""
-    request = planned.requests[at]
-    events, hearing = _continuation(model, body, at, request), planned.hearing()
+    request, hearing = planned.requests[at], planned.hearing()
+    begin = partial(_continuation, model, body, at, request)
+    events = _unseen(begin) if request.guide is not None and not body.stream else begin()
     if hearing is not None:
         events = _heard(events, hearing)
     return events if planned.check is None else validated(events, planned.check, echo=request.echo)
+
+
+async def _unseen(begin: Callable[[], AsyncGenerator[Any, None]]) -> AsyncGenerator[Any, None]:
+    """The events of `begin` once they are complete: while the client has seen none of them, it may begin anew.
+
+    A guided answer that was interrupted cannot always go on: under load it may come out otherwise.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            async with aclosing(begin()) as events:
+                complete = [event async for event in events]
+            break
+        except APIError as error:
+            if error.code != "cannot_resume" or not left:
+                raise
+    for event in complete:
+        yield event
 
 
 async def _heard(events: AsyncGenerator[Any, None], hearing: Hearing) -> AsyncGenerator[Any, None]:

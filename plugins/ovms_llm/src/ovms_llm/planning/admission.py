@@ -9,8 +9,9 @@ from typing import Final
 
 from ovms_llm.fields.output_format import refusal
 from ovms_llm.fields.sampling import GenerationBody
+from ovms_llm.grammar.common import common_sizes
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.guides import Output, format_of
+from ovms_llm.grammar.guides import Enforced, Output, format_of
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.speech.tools import Function
 
@@ -44,21 +45,29 @@ class _Admission:
         self._limits = limits
         self._left = limits.size
         self._counted = set[str]()
+        self._common: set[str] = set()
 
     def take(self, function: Function) -> Function:
         path = self._body.schema_path(function.name)
         try:
-            made = format_of(Output("json_schema", function.parameters, function.strict), self._limits)
-            grammar = json.dumps(made.format)
-            size = 0 if grammar in self._counted else made.size
-            if size > self._left:
-                raise GrammarError(f"The functions together are too large: their size is over {self._limits.size}.")
+            made = self._made(function)
         except GrammarError as error:
             if function.strict:
                 raise refusal(error, path) from None
             self.unenforced.append(path)
             return replace(function, parameters=ANY_OBJECT)
         self.unenforced += [path + pointer for pointer in made.unenforced]
-        self._left -= size
-        self._counted.add(grammar)
         return function
+
+    def _made(self, function: Function) -> Enforced:
+        """The grammar of `function`, if there is room for it; what others have brought already costs nothing more."""
+        made = format_of(Output("json_schema", function.parameters, function.strict), self._limits)
+        grammar = json.dumps(made.format)
+        fresh = made.size - sum(common_sizes()[name] for name in made.common & self._common)
+        size = 0 if grammar in self._counted else fresh
+        if size > self._left:
+            raise GrammarError(f"The functions together are too large: their size is over {self._limits.size}.")
+        self._left -= size
+        self._common |= made.common
+        self._counted.add(grammar)
+        return made

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ovms_llm.grammar import formats
+from ovms_llm.grammar.common import common_names
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
 from ovms_llm.grammar.json_schema import translate
@@ -125,7 +126,9 @@ def _bodies(frames: Sequence[Frame]) -> dict[str, str]:
     return {body: f"body{number}" for number, body in enumerate(dict.fromkeys(frame.body for frame in frames))}
 
 
-def _format(rules: Sequence[str]) -> Format:
+def _format(texts: Sequence[str]) -> Format:
+    """The grammar of all `texts`; a rule that several of them have stands there once."""
+    rules = dict.fromkeys(rule for text in texts for rule in text.splitlines())
     return formats.grammar("\n".join(rules) + "\n")
 
 
@@ -136,5 +139,9 @@ def anything_but(*letters: str) -> str:
 
 
 def renamed(rules: str, prefix: str) -> str:
-    """`rules` of EBNF with `prefix` before the names of its rules, so that several can stand in one grammar."""
-    return _NAMES.sub(lambda found: found[1] or f"{prefix}-{found[2]}", rules)
+    """`rules` of EBNF with `prefix` before their names, so that several can stand in one grammar.
+
+    The common ones keep their names: they say the same in all of them.
+    """
+    kept = common_names(rules.splitlines())
+    return _NAMES.sub(lambda found: found[1] or (found[2] if found[2] in kept else f"{prefix}-{found[2]}"), rules)

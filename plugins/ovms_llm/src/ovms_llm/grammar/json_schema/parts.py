@@ -67,6 +67,7 @@ ARRAY: Final = Reference("array")
 STRING: Final = Reference("string")
 PLAIN: Final = Reference("plain")
 CHARACTER: Final = Reference("character")
+ESCAPE: Final = Reference("escape")
 INTEGER: Final = Reference("integer")
 NUMBER: Final = Reference("number")
 BOOLEAN: Final = Choice((Literal("true"), Literal("false")))
@@ -97,9 +98,11 @@ RULES: Final[dict[str, Node]] = {
     "value": Choice((OBJECT, ARRAY, STRING, NUMBER, *BOOLEAN.options, NULL)),
     "object": sequence(Literal("{"), listed(sequence(STRING, COLON, VALUE)), Literal("}")),
     "array": sequence(Literal("["), listed(VALUE), Literal("]")),
-    "string": sequence(QUOTE, Repeat(CHARACTER), QUOTE),
+    # Not a repeated character: while a class repeats, XGrammar's mask for the next token costs least.
+    "string": sequence(QUOTE, Repeat(RAW), Repeat(sequence(ESCAPE, Repeat(RAW))), QUOTE),
+    "escape": choice((SHORT_ESCAPE, UNICODE_ESCAPE)),
     "plain": Repeat(choice((RAW, PLAIN_ESCAPE))),
-    "character": choice((RAW, SHORT_ESCAPE, UNICODE_ESCAPE)),
+    "character": choice((RAW, ESCAPE)),
     "integer": sequence(maybe(Literal("-")), UNSIGNED),
     "number": sequence(
         *(INTEGER, maybe(sequence(Literal("."), digits(1, 16)))),

@@ -9,19 +9,21 @@ from ovms_llm.grammar.json_schema.formats import LENGTHS, NODES
 from ovms_llm.grammar.json_schema.parts import CHARACTER, QUOTE, STRING, sequence
 from ovms_llm.grammar.json_schema.report import WAY_OUT, Report, Unenforced
 from ovms_llm.grammar.nodes import Node, Repeat
+from ovms_llm.grammar.regex import LengthError
+from ovms_llm.grammar.regex_lengths import Lengths
 
 LONGEST = 1_000_000
 
 
 def string(facts: Facts, report: Report) -> Node:
-    """A JSON string, its quotation marks included. One of pattern, format and lengths is enforced, in this order."""
+    """A JSON string, its quotation marks included. A pattern is enforced before a format, and that before lengths."""
     least, most = lengths(facts)
     patterns = list({part.value: part for part in facts.all("pattern")}.values())
     formats = list({part.value: part for part in facts.all("format") if part.value in NODES}.values())
     if patterns:
-        _leave(report, [*patterns[1:], *formats], "beside another pattern")
-        _leave(report, _binding(facts, 0, LONGEST), "beside a pattern")
-        return matching(patterns[0], report)
+        _leave(report, patterns[1:], "beside another pattern")
+        _leave(report, formats, "beside a pattern")
+        return _counted(patterns[0], facts, report)
     if formats:
         _leave(report, formats[1:], "beside another format")
         _leave(report, _binding(facts, *LENGTHS[formats[0].value]), "beside a format")
@@ -29,7 +31,7 @@ def string(facts: Facts, report: Report) -> Node:
     return sequence(QUOTE, Repeat(CHARACTER, least, most), QUOTE) if (least, most) != (0, None) else STRING
 
 
-def lengths(facts: Facts) -> tuple[int, int | None]:
+def lengths(facts: Facts) -> Lengths:
     least = max((int(part.value) for part in facts.all("minLength")), default=0)
     most = min((int(part.value) for part in facts.all("maxLength")), default=None)
     if most is not None and least > most:
@@ -48,13 +50,24 @@ def _leave(report: Report, parts: list[Part], why: str) -> None:
         report.add(part.pointer, why)
 
 
-def matching(part: Part, report: Report) -> Node:
+def _counted(pattern: Part, facts: Facts, report: Report) -> Node:
+    """A JSON string with `pattern`, of the wanted length as far as the pattern lets that be counted."""
+    try:
+        return matching(pattern, report, lengths(facts))
+    except LengthError:
+        _leave(report, _binding(facts, 0, LONGEST), "beside such a pattern")
+        return matching(pattern, report)
+
+
+def matching(part: Part, report: Report, lengths: Lengths = (0, None)) -> Node:
     """A JSON string in which the pattern `part` is found."""
     try:
-        inside = regex.node(part.value, pointer=part.pointer, json_string=True, search=True)
+        inside = regex.node(part.value, pointer=part.pointer, json_string=True, search=True, lengths=lengths)
+    except LengthError:
+        raise
     except GrammarError as error:
         if report.strict:
-            raise Unenforced(part.pointer, f"{error.message}; {WAY_OUT}") from error
+            raise Unenforced(part.pointer, f"{error.message.removesuffix('.')}; {WAY_OUT}") from error
         report.add(part.pointer)
         return STRING
     return sequence(QUOTE, inside, QUOTE)
