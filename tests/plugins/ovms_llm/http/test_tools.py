@@ -383,7 +383,7 @@ async def test_what_functions_have_in_common_is_in_the_grammar_and_in_its_size_o
     tools = [{"type": "function", "function": {"name": f"f{at}", "parameters": parameters}} for at in range(64)]
     response = await qwen.chat(tools=tools)
     assert "x-ignored-params" not in response.headers
-    assert qwen.asked.guide.format["grammar"].count("character ::=") == 1
+    assert qwen.asked.guide.format["grammar"].count("string ::=") == 1
 
 
 async def test_functions_that_are_too_many_for_one_grammar_take_any_object(qwen: Server) -> None:
