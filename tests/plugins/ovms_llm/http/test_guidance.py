@@ -92,7 +92,7 @@ async def test_it_does_not_begin_anew_for_ever(qwen: Server) -> None:
     _interrupted(qwen, times=9)
     response = await qwen.chat(response_format=FORMAT)
     assert (response.status_code, response.json()["error"]["code"]) == (500, "cannot_resume")
-    assert len(qwen.runner.requests) == 3
+    assert len(qwen.runner.requests) == 5
 
 
 async def test_a_stream_that_cannot_go_on_ends_with_an_error(qwen: Server) -> None:

@@ -23,18 +23,6 @@ def bounded(grammar: Grammar) -> Grammar:
     return Grammar({name: _bounded(node, frozenset(blank)) for name, node in rules.items()}, grammar.root)
 
 
-def simplified(node: Node) -> Node:
-    """The same texts, with a repetition of a repetition made one: else the ways to read a text multiply."""
-    match node:
-        case Sequence(items):
-            return Sequence(tuple(map(simplified, items)))
-        case Choice(options):
-            return Choice(tuple(map(simplified, options)))
-        case Repeat(item, least, most):
-            return repeat(simplified(item), least, most)
-    return node
-
-
 def repeat(item: Node, least: int = 0, most: int | None = None) -> Node:
     """`item` repeated: what is a repetition itself is merged where the counts leave no gap."""
     if isinstance(item, Sequence | Choice) and len(item_parts := _parts(item)) == 1:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 G = TypeVar("G", bound=GenerationBody)
 
 _STARTED: Final = "ovms_llm.started"
-_TRIES: Final = 3
+_TRIES: Final = 5
 
 
 class GenerationEndpoint(Endpoint[G]):
