@@ -8,4 +8,5 @@ with client.responses.stream(model="smollm2", input="Tell me a story about the s
     for event in stream:
         if event.type == "response.output_text.delta":
             print(event.delta, end="", flush=True)
-    print("\n", stream.get_final_response().usage.output_tokens, "tokens")
+        elif event.type in ("response.completed", "response.incomplete"):
+            print(f"\n{event.response.usage.output_tokens} tokens, {event.response.status}")
