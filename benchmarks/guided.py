@@ -191,9 +191,10 @@ def print_parsing(port: int, streams: int, tokens: int) -> None:
     asked = [ask(text, tokens, ignore_eos=True, tools=[tool]) for text in prompts(streams, next(_numbers))]
     answers, seconds = stream_all(port, asked)
     texts = [[_said(frame) for frame in _frames(answer)] for answer in answers]
+    speech = formats()["generic"]
     start = time.perf_counter()
     for pieces in texts:
-        listener = Listener(formats()["generic"], None, [function], guided=True)
+        listener = Listener(speech, None, [function], guided=True)
         for piece in pieces:
             listener.hear(Delta(0, piece, [1]))
     share = 100 * (time.perf_counter() - start) / seconds
