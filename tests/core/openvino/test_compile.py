@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openvino as ov
 import pytest
 from pydantic import ValidationError
+from tests.core.openvino.tiny import save_echo
 
-from ovms_core.openvino import limits
-from ovms_core.openvino.compile import properties
+from ovms_core.openvino import compile, limits
+from ovms_core.openvino.compile import compile_streams, properties
 from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.options import CompileOptions, EncoderOptions
 
 
-def test_one_stream_is_for_latency_and_several_are_for_throughput() -> None:
-    assert properties("CPU", CompileOptions(), None)["PERFORMANCE_HINT"] == "LATENCY"
-    several = properties("CPU", CompileOptions(num_streams=4), None)
-    assert (several["PERFORMANCE_HINT"], several["NUM_STREAMS"]) == ("THROUGHPUT", "4")
+def test_streams_share_the_threads_of_a_cpu_and_the_compiled_model_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile, "usable_cpus", lambda: 8)
+    one, four = (properties("CPU", CompileOptions(num_streams=streams), None) for streams in (1, 4))
+    assert (one["NUM_STREAMS"], one["INFERENCE_NUM_THREADS"]) == ("1", 8)
+    assert (four["NUM_STREAMS"], four["INFERENCE_NUM_THREADS"], four["ENABLE_CPU_PINNING"]) == ("1", 2, False)
+    gpu = properties("GPU", CompileOptions(num_streams=4), None)
+    assert (gpu["NUM_STREAMS"], gpu["PERFORMANCE_HINT"]) == ("4", "THROUGHPUT")
+
+
+def test_every_stream_of_a_cpu_has_a_compiled_model_of_its_own(tmp_path: Path) -> None:
+    core = ov.Core()
+    model = core.read_model(save_echo(tmp_path, "input_ids") / "openvino_model.xml")
+    compiled = compile_streams(model, "CPU", CompileOptions(num_streams=3), core)
+    assert len({id(stream) for stream in compiled}) == 3
+    assert {stream.get_property("NUM_STREAMS") for stream in compiled} == {1}
 
 
 def test_the_cpu_computes_in_f32_unless_told_otherwise() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ovms_core.engine import Shapes
 from ovms_core.errors import LoadError
-from ovms_core.openvino.compile import compile_model, read_model
+from ovms_core.openvino.compile import compile_streams, read_model
 from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.files import find_model_file
 from ovms_core.openvino.options import CompileOptions
@@ -64,7 +64,8 @@ class Encoder:
         model = read_model(self.file, core)
         if prepare is not None:
             prepare(model)
-        compiled = compile_model(model, self.device, options, core, cache_dir=cache_dir)
+        streams = compile_streams(model, self.device, options, core, cache_dir=cache_dir)
+        compiled = streams[0]
         self.inputs = _inputs(compiled)
         self.outputs = [_output(port) for port in compiled.outputs]
         _require_known(compiled, self.file)
@@ -74,8 +75,8 @@ class Encoder:
         self._pad_id = pad_id
         self.padding_side = padding_side
         self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
-        for _ in range(options.streams):
-            self._idle.put(compiled.create_infer_request())
+        for stream in streams:
+            self._idle.put(stream.create_infer_request())
 
     def run(self, sequences: Sequence[TokenSequence], output: int = 0) -> tuple[NDArray[Any], Ids]:
         """Run one batch, padded to one of the shapes.

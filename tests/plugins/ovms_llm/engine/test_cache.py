@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from tests.plugins.ovms_llm.conftest import generate, run
+from tests.plugins.ovms_llm.conftest import MakeEngine, generate, run
 
 from ovms_core.engine import DONE, RequestError
 from ovms_llm.engine.text_generation import TextGeneration
-from ovms_llm.messages import Started
+from ovms_llm.messages import Delta, Generate, Started
 
 pytestmark = pytest.mark.real
 
@@ -72,3 +74,76 @@ def test_an_engine_that_only_lets_requests_wait_makes_no_progress(
         assert not small_engine.progressed()
     while DONE not in [gain for _, gain in small_engine.step()]:
         assert small_engine.progressed()
+
+
+# -- prompts that are given up while they are read
+
+
+@pytest.fixture(scope="module")
+def uncached(make_engine: MakeEngine) -> Iterator[TextGeneration]:
+    """A deterministic engine that reads every prompt from its beginning."""
+    engine = make_engine(cache_size=0.2, deterministic=True, enable_prefix_caching=False)
+    yield engine
+    engine.close()
+
+
+def give_up(engine: TextGeneration, *requests: Generate, steps: int) -> None:
+    """Cancel `requests` all at once, after `steps` steps."""
+    for id, request in enumerate(requests, 100):
+        engine.add(id, request)
+    for _ in range(steps):
+        list(engine.step())
+    for id in range(100, 100 + len(requests)):
+        engine.cancel(id)
+
+
+def test_prompts_given_up_while_they_are_read_spoil_no_later_answer(
+    engine: TextGeneration, uncached: TextGeneration
+) -> None:
+    request = generate("1, 2, 3, 4, 5, 6,", max_tokens=6)
+    [expected] = run(uncached, request)
+    for crowd in range(16, 46, 3):
+        give_up(engine, *[request] * crowd, steps=1 + crowd % 2)
+        [outcome] = run(engine, request)
+        assert outcome.text() == expected.text()
+    assert engine.cache_usage() == 0
+
+
+def test_a_long_prompt_is_given_up_between_two_portions(engine: TextGeneration, uncached: TextGeneration) -> None:
+    request = generate("A b c d e f g h. " * 120, max_tokens=8)
+    [expected] = run(uncached, request)
+    for steps in (1, 3, 5):
+        give_up(engine, request, steps=steps)
+        assert engine.cache_usage() == 0
+        [outcome] = run(engine, request)
+        assert outcome.text() == expected.text()
+        request = generate(f"{steps} " + "A b c d e f g h. " * 120, max_tokens=8)
+        [expected] = run(uncached, request)
+
+
+def test_what_others_say_is_the_same_while_prompts_are_given_up(
+    engine: TextGeneration, uncached: TextGeneration
+) -> None:
+    requests = [generate(f"Chapter {number}. " * 30, max_tokens=40, ignore_eos=True) for number in range(4)]
+    expected = run(uncached, *requests)
+    for id, request in enumerate(requests):
+        engine.add(id, request)
+    texts, in_flight = [""] * len(requests), set(range(len(requests)))
+    for round_ in range(300):
+        give_up(engine, generate(f"Story {round_ // 2}. " * 40, max_tokens=4), steps=0)
+        for id, gain in engine.step():
+            if isinstance(gain, Delta):
+                texts[id] += gain.text
+            elif gain is DONE:
+                in_flight.discard(id)
+        if not in_flight:
+            break
+    assert texts == [outcome.text() for outcome in expected]
+
+
+def test_beams_of_a_prompt_longer_than_a_portion_are_the_same(engine: TextGeneration, uncached: TextGeneration) -> None:
+    prompt = "one two three four, " * 240
+    request = generate(prompt, max_tokens=8, use_beam_search=True, best_of=2, temperature=None)
+    [expected], [outcome] = run(uncached, request), run(engine, request)
+    assert outcome.text() == expected.text()
+    assert outcome.last().finish_reason == expected.last().finish_reason == "length"

@@ -50,6 +50,10 @@ class Sequence:
 
     Its tokens from `base` on follow `grammar`, if any. GenAI follows a grammar from its beginning only, so such
     a sequence goes on from its base: what is generated again is `expected`, and not given again.
+
+    `number` is that of its request in GenAI, which reads prompts in the order of theirs, and `unread` says that it has
+    given no token for it yet. A long prompt is submitted in portions: `read` counts the tokens of those before, and
+    `partial` says that GenAI has another.
     """
 
     __slots__ = (
@@ -61,13 +65,17 @@ class Sequence:
         "handle",
         "index",
         "leader",
+        "number",
+        "partial",
         "pin",
         "prompt",
+        "read",
         "request",
         "score",
         "stops",
         "thought",
         "tokens",
+        "unread",
         "width",
     )
 
@@ -94,6 +102,10 @@ class Sequence:
         self.tokens: list[int] = []
         self.score = 0.0
         self.handle: Any = None
+        self.number = 0
+        self.unread = False
+        self.partial = False
+        self.read = 0
         self.detokenizer = Detokenizer(prompt)
         # A stop string must not cut what a grammar makes whole.
         self.stops = StopStrings([] if request.course.guided else sampling.stop, include=sampling.include_stop)
@@ -147,12 +159,21 @@ class Sequence:
             return not sampling.include_stop
         return last in self.request.plan.eos and not sampling.ignore_eos and sampling.skip_special_tokens
 
-    def submission(self) -> tuple[list[int], GenerationConfig]:
-        """What GenAI gets: the tokens to go on from, and its settings."""
+    def submission(self, portion: int | None) -> tuple[list[int], GenerationConfig]:
+        """What GenAI gets: the tokens to go on from, and its settings.
+
+        Where more than `portion` tokens have not been read, it gets only so many of them, and what it generates is not
+        used. Beams are submitted when their prompt has been read: they say nothing before their end.
+        """
         known = len(self.tokens) if self.grammar is None else self.base
         self.expected = self.tokens[known:]
-        config = self.request.plan.config(known, self.index, self.grammar)
-        return self.prompt + self.tokens[:known], config
+        tokens = self.prompt + self.tokens[:known]
+        left = len(tokens) - self.read
+        self.partial = portion is not None and (left > portion or (self.width > 1 and left > 0))
+        if portion is not None and self.partial:
+            self.read += min(portion, left)
+            return tokens[: self.read], GenerationConfig(max_new_tokens=1, ignore_eos=True)
+        return tokens, self.request.plan.config(known, self.index, self.grammar)
 
     def confirmed(self, reading: Reading) -> Reading | None:
         """What `reading` adds to the tokens that were expected; `None` if they are others."""
@@ -200,6 +221,7 @@ class Sequence:
         self.base = len(self.tokens)
         self.grammar = self.request.course.answer if self.thought is None else None
         self.handle = None
+        self.read = self.length
 
     def retrace(self) -> None:
         """Find out in which part of the answer the tokens end that were given in an earlier life."""

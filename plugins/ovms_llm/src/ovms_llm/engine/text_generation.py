@@ -28,6 +28,9 @@ from ovms_llm.prompt.vocabulary import Vocabulary
 
 # Requests that wait inside the engine, tokenised already, so that a freed place is taken in the same step.
 _QUEUED: Final = 8
+# A request that is cancelled while its prompt is read is read on to the end of a portion.
+_STEPS_OF_A_PORTION: Final = 4
+_RUNNING: Final = genai.GenerationStatus.RUNNING
 _TOO_LARGE: Final = "the KV cache could not hold the request: raise options.cache_size or lower max_tokens"
 _DIFFERS: Final = (
     "the engine was interrupted, and the answer, begun anew under its grammar, is another than the one that was sent: "
@@ -55,7 +58,10 @@ class TextGeneration(Engine):
         if options.deterministic:
             self._companion = Companion(self._pipeline, loaded.cache.block_size, self._ids)
             self._cache = Companion.leaves(loaded.cache)
-        self._schedule = Schedule(self._cache, options.max_num_seqs, shares_prompts=options.enable_prefix_caching)
+        caches = options.enable_prefix_caching
+        cuts = caches and options.dynamic_split_fuse
+        self._portion = _STEPS_OF_A_PORTION * options.max_num_batched_tokens if cuts else None
+        self._schedule = Schedule(self._cache, options.max_num_seqs, shares_prompts=caches, cuts_prompts=cuts)
         self._intake = Intake(loaded, tokenizer, self._vocabulary, self._schedule)
         self._compiler = Compiler(
             tokenizer,
@@ -127,8 +133,7 @@ class TextGeneration(Engine):
         if self._forced:
             self._delivery.deliver(self._take_forced(), gains)
         if self._schedule.busy:
-            self._pipeline.step()
-            self._schedule.stepped()
+            self._advance()
             readings = self._read(gains)
             self._delivery.deliver(readings, gains)
             self._drain()
@@ -215,20 +220,36 @@ class TextGeneration(Engine):
         for sequence in self._schedule.preempt():
             sequence.handle.cancel()
             sequence.handle = None
-        running = self._schedule.running
-        if self._companion is not None and (running or self._schedule.waiting):
-            self._companion.join(prompts_wait=not all(sequence.tokens for sequence in running))
+        if self._schedule.running or self._schedule.waiting:
+            self._accompany()
         if self._schedule.waiting:
             for sequence in self._schedule.admit(self._gate.admits):
                 self._submit(sequence)
         for state, error in self._gate.refused():
             self._fail(state, error, gains)
 
+    def _accompany(self) -> None:
+        """See to it that a deterministic engine's next step is larger than one token."""
+        if self._companion is not None:
+            schedule = self._schedule
+            reads = schedule.leaving is not None or not all(sequence.tokens for sequence in schedule.running)
+            self._companion.join(prompts_wait=reads)
+
     def _submit(self, sequence: Sequence) -> None:
         clock = sequence.request.clock
         clock.admitted = clock.admitted or clock.now()
-        tokens, config = sequence.submission()
-        sequence.handle = self._pipeline.add_request(next(self._ids), ov.Tensor(np.array([tokens], np.int64)), config)
+        tokens, config = sequence.submission(self._portion)
+        sequence.number, sequence.unread = next(self._ids), True
+        sequence.handle = self._pipeline.add_request(sequence.number, ov.Tensor(np.array([tokens], np.int64)), config)
+
+    def _advance(self) -> None:
+        """Let GenAI make a step."""
+        self._pipeline.step()
+        self._schedule.stepped()
+        leaving = self._schedule.leaving
+        if leaving is not None and (leaving.handle.can_read() or leaving.handle.get_status() != _RUNNING):
+            leaving.handle.cancel()
+            self._schedule.left()
 
     def _drop(self, state: RequestState) -> None:
         for sequence in self._schedule.forget(state):
@@ -238,10 +259,12 @@ class TextGeneration(Engine):
         """Free the blocks of what was dropped when no further step would."""
         if self._schedule.running:
             return
+        while self._schedule.leaving is not None:
+            self._accompany()
+            self._advance()
         left = self._companion is not None and self._companion.leave()
         if left or self._schedule.busy:
-            self._pipeline.step()
-            self._schedule.stepped()
+            self._advance()
 
     def _read(self, gains: list[tuple[int, Gain]]) -> list[Reading]:
         readings: list[Reading] = []
@@ -249,7 +272,10 @@ class TextGeneration(Engine):
             if sequence.request.id not in self._states:
                 continue
             outputs = sequence.handle.read() if sequence.handle.can_read() else {}
-            if outputs:
+            sequence.unread = sequence.unread and not outputs
+            if outputs and sequence.partial:
+                self._submit(sequence)
+            elif outputs:
                 fresh = read_outputs(sequence, list(outputs.values()))
                 if fresh[0].over:
                     self._schedule.ended(sequence)
