@@ -1,4 +1,7 @@
-"""Every snippet of the engine notes runs with the engine that is installed. What it shows is for people to read."""
+"""Every snippet of the engine notes runs with the engine that is installed. What it shows is for people to read.
+
+Those of a section share a process, which imports the engine once, but no names.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,16 @@ from tests.docs.pages import DOCS
 from ovms_llm.model.gguf import converted
 
 _PAGE = (DOCS / "engine-notes.md").read_text(encoding="utf-8")
-BEGINNING, *SNIPPETS = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
+_SNIPPET = re.compile(r"```python\n(.*?)```", re.DOTALL)
+INTRODUCTION, *_SECTIONS = re.split(r"^## ", _PAGE, flags=re.MULTILINE)
+SECTIONS = list(filter(_SNIPPET.search, _SECTIONS))
+RUN = """
+import gc, sys
+for title, snippet in zip(sys.argv[2::2], sys.argv[3::2]):
+    print("#", title, flush=True)
+    exec(compile(sys.argv[1] + snippet, title, "exec"), {"__name__": "__main__"})
+    gc.collect()
+"""
 
 pytestmark = pytest.mark.real
 
@@ -26,19 +38,20 @@ def model(smollm2_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return converted([source], tmp_path_factory.mktemp("notes"))
 
 
-def _title(snippet: str) -> str:
-    return _PAGE.partition(snippet)[0].rpartition("\n### ")[2].partition("\n")[0]
-
-
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=_title)
-def test_a_snippet_runs(snippet: str, model: Path) -> None:
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.partition("\n")[0])
+def test_the_snippets_of_a_section_run(section: str, model: Path) -> None:
+    [beginning] = _SNIPPET.findall(INTRODUCTION)
+    notes = [(note.partition("\n")[0], _SNIPPET.findall(note)) for note in section.split("\n### ")[1:]]
+    snippets = [part for title, found in notes for snippet in found for part in (title, snippet)]
     finished = subprocess.run(
-        [sys.executable, "-c", BEGINNING + snippet],
+        [sys.executable, "-c", RUN, beginning, *snippets],
         env={**os.environ, "MODEL": str(model)},
         capture_output=True,
         text=True,
         timeout=280,
         check=False,
     )
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    said = re.split(r"^# .*\n", finished.stdout, flags=re.MULTILINE)[1:]
+    assert len(said) == len(snippets) // 2
+    assert all(said), finished.stdout

@@ -32,12 +32,13 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return built
 
 
-@pytest.mark.parametrize("options", [{}, {"kv_cache_precision": "f16"}])
-def test_the_pipeline_is_built_once_with_the_cache_that_was_asked_for(
-    make_engine: MakeEngine, pipelines: list[tuple[Any, ...]], options: dict[str, Any]
+def test_the_pipeline_is_built_once_with_the_cache_and_the_threads_that_it_may_have(
+    make_engine: MakeEngine, pipelines: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = make_engine(cache_size=0.05, **options)
-    assert len(pipelines) == 1
+    monkeypatch.setattr(loading, "thread_limit", lambda device: {"INFERENCE_NUM_THREADS": 1})
+    engine = make_engine(cache_size=0.05, kv_cache_precision="f16")
+    [arguments] = pipelines
+    assert arguments[3]["INFERENCE_NUM_THREADS"] == 1
     assert 0.048 < engine.info().details["cache_size_gb"] <= 0.05
 
 
@@ -118,11 +119,3 @@ def test_an_answer_ends_where_any_file_of_the_model_says(
     [outcome] = run(both, Generate(prompt=chat, sampling=Sampling(max_tokens=100, temperature=0)))
     assert outcome.last().finish_reason == "stop"
     assert "user\n" not in outcome.text()
-
-
-def test_the_quota_of_a_container_reaches_the_pipeline(
-    make_engine: MakeEngine, pipelines: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loading, "thread_limit", lambda device: {"INFERENCE_NUM_THREADS": 1})
-    make_engine(cache_size=0.05)
-    assert pipelines[0][3]["INFERENCE_NUM_THREADS"] == 1

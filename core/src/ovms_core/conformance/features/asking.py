@@ -14,7 +14,7 @@ QUESTION: Final = "Tell me a short story about a lighthouse."
 def question(target: Target, content: Any = QUESTION, **fields: Any) -> dict[str, Any]:
     """A request with one user message: greedy and short unless `fields` say otherwise."""
     message = {"role": "user", "content": content}
-    return {"model": target.chat_model, "messages": [message], "max_tokens": 24, "temperature": 0, **fields}
+    return {"model": target.chat_model, "messages": [message], "max_tokens": 16, "temperature": 0, **fields}
 
 
 def ask(target: Target, content: Any = QUESTION, **fields: Any) -> Any:
