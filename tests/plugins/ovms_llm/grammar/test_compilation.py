@@ -144,9 +144,13 @@ def test_a_bomb_is_refused_or_does_no_harm(engine: TextGeneration, output: Outpu
     assert time.process_time() - begun < 15
 
 
+STRING_OF_A_LENGTH = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 300}}}
+
+
+@pytest.mark.parametrize("parameters", [{"type": "object"}, STRING_OF_A_LENGTH], ids=["plain", "bounded"])
 @pytest.mark.parametrize("name", ["hermes"])
-def test_a_thousand_functions_compile(engine: TextGeneration, name: str) -> None:
-    functions = [Function(f"do_{number}", {"type": "object"}) for number in range(1000)]
+def test_a_thousand_functions_compile(engine: TextGeneration, name: str, parameters: dict[str, Any]) -> None:
+    functions = [Function(f"do_{number}", parameters | {"title": f"{number}"}) for number in range(1000)]
     begun = time.process_time()
     answered(engine, [speech_formats()[name].answer(functions, many=True)], 1)
     assert time.process_time() - begun < 15

@@ -10,12 +10,17 @@ from functools import cache
 from typing import Final
 
 from ovms_llm.grammar.json_schema.formats import RULES as OF_FORMATS
+from ovms_llm.grammar.json_schema.parts import CHARACTER
 from ovms_llm.grammar.json_schema.parts import RULES as OF_JSON
-from ovms_llm.grammar.nodes import Grammar, Literal
+from ovms_llm.grammar.nodes import Grammar, Literal, Repeat
+from ovms_llm.grammar.repetition import BLOCK
 from ovms_llm.grammar.size import sizes
 from ovms_llm.grammar.write import ebnf
 
-_ALL: Final = Grammar({"root": Literal(""), **OF_JSON, **OF_FORMATS})
+_LENGTHS: Final = {"lengths": Repeat(CHARACTER, BLOCK, 2 * BLOCK - 1)}
+"""Written out, it is all rules that strings of any length are made of."""
+
+_ALL: Final = Grammar({"root": Literal(""), **OF_JSON, **OF_FORMATS, **_LENGTHS})
 
 
 def common_names(rules: Iterable[str]) -> frozenset[str]:

@@ -16,7 +16,7 @@ class Limits(Struct, frozen=True):
 
     characters: int = 200_000
     depth: int = 64
-    size: int = 20_000
+    size: int = 40_000
 
 
 DEFAULTS: Final = Limits()

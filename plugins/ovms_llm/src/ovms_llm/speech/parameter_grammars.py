@@ -9,7 +9,7 @@ from typing import Any, Final
 from ovms_llm.grammar import regex, write
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.json_schema.formats import NODES
-from ovms_llm.grammar.nodes import Grammar, Node
+from ovms_llm.grammar.nodes import Characters, Grammar, Node, Repeat
 from ovms_llm.grammar.write import literal
 from ovms_llm.speech.grammars import MOST_CALLS, anything_but, renamed, translated
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
@@ -90,7 +90,8 @@ def text(function: Function, schema: Any, end: str) -> str | None:
     least, most = known.get("minLength"), known.get("maxLength")
     if least is None and most is None:
         return _without(end)
-    return f"root ::= {anything_but(end[0])}{{{least or 0},{'' if most is None else most}}}\n"
+    other = Characters(((ord(end[0]), ord(end[0])),), negated=True)
+    return write.ebnf(Grammar({"root": Repeat(other, least or 0, most)}))
 
 
 def _options(schema: dict[str, Any]) -> list[Any]:

@@ -10,9 +10,10 @@ from ovms_llm.grammar.json_schema.alternatives import separated
 from ovms_llm.grammar.json_schema.budget import Budget
 from ovms_llm.grammar.json_schema.document import Document
 from ovms_llm.grammar.json_schema.facts import Alternatives, Facts, Nothing, Part, Position, flatten
-from ovms_llm.grammar.json_schema.parts import BOOLEAN, NEVER, NULL, RULES, VALUE, choice
+from ovms_llm.grammar.json_schema.parts import BOOLEAN, CHARACTER, NEVER, NULL, RULES, VALUE, choice
 from ovms_llm.grammar.json_schema.report import Report, Unenforced
 from ovms_llm.grammar.nodes import Characters, Choice, Literal, Node, Reference, Repeat, Sequence
+from ovms_llm.grammar.repetition import BLOCK
 
 SMALL = 4
 """Nodes of more parts than this become rules of their own, so that equal ones are written once."""
@@ -170,4 +171,5 @@ def size(node: Node) -> int:
         case Sequence(items) | Choice(items):
             return 1 + sum(map(size, items))
         case Repeat(item, least, most):
-            return 1 + size(item) * max(least, most or 1, 1)
+            count = max(least, most or 1, 1)
+            return 1 + size(item) * (count if item != CHARACTER or count < BLOCK else BLOCK + count // BLOCK)
