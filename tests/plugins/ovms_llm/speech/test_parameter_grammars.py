@@ -9,6 +9,7 @@ from tests.plugins.ovms_llm.grammar.acceptor import accepts
 
 from ovms_llm.grammar.ebnf import parsed
 from ovms_llm.speech.pythonic import python_calls
+from ovms_llm.speech.registry import formats as speech_formats
 from ovms_llm.speech.tools import Function
 
 INTEGER = {"type": "integer"}
@@ -38,3 +39,22 @@ def test_a_schema_that_names_no_parameters_allows_any() -> None:
     assert _accepts({}, 'x=1, y_2="b"')
     assert not _accepts({"properties": {}}, "x=1")
     assert not _accepts({"additionalProperties": False}, "x=1")
+
+
+@pytest.mark.parametrize("name", ["qwen3_coder", "glm", "hermes"])
+def test_a_length_may_be_written_as_a_float(name: str) -> None:
+    assert _bounded(name, maxLength=100.0, minLength=3.0) == _bounded(name, maxLength=100, minLength=3)
+    assert _bounded(name, maxLength=100) != _bounded(name)
+
+
+@pytest.mark.parametrize("name", ["qwen3_coder", "glm"])
+@pytest.mark.parametrize("bounds", [{"maxLength": "10"}, {"minLength": -1}, {"minLength": 90, "maxLength": 80}])
+def test_a_bound_that_is_none_is_no_bound(name: str, bounds: dict[str, Any]) -> None:
+    assert _bounded(name, **bounds) == _bounded(name)
+
+
+def _bounded(name: str, **bounds: Any) -> Any:
+    """The grammar of a call whose only parameter is a string with `bounds`."""
+    properties = {"colour": {"type": "string", **bounds}}
+    function = Function("paint", {"type": "object", "properties": properties, "required": ["colour"]})
+    return speech_formats()[name].answer([function], many=True)

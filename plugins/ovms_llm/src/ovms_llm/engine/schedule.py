@@ -66,7 +66,8 @@ class Schedule:
         Those that follow a grammar last: they have to be generated again from its beginning.
         """
         while len(self._held()) > 1 and self._taken() > self._cache.blocks:
-            able = [sequence for sequence in self.running if sequence is not self._being_read()]
+            being_read = self._being_read()
+            able = [sequence for sequence in self.running if sequence is not being_read]
             free = (sequence for sequence in reversed(able[1:]) if sequence.grammar is None)
             youngest = next(free, able[-1])
             self.release(youngest)

@@ -49,11 +49,6 @@ class Opening(NamedTuple):
     call: int | None = None
 
 
-def arguments_format(function: Function) -> Format:
-    """The format of the arguments of `function`."""
-    return formats.grammar(arguments_ebnf(function))
-
-
 def arguments_ebnf(function: Function) -> str:
     """The arguments of `function` as EBNF with the rule ``root``.
 

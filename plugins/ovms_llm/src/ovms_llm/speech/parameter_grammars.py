@@ -87,11 +87,16 @@ def text(function: Function, schema: Any, end: str) -> str | None:
         return "root ::= " + " | ".join(map(literal, options)) + "\n"
     if (node := _pattern(known, function.strict)) is not None:
         return write.ebnf(Grammar({"root": node}))
-    least, most = known.get("minLength"), known.get("maxLength")
-    if least is None and most is None:
+    least, most = _count(known.get("minLength")), _count(known.get("maxLength"))
+    if (least, most) == (None, None) or (most is not None and (least or 0) > most):
         return _without(end)
     other = Characters(((ord(end[0]), ord(end[0])),), negated=True)
     return write.ebnf(Grammar({"root": Repeat(other, least or 0, most)}))
+
+
+def _count(bound: Any) -> int | None:
+    """`bound` if it is a length; a function that is not strict may say anything."""
+    return int(bound) if type(bound) in (int, float) and bound >= 0 and bound == bound // 1 else None
 
 
 def _options(schema: dict[str, Any]) -> list[Any]:
