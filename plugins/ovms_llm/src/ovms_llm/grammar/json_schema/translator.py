@@ -75,7 +75,7 @@ class Translator:
         return self._names.setdefault(key, f"r{len(self._names)}")
 
     def describe(self, facts: Facts) -> Node:
-        self.budget.spend(1, facts.tops[0] if facts.tops else "")
+        self.budget.spend(max(len(facts.sources), 1), facts.tops[0] if facts.tops else "")
         if facts.alternatives:
             return self._choose(facts)
         if facts.open():
