@@ -1,6 +1,6 @@
 """Every snippet of the engine notes runs with the engine that is installed. What it shows is for people to read.
 
-Those of a section share a process, which imports the engine once, but no names.
+Those of a section share a process, and the introduction's names: pipelines are made once.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ INTRODUCTION, *_SECTIONS = re.split(r"^## ", _PAGE, flags=re.MULTILINE)
 SECTIONS = list(filter(_SNIPPET.search, _SECTIONS))
 RUN = """
 import gc, sys
-for title, snippet in zip(sys.argv[2::2], sys.argv[3::2]):
+beginning, *notes = sys.argv[1:]
+known = {"__name__": "__main__"}
+exec(compile(beginning, "introduction", "exec"), known)
+for title, snippet in zip(notes[::2], notes[1::2]):
     print("#", title, flush=True)
-    exec(compile(sys.argv[1] + snippet, title, "exec"), {"__name__": "__main__"})
+    exec(compile(snippet, title, "exec"), dict(known))
     gc.collect()
 """
 

@@ -20,7 +20,7 @@ _JSON: Final = {"content-type": "application/json"}
 
 
 def _body(target: Target, input: Any = QUESTION, **fields: Any) -> dict[str, Any]:
-    return {"model": target.chat_model, "input": input, "max_output_tokens": 48, "temperature": 0, **fields}
+    return {"model": target.chat_model, "input": input, "max_output_tokens": 16, "temperature": 0, **fields}
 
 
 def _create(target: Target, input: Any = QUESTION, **fields: Any) -> Any:
@@ -111,7 +111,8 @@ def streamed_text_of_a_response(target: Target) -> None:
 def response_of_a_schema(target: Target) -> None:
     """`text.format` of type `json_schema` gives JSON of that schema."""
     form = {"type": "json_schema", "name": "answer", "strict": True, "schema": COLOUR}
-    document = json.loads(_text(_create(target, "Which colour has grass?", text={"format": form})))
+    fields = {"text": {"format": form}, "max_output_tokens": 48}
+    document = json.loads(_text(_create(target, "Which colour has grass?", **fields)))
     expect(document["colour"] in {"red", "green"}, "the answer is not of the schema")
 
 

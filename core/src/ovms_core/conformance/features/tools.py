@@ -131,7 +131,7 @@ def one_tool_call_at_a_time(target: Target) -> None:
 @tools.feature
 def parallel_tool_calls(target: Target) -> None:
     """Several calls in one answer have numbers, and ids of their own."""
-    fields = {"tools": [_PAINT], "tool_choice": "required", "parallel_tool_calls": True, "max_tokens": 256}
+    fields = {"tools": [_PAINT], "tool_choice": "required", "parallel_tool_calls": True, "max_tokens": 96}
     calls = _joined(ask_streaming(target, "Call paint twice: once with red, and once with green.", **fields))
     if len(calls) < 2:
         skip("the model made one call only")
