@@ -126,7 +126,7 @@ def test_ids_without_the_special_tokens_of_every_text_look_foreign(
         (b"aGVsbG8= 1\naGVsbG8=\n", "every line"),
         (b"aGVsbG8= one\n", "every line"),
         (b"h\xe4llo 1\n", "every line"),
-        (gzip.compress(b"aGVsbG8= 1"), "every line"),
+        (gzip.compress(b"aGVsbG8= 1", mtime=0), "every line"),
     ],
 )
 def test_a_vocabulary_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, expected: str) -> None:
