@@ -20,7 +20,7 @@ serve: $(VENV)/.runtime  ## Set up, fetch the starter models, serve them on 127.
 	@exec $(BIN)/ovms serve --starter --port $(PORT) $(ARGS)
 
 test: lint  ## Run ruff, mypy and all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.development  ## Run ruff and mypy
 	$(BIN)/ruff check .

@@ -288,7 +288,7 @@ COMPLETIONS = [
         "LangChain, its defaults",
         {
             "model": "smollm2",
-            "prompt": ["Say hello."],
+            "prompt": ["Once upon a time, there was a"],
             "frequency_penalty": 0,
             "logprobs": None,
             "max_tokens": 8,
@@ -301,7 +301,7 @@ COMPLETIONS = [
     ),
     Sent(
         "Nextcloud's assistant",
-        {"model": "smollm2", "prompt": "Say hello.", "max_tokens": 8, "n": 1, "user": "alice"},
+        {"model": "smollm2", "prompt": "Once upon a time, there was a", "max_tokens": 8, "n": 1, "user": "alice"},
         {"user"},
     ),
 ]
