@@ -359,6 +359,14 @@ def test_a_bomb_is_refused_within_a_second(name: str, strict: bool) -> None:
     assert cost(refused) < 1
 
 
+def test_alternatives_that_are_crossed_count_with_all_that_they_combine() -> None:
+    bounds = [{"anyOf": [{"minimum": 10 * i + j} for i in range(3)]} for j in range(5)]
+    schema = {"type": "integer", "allOf": bounds}
+    assert translate(schema).unenforced == ()
+    with pytest.raises(GrammarError, match="fewer properties, enum values and alternatives"):
+        translate(schema, limits=Limits(size=5 * 3**5))
+
+
 def test_optional_properties_take_a_grammar_that_is_linear_in_them() -> None:
     few, many = (shape(enforced(closed([], **{f"p{i}": STRING for i in range(n)}))) for n in (50, 200))
     assert many["nodes"] < 4.5 * few["nodes"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.common import common_names
@@ -14,6 +13,7 @@ from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
 from ovms_llm.grammar.json_schema import translate
 from ovms_llm.grammar.limits import Limits
+from ovms_llm.grammar.recall import Recall
 from ovms_llm.grammar.write import ebnf, literal
 from ovms_llm.speech.tools import Function
 
@@ -27,6 +27,8 @@ _NAMES: Final = re.compile(
 
 _CHECKED: Final = Limits(characters=1 << 30, depth=200, size=1 << 30)
 """The operator's limits are kept by who lets functions in: here they only have to be written."""
+
+_recall: Final = Recall[str](16 << 20)
 
 
 class Frame(NamedTuple):
@@ -59,17 +61,16 @@ def arguments_ebnf(function: Function) -> str:
     if schema.get("properties") == {}:
         schema = {"additionalProperties": False} | schema
     try:
-        return translated(json.dumps(schema), function.strict)
+        return json_ebnf(schema, function.strict)
     except GrammarError:
         if function.strict:
             raise
-        return translated('{"type": "object"}', False)
+        return json_ebnf({"type": "object"}, False)
 
 
-@lru_cache(maxsize=256)
-def translated(schema: str, strict: bool) -> str:
-    """What fits `schema`, which is JSON text, as EBNF with the rule ``root``. Raises `GrammarError`."""
-    return ebnf(translate(json.loads(schema), limits=_CHECKED, strict=strict).grammar)
+def json_ebnf(schema: Any, strict: bool) -> str:
+    """The JSON that fits `schema` as EBNF with the rule ``root``. Raises `GrammarError`."""
+    return _recall.get((schema, strict), lambda: ebnf(translate(schema, limits=_CHECKED, strict=strict).grammar))
 
 
 def calls(frames: Sequence[Frame], *, many: bool, opening: str = "", separator: str = "", closing: str = "") -> Format:

@@ -11,7 +11,7 @@ from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.json_schema.formats import NODES
 from ovms_llm.grammar.nodes import Characters, Grammar, Node, Repeat
 from ovms_llm.grammar.write import literal
-from ovms_llm.speech.grammars import MOST_CALLS, anything_but, renamed, translated
+from ovms_llm.speech.grammars import MOST_CALLS, anything_but, json_ebnf, renamed
 from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
 from ovms_llm.speech.tools import Function
 
@@ -59,11 +59,11 @@ def value(function: Function, name: str, schema: Any) -> str:
     root = function.parameters
     whole = {key: root[key] for key in _DEFINITIONS if key in root} | (schema if isinstance(schema, dict) else {})
     try:
-        return translated(json.dumps(whole), function.strict)
+        return json_ebnf(whole, function.strict)
     except GrammarError as error:
         if function.strict:
             raise GrammarError(error.message, f"/properties/{name}{error.pointer}") from None
-        return translated("{}", False)
+        return json_ebnf({}, False)
 
 
 def bare(function: Function, name: str, schema: Any, end: str) -> str:
