@@ -24,7 +24,8 @@ from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
 from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
-from ovms_core.plugin_loading.loader import OWN, PluginHost, load_plugins, require
+from ovms_core.plugin_loading.host import OWN, PluginHost
+from ovms_core.plugin_loading.loader import load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi

@@ -14,7 +14,9 @@ from tests.core.support import echo, plugin, talking
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import hookimpl
-from ovms_core.plugin_loading.loader import PluginHost, PluginReport, PluginState, load_plugins
+from ovms_core.plugin_loading.host import PluginHost
+from ovms_core.plugin_loading.loader import load_plugins
+from ovms_core.plugin_loading.report import PluginReport, PluginState
 from ovms_core.settings import PluginSettings
 
 GOOD = """

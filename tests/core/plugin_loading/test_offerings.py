@@ -20,7 +20,8 @@ from tests.core.support import Client, Talk, echo, error_of, frames, plugin, rai
 from ovms_core.configuration import ConfigurationError
 from ovms_core.errors import PluginError
 from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route, Settings, plugin_options
-from ovms_core.plugin_loading.loader import GUARDS, PluginState
+from ovms_core.plugin_loading.host import GUARDS
+from ovms_core.plugin_loading.report import PluginState
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
 from ovms_core.testing.scripted import TASK

@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ovms_core.plugin_loading.loader import PluginHost, PluginSelection
+    from ovms_core.plugin_loading.host import PluginHost
+    from ovms_core.plugin_loading.loader import PluginSelection
     from ovms_core.plugin_loading.offerings import Offerings
     from ovms_core.settings import Settings
 

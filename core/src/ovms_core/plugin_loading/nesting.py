@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
-from ovms_core.plugin_loading.loader import OWN, PluginHost
+from ovms_core.plugin_loading.host import OWN, PluginHost
 
 if TYPE_CHECKING:
     from ovms_core.endpoint import Endpoint

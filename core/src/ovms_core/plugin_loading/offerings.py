@@ -15,7 +15,9 @@ from ovms_core.errors import PluginError
 from ovms_core.http.routing import check_path
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
-from ovms_core.plugin_loading.loader import PluginHost, PluginReport, require
+from ovms_core.plugin_loading.host import PluginHost
+from ovms_core.plugin_loading.loader import require
+from ovms_core.plugin_loading.report import PluginReport
 from ovms_core.routes.route import Handler, Route
 from ovms_core.settings import Settings
 from ovms_core.task import Task

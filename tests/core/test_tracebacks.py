@@ -1,0 +1,70 @@
+"""Tracebacks, cut to what the author of a plugin wrote."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from ovms_core.field_errors import json_path
+from ovms_core.tracebacks import author_place, author_traceback, frame_place
+
+
+def caught() -> BaseException:
+    """An error that passes through the import system and through the server's own code."""
+    try:
+        import_module("brittle_plugin")
+    except ValueError as error:
+        return error
+    raise AssertionError("it was imported")
+
+
+@pytest.fixture
+def brittle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "brittle_plugin", raising=False)
+    file = tmp_path / "brittle_plugin.py"
+    file.write_text("def fail():\n    raise ValueError('no voice')\n\nfail()\n", encoding="utf-8")
+    return file
+
+
+def test_the_way_through_the_import_system_is_left_out(brittle: Path) -> None:
+    told = author_traceback(caught())
+    assert "/importlib/" not in told
+    assert "frozen" not in told
+    assert f'File "{brittle}", line 4, in <module>' in told
+    assert told.endswith("ValueError: no voice")
+
+
+def test_the_place_is_the_innermost_line_of_the_author(brittle: Path) -> None:
+    assert author_place(caught()) == f"{brittle}:2 in fail"
+
+
+def test_an_error_of_the_server_alone_has_no_place() -> None:
+    with pytest.raises(TypeError) as raised:
+        json_path(1)  # type: ignore[arg-type]
+    error = raised.value.with_traceback(raised.tb.tb_next)
+    assert author_place(error) is None
+    assert author_traceback(error).startswith("TypeError: ")
+
+
+def test_a_cause_is_told_and_cut_as_well(brittle: Path) -> None:
+    try:
+        try:
+            import_module("brittle_plugin")
+        except ValueError as error:
+            raise RuntimeError("cannot be imported") from error
+    except RuntimeError as error:
+        told = author_traceback(error)
+    assert "/importlib/" not in told
+    assert "no voice" in told
+    assert told.endswith("RuntimeError: cannot be imported")
+
+
+def test_the_place_of_a_running_frame_is_the_innermost_of_the_author() -> None:
+    here = frame_place(sys._getframe())
+    assert here is not None
+    assert here.endswith("in test_the_place_of_a_running_frame_is_the_innermost_of_the_author")
+    assert frame_place(None) is None
