@@ -13,7 +13,7 @@ from ovms_core.application import Application, AppMiddleware, Server
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError, PluginError
 from ovms_core.http.admission import Admission, dispatch
-from ovms_core.http.auth import Keys
+from ovms_core.http.auth import Keys, Owners
 from ovms_core.http.cors import Cors
 from ovms_core.http.errors import ErrorMiddleware
 from ovms_core.http.request_ids import RequestIdMiddleware
@@ -29,7 +29,8 @@ from ovms_core.plugin_loading.loader import load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
-from ovms_core.routes.mounting import as_app, endpoint_paths, route_paths
+from ovms_core.routes.mounting import endpoint_paths, route_app, route_paths
+from ovms_core.routes.route import Route
 from ovms_core.settings import Settings
 from ovms_core.workers.local import local_runners
 
@@ -51,7 +52,9 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     down: set[str] = set()
     routes = _route_table(_mounted(host, offerings, settings, down))
     inside = _around(dispatch, app_wrappers(host, settings))
-    admission = Admission(inside, routes, Keys(_keys(settings)), settings)
+    keys = Keys(_keys(settings))
+    owners = Owners(keys, *offerings.authenticator) if offerings.authenticator else None
+    admission = Admission(inside, routes, keys, settings, owners)
     server = Server(
         settings=settings,
         models=models,
@@ -60,7 +63,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
         lifecycle=lifecycle,
         admission=admission,
         metrics=Metrics(models, offerings.observers),
-        openapi=_described(offerings, settings),
+        openapi=_described(offerings, keyed=admission.keyed),
     )
     stack = _stack(admission, server_wrappers(host, settings), settings)
     return Application(server, stack, partial(_live, host, down))
@@ -95,10 +98,10 @@ def _keys(settings: Settings) -> dict[str, str]:
     return {name: key.get_secret_value() for name, key in settings.api_keys.items()}
 
 
-def _described(offerings: Offerings, settings: Settings) -> dict[str, Any]:
+def _described(offerings: Offerings, *, keyed: bool) -> dict[str, Any]:
     endpoints = {each: offerings.replacement("ovms_formatter", each) or each for _, each in offerings.endpoints}
-    routes = [route for _, route in offerings.routes]
-    return openapi.document(endpoints, routes, keyed=bool(settings.api_keys))
+    routes = [route for _, route in offerings.routes if isinstance(route, Route)]
+    return openapi.document(endpoints, routes, keyed=keyed)
 
 
 # -- routes
@@ -121,7 +124,8 @@ def _mounted(host: PluginHost, offerings: Offerings, settings: Settings, down: s
         return (MountedRoute(method, path, app, public, owner) for path in paths)
 
     for owner, route in offerings.routes:
-        yield from mount(owner, route.method, route_paths(route), as_app(route.handler), route.public)
+        method, answering = route_app(route)
+        yield from mount(owner, method, route_paths(route), answering, route.public)
     for owner, endpoint in offerings.endpoints:
         pipeline = _pipeline(host, offerings, endpoint, settings, observers)
         yield from mount(owner, endpoint.method, endpoint_paths(endpoint), pipeline, endpoint.public)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ovms_core.configuration.options import plugin_options
     from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, read_json, require_json
     from ovms_core.errors import APIError
+    from ovms_core.http.auth import Authenticator
     from ovms_core.http.headers import header_text
     from ovms_core.messages import Event, Request
     from ovms_core.models.files import ModelFiles
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ovms_core.observe import Observer, Outcome
     from ovms_core.off_loop import give_way, off_loop
     from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault, validate_body
-    from ovms_core.routes.route import Route
+    from ovms_core.routes.route import AnyRoute, Mount, Route, WebSocketRoute
     from ovms_core.settings import ModelSettings, Settings
     from ovms_core.task import Task, TaskOptions
     from ovms_core.windowed import Window, windowed
@@ -35,6 +36,7 @@ _HOMES = {
     "request_body.body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"),
     "errors": ("APIError",),
+    "http.auth": ("Authenticator",),
     "http.headers": ("header_text",),
     "messages": ("Event", "Request"),
     "models.files": ("ModelFiles",),
@@ -43,7 +45,7 @@ _HOMES = {
     "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
     "off_loop": ("give_way", "off_loop"),
-    "routes.route": ("Route",),
+    "routes.route": ("AnyRoute", "Mount", "Route", "WebSocketRoute"),
     "settings": ("ModelSettings", "Settings"),
     "sse": ("sse",),
     "task": ("Task", "TaskOptions"),
@@ -63,8 +65,10 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "APIError",
+    "AnyRoute",
     "AppMiddleware",
     "Application",
+    "Authenticator",
     "Body",
     "Call",
     "Endpoint",
@@ -78,6 +82,7 @@ __all__ = [
     "Model",
     "ModelFiles",
     "ModelSettings",
+    "Mount",
     "Observer",
     "Offer",
     "Outcome",
@@ -92,6 +97,7 @@ __all__ = [
     "SourceError",
     "Task",
     "TaskOptions",
+    "WebSocketRoute",
     "Window",
     "decode_body",
     "fault",

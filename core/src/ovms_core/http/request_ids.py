@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ovms_core.http.headers import sendable
+from ovms_core.http.sockets import STARTS, noting
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -35,8 +36,11 @@ class RequestIdMiddleware:
         id = request_id(headers.get(b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = id.decode()
 
+        if scope["type"] == "websocket":
+            send = noting(scope, send)
+
         def send_with_id(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
+            if message["type"] in STARTS:
                 scope["ovms.started"] = True
                 message["headers"] = [*sendable(message.get("headers", ())), (b"x-request-id", id)]
             return send(message)

@@ -20,8 +20,10 @@ log = logging.getLogger("ovms.plugins")
 
 OWN = "core"
 """The name of the core's own plugin, which always comes first."""
-GUARDS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
-"""The hooks that wrap. A plugin with one may guard requests, so the server does not start without it."""
+WRAPS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
+"""The hooks that wrap."""
+GUARDS = (*WRAPS, "ovms_authenticate")
+"""A plugin with one of these hooks may guard requests, so the server does not start without it."""
 
 
 class PluginHost:
@@ -100,7 +102,7 @@ def _by_name(impl: pluggy.HookImpl) -> Callable[..., Any]:
 def _check_place(hook: str, place: Place | None) -> None:
     if place is not None and place not in get_args(Place):
         raise PluginError(f"marks {hook} with nests={place!r}, which is none of 'outside', 'inside' or 'anywhere'")
-    if place is not None and hook not in GUARDS:
+    if place is not None and hook not in WRAPS:
         raise PluginError(f"says how {hook} nests, which wraps nothing")
 
 

@@ -12,13 +12,15 @@ from typing import Any, TypeVar
 from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
+from ovms_core.http.auth import Authenticator
 from ovms_core.http.routing import check_path
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
+from ovms_core.plugin_loading.authentication import authenticator
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
 from ovms_core.plugin_loading.report import PluginReport
-from ovms_core.routes.route import Handler, Route
+from ovms_core.routes.route import AnyRoute, Mount, WebSocketRoute
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
@@ -47,8 +49,9 @@ class Offerings:
     sources: dict[str, Source] = field(default_factory=dict)
     endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
     replacements: list[Replacement] = field(default_factory=list)
-    routes: list[tuple[str, Route]] = field(default_factory=list)
+    routes: list[tuple[str, AnyRoute]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
+    authenticator: tuple[str, Authenticator] | None = None
 
     def replacement(self, hook: str, endpoint: Endpoint[Any]) -> Any | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
@@ -66,7 +69,7 @@ class _Registered:
     tasks: list[Task]
     sources: list[Source]
     endpoints: list[Endpoint[Any]]
-    routes: list[Route]
+    routes: list[AnyRoute]
 
 
 def gather(host: PluginHost, settings: Settings) -> Offerings:
@@ -87,6 +90,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
         routes=[(owner, route) for owner, found in registered.items() for route in found.routes],
         replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
+        authenticator=authenticator(host, settings),
     )
 
 
@@ -115,15 +119,25 @@ def _whole(endpoint: Endpoint[Any]) -> Endpoint[Any]:
     return endpoint
 
 
-def _usable(route: Route) -> Route:
+def _usable(route: AnyRoute) -> AnyRoute:
     check_path(route.path)
+    if isinstance(route, Mount):
+        return _mountable(route)
     if not _is_async(route.handler):
         name = getattr(route.handler, "__name__", route.handler)
         raise PluginError(f"the handler {name} of the route {route.path} is no async function")
-    return replace(route, method=route.method.upper())
+    return route if isinstance(route, WebSocketRoute) else replace(route, method=route.method.upper())
 
 
-def _is_async(handler: Handler) -> bool:
+def _mountable(mount: Mount) -> Mount:
+    if mount.path == "/" or "{" in mount.path:
+        raise PluginError(f"no application can be mounted at {mount.path}: choose a path of its own, such as /studio")
+    if not callable(mount.app):
+        raise PluginError(f"what is mounted at {mount.path} is no ASGI application: {mount.app!r}")
+    return mount
+
+
+def _is_async(handler: Callable[..., Any]) -> bool:
     return iscoroutinefunction(handler) or iscoroutinefunction(type(handler).__call__)
 
 
