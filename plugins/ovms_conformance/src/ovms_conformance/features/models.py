@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
 
 models = Group("Models")
 

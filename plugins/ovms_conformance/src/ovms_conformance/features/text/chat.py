@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ovms_core.client.http import message_of
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
-from ovms_core.conformance.features.asking import PATH, QUESTION, ask, question, said
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.features.text.asking import PATH, QUESTION, ask, question, said
 
 chat = Group("Chat completions", needs="chat_model")
 
@@ -69,7 +68,7 @@ def all_roles(target: Target) -> None:
     for role in ("system", "developer"):
         messages = [{"role": each, "content": text} for each, text in ((role, "You are brief."), *turns)]
         answer = target.server.send_json(PATH, {**question(target), "messages": messages})
-        expect_fully(answer.status == 200, f"{role}: {answer.status}: {message_of(answer)}")
+        expect_fully(answer.status == 200, f"{role}: {answer.status}: {answer.message}")
         expect(said(answer.json()), "the answer is empty")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.client.http import Stream
-from ovms_core.conformance.feature import Target
+from ovms_conformance.feature import Target
+from ovms_core.command import Stream
 
 PATH: Final = "/chat/completions"
 QUESTION: Final = "Tell me a short story about a lighthouse."

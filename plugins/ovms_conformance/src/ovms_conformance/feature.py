@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NoReturn
 
-from ovms_core.client.http import RemoteServer
+from ovms_core.command import RemoteServer
 
 
 class Verdict(StrEnum):

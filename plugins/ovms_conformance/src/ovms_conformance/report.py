@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from ovms_core.conformance.examination import Result
-from ovms_core.conformance.feature import Verdict
+from ovms_conformance.examination import Result
+from ovms_conformance.feature import Verdict
 
 _INTRODUCTION = """\
 # Conformance

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ovms_core.client.http import Stream, message_of
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
-from ovms_core.conformance.features.asking import PATH, ask, ask_streaming, choices, question, said
-from ovms_core.conformance.features.shaping import COLOUR
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.features.text.asking import PATH, ask, ask_streaming, choices, question, said
+from ovms_conformance.features.text.shaping import COLOUR
+from ovms_core.command import Stream
 
 tools = Group("Tools", needs="chat_model")
 
@@ -191,7 +191,7 @@ def bad_parameters_are_refused(target: Target) -> None:
     ask(target)
     expect(answer.status >= 400, f"{answer.status} instead of 400")
     expect_fully(answer.status == 400, f"{answer.status} instead of 400")
-    place = f"{answer.json()['error'].get('param')} {message_of(answer)}"
+    place = f"{answer.json()['error'].get('param')} {answer.message}"
     expect_fully("tools[1]" in place or "tools.1" in place, "it does not say which")
 
 

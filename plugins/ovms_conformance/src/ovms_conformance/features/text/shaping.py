@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ovms_core.client.http import Answer, message_of
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
-from ovms_core.conformance.features.asking import PATH, ask, ask_streaming, question, said, said_in
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.features.text.asking import PATH, ask, ask_streaming, question, said, said_in
+from ovms_core.command import Answer
 
 shaping = Group("Structured answers", needs="chat_model")
 
@@ -110,7 +110,7 @@ def bad_schema_is_refused_with_its_place(target: Target) -> None:
     """The refusal of a schema says where in it the fault is, as a JSON pointer."""
     answer = _answer_to(target, "no such type")
     expect(answer.status == 400, f"{answer.status} instead of 400")
-    place = f"{answer.json()['error'].get('param')} {message_of(answer)}"
+    place = f"{answer.json()['error'].get('param')} {answer.message}"
     expect_fully("colour" in place, "it does not name the property")
     expect_fully("/properties/colour" in place, "it has no JSON pointer")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
-from ovms_core.conformance.features.asking import ask, ask_streaming, choices, said, said_in
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.features.text.asking import ask, ask_streaming, choices, said, said_in
 
 streams = Group("Chat streams", needs="chat_model")
 

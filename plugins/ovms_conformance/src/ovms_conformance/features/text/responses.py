@@ -6,10 +6,10 @@ import json
 import time
 from typing import Any, Final
 
-from ovms_core.client.http import Answer, RefusedError, Stream
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
-from ovms_core.conformance.features.asking import QUESTION
-from ovms_core.conformance.features.shaping import COLOUR
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.features.text.asking import QUESTION
+from ovms_conformance.features.text.shaping import COLOUR
+from ovms_core.command import Answer, RefusedError, Stream
 
 responses = Group("Responses", needs="chat_model")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from ovms_core.conformance.feature import Group, Target, expect
-from ovms_core.conformance.features.asking import PATH, ask, ask_streaming, question, said, said_in
+from ovms_conformance.feature import Group, Target, expect
+from ovms_conformance.features.text.asking import PATH, ask, ask_streaming, question, said, said_in
 
 load = Group("Load", needs="chat_model")
 

@@ -7,7 +7,7 @@ import math
 import struct
 from typing import Any, Final
 
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully
+from ovms_conformance.feature import Group, Target, expect, expect_fully
 
 embeddings = Group("Embeddings", needs="embed_model")
 

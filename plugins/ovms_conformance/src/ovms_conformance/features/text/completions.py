@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully
+from ovms_conformance.feature import Group, Target, expect, expect_fully
 
 completions = Group("Completions", needs="chat_model")
 

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully
+from ovms_conformance.feature import Group, Target, expect, expect_fully
 
 images = Group("Images", needs="image_model")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.client.http import RefusedError
-from ovms_core.conformance.feature import Group, Target, expect
+from ovms_conformance.feature import Group, Target, expect
+from ovms_core.command import RefusedError
 
 tokens = Group("Tokenising", needs="chat_model")
 

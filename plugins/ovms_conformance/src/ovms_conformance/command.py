@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovms_core.cli.options import ApiKey, AsJson
+from ovms_core.command import (
+    BROKEN,
+    AddressError,
+    ApiKey,
+    AsJson,
+    RemoteServer,
+    ServerError,
+    open_console,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ovms_core.client.http import RemoteServer
-    from ovms_core.conformance.examination import Result
-    from ovms_core.conformance.feature import Target
+    from ovms_conformance.examination import Result
+    from ovms_conformance.feature import Target
 
 
 def conformance(
@@ -32,11 +41,10 @@ def conformance(
 
     What needs a model that is not named is skipped. Do not point it at a server that is in use: it asks a lot.
     """
-    from ovms_core.cli.output import print_json
-    from ovms_core.conformance.examination import examine
-    from ovms_core.conformance.feature import Target
-    from ovms_core.conformance.features import GROUPS
-    from ovms_core.conformance.report import as_document, as_markdown
+    from ovms_conformance.examination import examine
+    from ovms_conformance.feature import Target
+    from ovms_conformance.features import GROUPS
+    from ovms_conformance.report import as_document, as_markdown
 
     target = Target(_reached(url, api_key), chat_model, embed_model, rerank_model, image_model)
     results = examine(target, GROUPS)
@@ -50,9 +58,6 @@ def conformance(
 
 def _reached(url: str, api_key: str | None) -> RemoteServer:
     """The server at `url`. Raises `ServerError` when nothing answers there."""
-    from ovms_core.cli.client import ServerError
-    from ovms_core.client.http import BROKEN, AddressError, RemoteServer
-
     try:
         server = RemoteServer.at(url, api_key)
         status = server.send("GET", "/models").status
@@ -74,8 +79,7 @@ def _command(target: Target) -> str:
 
 def _print_tables(results: Iterable[Result]) -> None:
     """A table for each group as soon as it has been examined, and the sum of all."""
-    from ovms_core.cli.output import open_console, print_table
-    from ovms_core.conformance.report import as_rows, summary
+    from ovms_conformance.report import as_rows, summary
 
     console = open_console()
     every: list[Result] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
-from ovms_core.conformance.features.asking import PATH, ask, ask_streaming, choices, question
-from ovms_core.conformance.features.shaping import COLOUR, schema_format
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.features.text.asking import PATH, ask, ask_streaming, choices, question
+from ovms_conformance.features.text.shaping import COLOUR, schema_format
 
 reasoning = Group("Reasoning", needs="chat_model")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ovms_core.client.http import Answer
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully, skip
-from ovms_core.conformance.features.asking import PATH, question
+from ovms_conformance.feature import Group, Target, expect, expect_fully, skip
+from ovms_conformance.features.text.asking import PATH, question
+from ovms_core.command import Answer
 
 errors = Group("Errors", needs="chat_model")
 

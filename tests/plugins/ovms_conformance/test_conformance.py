@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.core.cli.impostor import Answering, answering, chunk, document, events, message
 
+from ovms_conformance.examination import Result, examine
+from ovms_conformance.feature import Group, Target, Verdict
+from ovms_conformance.features import GROUPS
+from ovms_conformance.report import as_markdown, summary
 from ovms_core.client.http import RemoteServer
-from ovms_core.conformance.examination import Result, examine
-from ovms_core.conformance.feature import Group, Target, Verdict
-from ovms_core.conformance.features import GROUPS
-from ovms_core.conformance.report import as_markdown, summary
-
-Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 
 STORY = "Once there was a lighthouse on a rock, far out in the sea."
 EVERY = [feature for group in GROUPS for feature in group.features]
@@ -192,36 +188,3 @@ def test_the_page_has_a_table_for_each_group_and_the_sum() -> None:
     assert "## Chat\n" in page
     assert "| stop | **no** | It stops. | 400: a \\| b |" in page
     assert summary(results) == "1 yes, 1 partial, 1 no"
-
-
-def test_the_command_prints_json_for_programs(ovms: Ovms) -> None:
-    with answering(lambda path, body: document({"object": "list", "data": []})) as url:
-        ended = ovms("conformance", url, "--json")
-    assert ended.returncode == 0, ended.stderr
-    features = {each["feature"]: each for each in json.loads(ended.stdout)["features"]}
-    assert features["list models"]["verdict"] == "yes"
-    assert features["answer"]["verdict"] == "skipped"
-
-
-def test_the_command_prints_tables_for_people(ovms: Ovms) -> None:
-    with answering(lambda path, body: document({"error": {"message": "nothing here"}}, 404)) as url:
-        ended = ovms("conformance", url)
-    assert "404: nothing here" in ended.stdout
-    assert ended.stdout.strip().splitlines()[-1].endswith("skipped")
-
-
-def test_a_key_that_the_server_does_not_take_ends_the_command(ovms: Ovms) -> None:
-    with answering(lambda path, body: document({"error": {"message": "no"}}, 401)) as url:
-        ended = ovms("conformance", url)
-    assert ended.returncode == 2
-    assert "wants another API key: give it with --api-key or OVMS_API_KEY" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("url", "said"), [("http://127.0.0.1:9", "No server answers at"), ("ftp://x", "is no address of a server")]
-)
-def test_a_server_that_is_not_there_ends_the_command_with_a_reason(ovms: Ovms, url: str, said: str) -> None:
-    ended = ovms("conformance", url)
-    assert ended.returncode == 2
-    assert said in ended.stderr
-    assert "Traceback" not in ended.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully
+from ovms_conformance.feature import Group, Target, expect, expect_fully
 
 operation = Group("Operation")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.client.http import RemoteServer
-from ovms_core.conformance.feature import Group, Target, expect, expect_fully
+from ovms_conformance.feature import Group, Target, expect, expect_fully
+from ovms_core.command import RemoteServer
 
 rerank = Group("Rerank", needs="rerank_model")
 

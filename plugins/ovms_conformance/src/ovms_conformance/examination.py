@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ovms_core.client.http import BROKEN, RefusedError
-from ovms_core.conformance.feature import Feature, Finding, Group, Target, Verdict
+from ovms_conformance.feature import Feature, Finding, Group, Target, Verdict
+from ovms_core.command import BROKEN, RefusedError
 
 
 @dataclass(frozen=True, slots=True)
