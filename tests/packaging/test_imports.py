@@ -26,7 +26,7 @@ FLOORS = {
         "client errors field_errors hookspecs messages paths runner settings sse task threads tracebacks windowed",
         "application builtin configuration engines off_loop plugin redaction",
         "engine request_body",
-        "endpoint openvino scripted workers",
+        "endpoint openvino workers",
         "http models observe",
         "metrics pipeline routes",
         "plugin_loading",

@@ -1,8 +1,8 @@
 """An engine that does what its requests say: count, wait, fail, raise, hang or die.
 
 It runs in a worker process like any other, so what it shows of queues, restarts and resumption is real.
-`ovms_core.testing` has the task and the endpoint to go with it; this module is apart from them because a
-worker that imports no server starts ten times as fast.
+`scripted` has the task and the endpoint to go with it; this module is apart from them because a worker that imports no
+server starts ten times as fast.
 """
 
 from __future__ import annotations
