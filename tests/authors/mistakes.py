@@ -58,7 +58,7 @@ class Request:
 
 STARTUP = [
     Startup("missing_import", ("cannot be imported: ModuleNotFoundError: No module named 'no_such_package'",)),
-    Startup("syntax_error", ("cannot be imported: SyntaxError", "syntax_error.py, line 9")),
+    Startup("syntax_error", ("cannot be imported: SyntaxError", "syntax_error.py:9")),
     Startup("hook_raises", ("ZeroDivisionError: division by zero",)),
     Startup("misspelt_hook", ("ovms_register_endpoint (did you mean ovms_register_endpoints?)",)),
     Startup("unmarked_hook", ("does not mark ovms_register_endpoints with @hookimpl",)),
@@ -67,7 +67,7 @@ STARTUP = [
 ]
 
 STOPPING = [
-    Stopping("guard_raises", ("'guard_raises' failed in ovms_wrap_execution: ValueError: no policy",)),
+    Stopping("guard_raises", ("'guard_raises': ovms_wrap_execution failed: ValueError: no policy",)),
 ]
 
 REQUESTS = [

@@ -24,6 +24,7 @@ from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
 from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
+from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
 from ovms_core.plugin_loading.loader import load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
@@ -79,7 +80,7 @@ def _stack(admission: Admission, wrappers: Sequence[Wrapper], settings: Settings
 
 def _around(app: ASGIApp, wrappers: Sequence[Wrapper]) -> ASGIApp:
     for wrapper in reversed(wrappers):
-        app = wrapper.wrap(app)
+        app = wrapper.around(app)
     return app
 
 
@@ -163,7 +164,7 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
                 await _open(implementation, app, stack)
             except Exception as error:
                 down.add(owner)
-                host.quarantine(owner, f"ovms_lifespan failed: {type(error).__name__}: {error}")
+                host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))
                 require(host, app.server.settings.plugins)
         lifecycle.start()
         stack.push_async_callback(lifecycle.stop)

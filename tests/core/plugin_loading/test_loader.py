@@ -14,6 +14,7 @@ from tests.core.support import echo, plugin, talking
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import hookimpl
+from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import load_plugins
 from ovms_core.plugin_loading.report import PluginReport, PluginState
@@ -168,7 +169,7 @@ def test_a_plugin_that_may_guard_requests_is_never_just_set_aside() -> None:
 
     host = load_plugins(PluginSettings(), [Guard()])
     with pytest.raises(PluginError, match="may guard requests"):
-        host.quarantine("Guard", "it is tired")
+        host.quarantine("Guard", Failure("it is tired"))
 
 
 async def _asynchronous(endpoint: Any) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -26,3 +26,7 @@ class PluginReport:
     reason: str = ""
     traceback: str = ""
     """Where its code failed, cut to its author's frames; nothing if it did not come to that."""
+    advice: str = ""
+    """What the operator can do about the reason."""
+    warnings: list[str] = field(default_factory=list)
+    """What is wrong with a plugin that works all the same."""
