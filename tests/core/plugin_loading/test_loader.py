@@ -17,7 +17,7 @@ from ovms_core.hookspecs import hookimpl
 from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import load_plugins
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.settings import PluginSettings
 
 GOOD = """

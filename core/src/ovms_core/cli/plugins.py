@@ -10,7 +10,7 @@ import typer
 from ovms_core.cli.options import AsJson, ConfigFile
 
 if TYPE_CHECKING:
-    from ovms_core.plugin_loading.report import PluginReport
+    from ovms_core.plugin_report import PluginReport
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what plugins wrap as well, and how they nest.")]
 

@@ -15,8 +15,8 @@ from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
-from ovms_core.plugin_loading.report import PluginReport
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
+from ovms_core.plugin_report import PluginReport
 from ovms_core.routes.route import Route
 from ovms_core.settings import Settings
 from ovms_core.task import Task

@@ -10,10 +10,10 @@ from typing import Any
 
 from ovms_core.endpoint import Call, Endpoint
 from ovms_core.hookspecs import hookimpl
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_core.request_body.body import Body
-from ovms_core.settings import ModelSettings, Settings
-from ovms_core.task import Task, TaskOptions
+from ovms_core.settings import ModelSettings, Settings, TaskOptions
+from ovms_core.task import Task
 from ovms_core.testing.scripted_engine import Probe, Probed, Script, Word
 
 

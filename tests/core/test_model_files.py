@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 
 
 def test_names_are_relative_and_asked_by_name_or_ending(tmp_path: Path) -> None:
