@@ -23,11 +23,11 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "client errors field_errors hookspecs messages paths runner settings sse task threads tracebacks windowed",
+        "attribution client errors field_errors hookspecs messages paths runner settings sse task threads tracebacks windowed",
         "application builtin configuration conformance engines off_loop plugin redaction",
         "engine request_body",
         "endpoint openvino scripted workers",
-        "http models observe",
+        "execution http models observe",
         "metrics pipeline routes",
         "plugin_loading",
         "app",

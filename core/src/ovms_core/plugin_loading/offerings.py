@@ -9,6 +9,7 @@ from inspect import iscoroutinefunction
 from itertools import product
 from typing import Any, TypeVar
 
+from ovms_core.attribution import Owned
 from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
@@ -50,13 +51,13 @@ class Offerings:
     routes: list[tuple[str, Route]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
 
-    def replacement(self, hook: str, endpoint: Endpoint[Any]) -> Any | None:
+    def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
         found = {r.owner: r.stage for r in self.replacements if r.hook == hook and r.endpoint is endpoint}
         if len(found) > 1:
             both = " and ".join(f"'{owner}'" for owner in found)
             raise PluginError(f"Plugins {both} both answer {hook} for {endpoint.path}. Block one (plugins.block).")
-        return next(iter(found.values()), None)
+        return next((Owned(owner, stage) for owner, stage in found.items()), None)
 
 
 @dataclass(slots=True)
