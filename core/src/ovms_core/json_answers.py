@@ -8,6 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from ovms_core.field_errors import json_path
+from ovms_core.tracebacks import definition_place
+
 _encode: Final = msgspec.json.Encoder().encode
 _DEEPEST: Final = 100
 _REFUSED: Final = (TypeError, ValueError, OverflowError, RecursionError)
@@ -16,9 +19,14 @@ _REFUSED: Final = (TypeError, ValueError, OverflowError, RecursionError)
 class UnwritableError(TypeError):
     """A value that an endpoint answers with cannot be written as JSON. The message names its path."""
 
+    def told_of(self, what: str, author: object = None) -> UnwritableError:
+        """A copy that says what it is about, and where its `author`, a function, is written."""
+        place = definition_place(author)
+        return UnwritableError(f"{what}: {self}" + (f", in what {place} returns" if place else ""))
+
 
 def to_bytes(document: Any) -> bytes:
-    """`document` as JSON. Raises `UnwritableError`: ``choices[0].score: a complex cannot be written as JSON``."""
+    """`document` as JSON. Raises `UnwritableError`: ``choices[0].score: a value of type complex cannot be written as JSON``."""
     try:
         return _encode(document)
     except _REFUSED as error:
@@ -26,13 +34,15 @@ def to_bytes(document: Any) -> bytes:
 
 
 def _described(document: Any, error: Exception) -> str:
-    path, value = "", document
+    steps: list[str | int] = []
+    value = document
     for _ in range(_DEEPEST):
-        found = next(((key, item) for key, item in _items(value) if not _can_be_written(item)), None)
+        found = next(((step, item) for step, item in _items(value) if not _can_be_written(item)), None)
         if found is None:
-            return f"{path.removeprefix('.') or 'the whole'}: {_fault(value, error)}"
-        path, value = path + found[0], found[1]
-    return f"{path[:80].removeprefix('.')}…: it contains itself, or is nested too deeply for JSON"
+            return f"{json_path(steps) or 'the whole'}: {_fault(value, error)}"
+        steps.append(found[0])
+        value = found[1]
+    return f"{json_path(steps[:3])}: it contains itself, or is nested too deeply for JSON"
 
 
 def _fault(value: Any, error: Exception) -> str:
@@ -42,7 +52,7 @@ def _fault(value: Any, error: Exception) -> str:
         wrong = next((key for key in value if not _can_be_written({key: None})), None)
         return f"a key of an object is text, not {wrong!r}"
     advice = ": use its model_dump()" if hasattr(value, "model_dump") else ""
-    return f"a {type(value).__name__} cannot be written as JSON{advice}"
+    return f"a value of type {type(value).__name__} cannot be written as JSON{advice}"
 
 
 def _can_be_written(value: Any) -> bool:
@@ -53,12 +63,13 @@ def _can_be_written(value: Any) -> bool:
     return True
 
 
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
-    """What is in `value`, each with its path from there."""
+def _items(value: Any) -> Iterator[tuple[str | int, Any]]:
+    """What is in `value`, each with the step that leads to it."""
     if isinstance(value, Mapping):
-        yield from ((f".{key}", item) for key, item in value.items())
+        yield from ((str(key), item) for key, item in value.items())
     elif isinstance(value, list | tuple | set | frozenset):
-        yield from ((f"[{index}]", item) for index, item in enumerate(value))
-    elif isinstance(value, msgspec.Struct) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
-        fields = getattr(value, "__struct_fields__", None) or [each.name for each in dataclasses.fields(value)]
-        yield from ((f".{name}", getattr(value, name, None)) for name in fields)
+        yield from enumerate(value)
+    elif isinstance(value, msgspec.Struct):
+        yield from ((name, getattr(value, name)) for name in value.__struct_fields__)
+    elif dataclasses.is_dataclass(value):
+        yield from ((field.name, getattr(value, field.name, None)) for field in dataclasses.fields(value))

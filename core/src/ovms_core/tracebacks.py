@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from types import FrameType
+from typing import Any
 
 _SERVER = ("ovms_core", "asyncio", "contextlib", "importlib", "importlib_metadata", "pluggy", "starlette", "uvicorn")
 """The modules and packages of the way to a plugin's code."""
+_STANDARD = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = tuple(f"{_STANDARD}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 
 
 def author_traceback(error: BaseException) -> str:
-    """The traceback of `error` as Python prints it, from the first frame on that is no server's; so for its causes.
+    """The traceback of `error` as Python prints it, from the author's first frame on; so for its causes.
 
     Without such a frame it is the exception alone.
     """
@@ -36,6 +41,18 @@ def frame_place(frame: FrameType | None) -> str | None:
     return _place(stack[-1]) if stack else None
 
 
+def definition_place(thing: Any) -> str | None:
+    """Where a function or class is written, or the class of an object: ``/home/me/shout/endpoint.py:12``."""
+    for each in (inspect.unwrap(thing) if callable(thing) else thing, type(thing)):
+        try:
+            file, (_, line) = inspect.getsourcefile(each), inspect.getsourcelines(each)
+        except (OSError, TypeError):
+            continue
+        if file is not None and _is_authors(file):
+            return f"{file}:{line}"
+    return None
+
+
 def _place(frame: traceback.FrameSummary) -> str:
     return f"{frame.filename}:{frame.lineno} in {frame.name}"
 
@@ -47,7 +64,9 @@ def _cut(stack: traceback.StackSummary) -> traceback.StackSummary:
 
 
 def _is_authors(file: str) -> bool:
-    return not file.startswith(("<frozen ", *_files_of(*_SERVER)))
+    """Whether it is neither the server's nor Python's own."""
+    standard = file.startswith(_STANDARD) and not file.startswith(_INSTALLED)
+    return not standard and not file.startswith(("<frozen ", *_files_of(*_SERVER)))
 
 
 @cache
