@@ -23,11 +23,13 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "client errors field_errors hookspecs messages paths runner settings sse task threads tracebacks windowed",
-        "application builtin configuration engines off_loop plugin redaction",
+        "attribution client errors field_errors hookspecs messages paths runner settings",
+        "task threads tracebacks windowed",
+        "json_answers",
+        "application builtin configuration engines off_loop plugin redaction sse",
         "engine request_body",
         "endpoint openvino workers",
-        "http models observe",
+        "execution http models observe",
         "metrics pipeline routes",
         "plugin_loading",
         "app",
