@@ -23,8 +23,8 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "client errors field_errors hookspecs messages paths runner settings sse task threads tracebacks windowed",
-        "application builtin configuration conformance engines off_loop plugin redaction",
+        "client errors event_texts field_errors hookspecs messages paths runner settings sse task threads tracebacks",
+        "application builtin configuration conformance engines off_loop plugin redaction windowed",
         "engine request_body",
         "endpoint openvino scripted workers",
         "http models observe",
