@@ -23,10 +23,10 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "attribution client errors field_errors hookspecs messages paths runner settings",
-        "task threads tracebacks windowed",
+        "attribution client errors event_texts field_errors hookspecs messages paths runner settings",
+        "task threads tracebacks",
         "json_answers",
-        "application builtin configuration engines off_loop plugin redaction sse",
+        "application builtin configuration engines off_loop plugin redaction sse windowed",
         "engine request_body",
         "endpoint openvino workers",
         "execution http models observe",
