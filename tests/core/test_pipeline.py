@@ -14,7 +14,6 @@ from tests.core.support import Client, Execute, Talk, TalkBody, echo, error_of, 
 
 from ovms_core.endpoint import Executor, Interceptor
 from ovms_core.errors import APIError
-from ovms_core.pipeline import wrap
 from ovms_core.plugin import Call
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
@@ -107,10 +106,6 @@ async def test_every_interceptor_is_closed_when_the_client_leaves() -> None:
         async with asyncio.timeout(2):
             await all_closed.wait()
         assert closed == ["b", "a"]
-
-
-def test_with_no_interceptor_the_executor_itself_is_called() -> None:
-    assert wrap(echo, []) is echo
 
 
 async def test_an_executor_need_not_be_a_generator() -> None:

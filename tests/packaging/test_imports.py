@@ -23,16 +23,16 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "client errors field_errors messages paths plugin_report settings sse threads tracebacks windowed",
-        "configuration engines off_loop redaction",
-        "engine request_body",
+        "attribution client errors event_texts field_errors messages paths plugin_report settings threads tracebacks",
+        "configuration engines json_answers off_loop redaction windowed",
+        "engine request_body sse",
         "openvino",
         "model_files",
         "task",
         "runner",
         "models workers",
         "endpoint",
-        "http observe",
+        "execution http observe",
         "metrics pipeline",
         "application",
         "routes",
