@@ -24,7 +24,7 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 FLOORS = {
     CORE: (
         "attribution client errors field_errors hookspecs messages paths runner settings task threads tracebacks windowed",
-        "json_answers",
+        "json_answers watch",
         "application builtin configuration engines off_loop plugin redaction sse",
         "engine request_body",
         "endpoint openvino scripted workers",
