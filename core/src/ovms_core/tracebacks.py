@@ -47,6 +47,20 @@ def place_among(frames: Iterable[FrameType]) -> str | None:
     return f"{found.f_code.co_filename}:{found.f_lineno} in {found.f_code.co_name}" if found else None
 
 
+def awaited_place(awaited: Any) -> str | None:
+    """As `frame_place`, of a coroutine or an async generator that waits, or of what it waits for."""
+    place = None
+    while awaited is not None:
+        kind = next((kind for kind in ("cr", "ag", "gi") if hasattr(awaited, f"{kind}_frame")), None)
+        if kind is None:
+            break
+        frame = getattr(awaited, f"{kind}_frame")
+        if frame is not None and _is_authors(frame.f_code.co_filename):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+    return place
+
+
 def definition_place(thing: Any) -> str | None:
     """Where a function or class is written, or the class of an object: ``/home/me/shout/endpoint.py:12``."""
     for each in (inspect.unwrap(thing) if callable(thing) else thing, type(thing)):
