@@ -149,7 +149,7 @@ async def test_what_is_no_formatter_is_not_put_in_the_place_of_one() -> None:
     app = app_with(talking(echo), plugin("odd", ovms_formatter=lambda: object()))
     (report,) = (report for report in app.server.plugins if report.name == "odd")
     assert report.state == "quarantined"
-    assert "is no Formatter" in report.reason
+    assert "its class does not derive from Formatter" in report.reason
     async with serving(app) as url, Client(url) as client:
         assert (await client.say(text="a")).json() == {"text": "a"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
 from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
+from ovms_core.plugin_loading.life import enter
 from ovms_core.plugin_loading.loader import load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
@@ -176,7 +177,8 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
     async with AsyncExitStack() as stack:
         for owner, implementation in host.implementations("ovms_lifespan"):
             try:
-                await _open(implementation, app, stack)
+                if (context := implementation(app=app)) is not None:
+                    await enter(stack, owner, context)
             except Exception as error:
                 down.add(owner)
                 host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))
@@ -184,11 +186,6 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
         lifecycle.start()
         stack.push_async_callback(lifecycle.stop)
         yield
-
-
-async def _open(implementation: Callable[..., Any], app: Application, stack: AsyncExitStack) -> None:
-    if (context := implementation(app=app)) is not None:
-        await stack.enter_async_context(context)
 
 
 __all__ = ["AppMiddleware", "Application", "PluginError", "create_app"]

@@ -26,7 +26,7 @@ class UnwritableError(TypeError):
 
 
 def to_bytes(document: Any) -> bytes:
-    """`document` as JSON. Raises `UnwritableError`: ``choices[0].score: a complex cannot be written as JSON``."""
+    """`document` as JSON. Raises `UnwritableError`: ``choices[0].score: a value of type complex cannot …``."""
     try:
         return _encode(document)
     except _REFUSED as error:

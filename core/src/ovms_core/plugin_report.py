@@ -30,3 +30,13 @@ class PluginReport:
     """What the operator can do about the reason."""
     warnings: list[str] = field(default_factory=list)
     """What is wrong with a plugin that works all the same."""
+
+    @property
+    def remark(self) -> str:
+        """Why it is not active, or what it is warned of, in a line."""
+        return self.reason or "; ".join(self.warnings)
+
+    @property
+    def account(self) -> str:
+        """The remark, with where its code failed."""
+        return f"{self.remark}\n{self.traceback}" if self.traceback else self.remark

@@ -6,7 +6,7 @@ import inspect
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from types import FrameType
@@ -39,6 +39,26 @@ def frame_place(frame: FrameType | None) -> str | None:
     """As `author_place`, of a running `frame`: the innermost of the author's."""
     stack = [each for each in traceback.extract_stack(frame) if _is_authors(each.filename)] if frame else []
     return _place(stack[-1]) if stack else None
+
+
+def place_among(frames: Iterable[FrameType]) -> str | None:
+    """As `frame_place`, of running `frames`, innermost first."""
+    found = next((each for each in frames if _is_authors(each.f_code.co_filename)), None)
+    return f"{found.f_code.co_filename}:{found.f_lineno} in {found.f_code.co_name}" if found else None
+
+
+def awaited_place(awaited: Any) -> str | None:
+    """As `frame_place`, of a coroutine or an async generator that waits, or of what it waits for."""
+    place = None
+    while awaited is not None:
+        kind = next((kind for kind in ("cr", "ag", "gi") if hasattr(awaited, f"{kind}_frame")), None)
+        if kind is None:
+            break
+        frame = getattr(awaited, f"{kind}_frame")
+        if frame is not None and _is_authors(frame.f_code.co_filename):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+    return place
 
 
 def definition_place(thing: Any) -> str | None:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from ovms_core.errors import PluginError
 from ovms_core.tracebacks import author_place, author_traceback
 
-CORRECT = "Correct the plugin where the reason says"
+CORRECT = "Correct the plugin's code where the reason says, or report it to its author"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Failure:
 
     reason: str
     traceback: str = ""
-    advice: str = ""
+    advice: str = CORRECT
 
 
 class HookError(PluginError):
@@ -34,7 +34,7 @@ def failure_of(error: BaseException, doing: str) -> Failure:
     if isinstance(error, HookError):
         return error.failure
     if isinstance(error, PluginError):
-        return Failure(str(error), advice=CORRECT)
+        return Failure(str(error))
     return Failure(f"{doing}: {_told(error)}", author_traceback(error), _advice(error))
 
 

@@ -18,7 +18,7 @@ from packaging.version import Version
 import ovms_core
 from ovms_core import hookspecs
 from ovms_core.errors import PluginError
-from ovms_core.plugin_loading.failure import CORRECT, Failure, failure_of
+from ovms_core.plugin_loading.failure import Failure, failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
 from ovms_core.plugin_loading.slow import told_if_slow
 from ovms_core.plugin_report import PluginReport, PluginState
@@ -143,7 +143,7 @@ def _register(host: PluginHost, report: PluginReport, plugin: object) -> None:
     try:
         host.add(report, plugin)
     except (PluginError, pluggy.PluginValidationError, ValueError) as error:
-        host.quarantine(report.name, Failure(str(error), advice=CORRECT), plugin=plugin)
+        host.quarantine(report.name, Failure(str(error)), plugin=plugin)
 
 
 def _name(distribution: _Distribution | None) -> str:

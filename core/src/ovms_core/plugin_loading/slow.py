@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,9 +18,14 @@ PATIENCE: Final = 5.0
 
 
 @contextmanager
-def told_if_slow(plugin: str, doing: str, patience: float | None = None) -> Iterator[None]:
-    """Log where `plugin` is if what runs here is not done in time; it goes on all the same."""
-    timer = threading.Timer(PATIENCE if patience is None else patience, _tell, (plugin, doing, threading.get_ident()))
+def told_if_slow(plugin: str, doing: str, where: Callable[[], str | None] | None = None) -> Iterator[None]:
+    """Log `where` the plugin is if what runs here is not done in time; it goes on all the same.
+
+    By default that is where this thread is.
+    """
+    thread = threading.get_ident()
+    place = where or (lambda: frame_place(sys._current_frames().get(thread)))
+    timer = threading.Timer(PATIENCE, _tell, (plugin, doing, place))
     timer.daemon = True
     timer.start()
     try:
@@ -29,7 +34,7 @@ def told_if_slow(plugin: str, doing: str, patience: float | None = None) -> Iter
         timer.cancel()
 
 
-def _tell(plugin: str, doing: str, thread: int) -> None:
-    place = frame_place(sys._current_frames().get(thread))
-    where = f" at {place}" if place else ""
-    log.warning("plugin %s: %s is still not done%s: the server waits for it", plugin, doing, where)
+def _tell(plugin: str, doing: str, where: Callable[[], str | None]) -> None:
+    place = where()
+    message = "plugin %s holds up the start: %s has not come to its end in %g s%s"
+    log.warning(message, plugin, doing, PATIENCE, f", and is at {place}" if place else "")

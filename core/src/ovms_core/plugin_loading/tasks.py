@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import PluginError
-from ovms_core.plugin_loading.failure import CORRECT, Failure
+from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.functions import described, placed, plain_fault
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_report import PluginState
@@ -52,6 +52,6 @@ def check_endpoints_tasks(
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         message = placed(f"{message}{hint}. Those here: {', '.join(known) or 'none'}", type(endpoint))
         if close and all_active:
-            host.quarantine(owner, Failure(message, advice=CORRECT))
+            host.quarantine(owner, Failure(message))
         else:
             host.warn(owner, f"{message}. Until it is there, {endpoint.path} answers 404")
