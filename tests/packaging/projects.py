@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 CORE = "ovms-core"
 PLUGINS = {
+    "ovms-conformance": None,
     "ovms-embeddings": "/v1/embeddings",
     "ovms-imagegen": "/v1/images/generations",
     "ovms-llm": "/v1/chat/completions",

@@ -6,7 +6,7 @@ import inspect
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from types import FrameType
@@ -39,6 +39,12 @@ def frame_place(frame: FrameType | None) -> str | None:
     """As `author_place`, of a running `frame`: the innermost of the author's."""
     stack = [each for each in traceback.extract_stack(frame) if _is_authors(each.filename)] if frame else []
     return _place(stack[-1]) if stack else None
+
+
+def place_among(frames: Iterable[FrameType]) -> str | None:
+    """As `frame_place`, of running `frames`, innermost first."""
+    found = next((each for each in frames if _is_authors(each.f_code.co_filename)), None)
+    return f"{found.f_code.co_filename}:{found.f_lineno} in {found.f_code.co_name}" if found else None
 
 
 def awaited_place(awaited: Any) -> str | None:

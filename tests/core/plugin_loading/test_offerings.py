@@ -20,7 +20,7 @@ from ovms_core.configuration import ConfigurationError
 from ovms_core.errors import PluginError
 from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route, Settings, plugin_options
 from ovms_core.plugin_loading.implementations import GUARDS
-from ovms_core.plugin_loading.report import PluginState
+from ovms_core.plugin_report import PluginState
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
 from ovms_core.testing.scripted import TASK

@@ -82,7 +82,7 @@ async def test_routes_describe_themselves(url: str) -> None:
         paths = (await client.get("/openapi.json")).json()["paths"]
         assert "The state of every model." in (await client.get("/docs")).text
     core = {"/", "/models", "/models/{id}", "/health", "/v2/health/live", "/v2/health/ready", "/version", "/metrics"}
-    assert paths.keys() == core | {"/admin/states", "/things/{name}", "/script", "/nothing"}
+    assert paths.keys() == core | {"/admin/states", "/things/{name}", "/script"}
     described, hidden = paths["/admin/states"]["get"], paths["/admin/states"].get("put")
     assert described["summary"] == "The state of every model."
     assert described["description"] == "Asked when they are wanted."

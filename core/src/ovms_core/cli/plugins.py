@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ovms_core.plugin_loading.report import PluginReport
+    from ovms_core.plugin_report import PluginReport
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show in full what is wrong with plugins, and how what they wrap nests.")

@@ -14,8 +14,8 @@ from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import Failure, HookError, failure_of
 from ovms_core.plugin_loading.implementations import GUARDS, check_implementations, means_to_guard
-from ovms_core.plugin_loading.report import PluginReport, PluginState
 from ovms_core.plugin_loading.slow import told_if_slow
+from ovms_core.plugin_report import PluginReport, PluginState
 
 log = logging.getLogger("ovms.plugins")
 

@@ -20,8 +20,8 @@ from ovms_core import hookspecs
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import Failure, failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
-from ovms_core.plugin_loading.report import PluginReport, PluginState
 from ovms_core.plugin_loading.slow import told_if_slow
+from ovms_core.plugin_report import PluginReport, PluginState
 
 log = logging.getLogger("ovms.plugins")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeVar
 
+from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import PluginError
 from ovms_core.models.source import Source
@@ -15,8 +16,8 @@ from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
-from ovms_core.plugin_loading.report import PluginReport
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
+from ovms_core.plugin_report import PluginReport
 from ovms_core.routes.route import Route
 from ovms_core.settings import Settings
 from ovms_core.task import Task
@@ -48,13 +49,13 @@ class Offerings:
     routes: list[tuple[str, Route]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
 
-    def replacement(self, hook: str, endpoint: Endpoint[Any]) -> Any | None:
+    def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
         found = {r.owner: r.stage for r in self.replacements if r.hook == hook and r.endpoint is endpoint}
         if len(found) > 1:
             both = " and ".join(f"'{owner}'" for owner in found)
             raise PluginError(f"Plugins {both} both answer {hook} for {endpoint.path}. Block one (plugins.block).")
-        return next(iter(found.values()), None)
+        return next((Owned(owner, stage) for owner, stage in found.items()), None)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.functions import described, placed, plain_fault
 from ovms_core.plugin_loading.host import PluginHost
-from ovms_core.plugin_loading.report import PluginState
+from ovms_core.plugin_report import PluginState
 from ovms_core.task import Task
 
 _IMPORT_PATH = re.compile(r"[\w.]+:\w+")

@@ -18,7 +18,7 @@ from ovms_core.cli.probes.finding import Finding, Verdict, fail, ok, warn
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.host import OWN
 from ovms_core.plugin_loading.loader import CORE, EVERY_PLUGIN, GROUP, load_plugins
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.routes.mounting import PREFIXES
 from ovms_core.settings import Settings
 from ovms_core.testing.imports import ENGINES, HEAVY, imported_with

@@ -12,7 +12,7 @@ from importlib_metadata import PackageNotFoundError, version
 from ovms_core.cli.installed import gather_quietly
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 from ovms_core.errors import PluginError
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.settings import Settings
 
 _OLDEST_PYTHON = (3, 11)
