@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ovms_core.model_files import ModelFiles
     from ovms_core.models.model import Model
     from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
-    from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
     from ovms_core.off_loop import give_way, off_loop
     from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault, validate_body
@@ -40,7 +39,6 @@ _HOMES = {
     "model_files": ("ModelFiles",),
     "models.model": ("Model",),
     "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
-    "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
     "off_loop": ("give_way", "off_loop"),
     "routes.route": ("Route",),
@@ -83,7 +81,6 @@ __all__ = [
     "Outcome",
     "Parser",
     "Part",
-    "PypiSource",
     "Request",
     "Route",
     "Server",

@@ -14,6 +14,9 @@ from ovms_core.paths import is_there
 MODEL_SUFFIXES = (".gguf", ".onnx", ".xml")
 """Suffixes of single files that are a model."""
 
+_PACKAGES = {"hf": "ovms-sources", "pypi": "ovms-sources", "starter": "ovms-starter"}
+"""What to install for the sources that the documentation speaks of."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)  # two letters at least: "C:\models" is a path
 _DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*([@:][^\s:@]+)*")
@@ -35,7 +38,7 @@ def parse_reference(text: str, schemes: Collection[str]) -> Reference:
     """Which source and model `text` means: ``hf:org/name``, ``org/name``, ``pypi:name``, ``./folder``, ``/m.gguf``.
 
     `schemes` are those of the installed sources. A path wins over a hub name where something is at
-    that path. Raises `SourceError` with a suggestion.
+    that path. Raises `SourceError` with a suggestion, or with the package that brings the source.
     """
     text = text.strip()
     scheme, name = _split_scheme(text)
@@ -46,7 +49,7 @@ def parse_reference(text: str, schemes: Collection[str]) -> Reference:
     if scheme:
         raise SourceError(_unknown_scheme(text, scheme, schemes))
     if _HUB_NAME.fullmatch(text):
-        return Reference("hf", text)
+        return _of_the_hub(text, schemes)
     raise SourceError(_unclear(text, schemes))
 
 
@@ -61,6 +64,20 @@ def _named(scheme: str, name: str, text: str) -> Reference:
     return Reference(scheme, name)
 
 
+def _of_the_hub(text: str, schemes: Collection[str]) -> Reference:
+    if "hf" not in schemes:
+        raise SourceError(f"Nothing is at the path '{text}'. {_not_active(f'hf:{text}', 'hf')}")
+    return Reference("hf", text)
+
+
+def _not_active(text: str, scheme: str) -> str:
+    package = _PACKAGES[scheme]
+    return (
+        f"'{text}' needs the source '{scheme}:' of {package}: run 'pip install {package}'. "
+        "If that is installed already, 'ovms plugins' says why it is not active."
+    )
+
+
 def _is_path(text: str) -> bool:
     if not text or "\0" in text:
         return False
@@ -72,6 +89,8 @@ def _is_path(text: str) -> bool:
 def _unknown_scheme(text: str, scheme: str, schemes: Collection[str]) -> str:
     if page := _HUB_PAGE.match(text):
         return f"'{text}' is a web page: name the model as hf:{page[1]}."
+    if scheme in _PACKAGES:
+        return _not_active(text, scheme)
     known = ", ".join(f"{each}:" for each in sorted(schemes))
     close = get_close_matches(scheme, schemes, n=1)
     hint = f" Did you mean '{close[0]}:{text.partition(':')[2]}'?" if close else ""

@@ -14,13 +14,13 @@ from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 from huggingface_hub.utils import build_hf_headers
 
-from ovms_core.models.source import FetchProgress, SourceError
-from ovms_core.models.sources.hub.conversion import convert
-from ovms_core.models.sources.hub.download import DownloadProgress, RemoteFile, download
-from ovms_core.models.sources.hub.failure import explain, offline_reason
-from ovms_core.models.sources.hub.selection import FileSelection, select, settings_of
-from ovms_core.models.sources.hub.source import HubName
-from ovms_core.models.sources.hub.token import sent_token
+from ovms_core.plugin import FetchProgress, SourceError
+from ovms_sources.hub.conversion import convert
+from ovms_sources.hub.download import DownloadProgress, RemoteFile, download
+from ovms_sources.hub.failure import explain, offline_reason
+from ovms_sources.hub.name import HubName
+from ovms_sources.hub.selection import FileSelection, select, settings_of
+from ovms_sources.hub.token import sent_token
 
 log = logging.getLogger(__name__)
 

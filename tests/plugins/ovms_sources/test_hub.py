@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.core.models.fake_hub import FakeHub
+from tests.plugins.ovms_sources.fake_hub import FakeHub
 
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
-from ovms_core.models.source import FetchProgress, SourceError
-from ovms_core.models.sources import HubSource, Reference
+from ovms_core.plugin import FetchProgress, SourceError
+from ovms_sources import HubSource
 
 BIG = random.Random(0).randbytes(24 << 20)
 IR = {
@@ -28,7 +29,8 @@ FETCH = """
 import sys
 from pathlib import Path
 from ovms_core.models.repository import Repository
-from ovms_core.models.sources import HubSource, Reference
+from ovms_core.models.reference import Reference
+from ovms_sources import HubSource
 Repository(Path(sys.argv[1])).fetch(HubSource(), Reference("hf", "org/model"), offline=False, progress=lambda *_: None)
 """
 
@@ -305,7 +307,8 @@ from huggingface_hub import snapshot_download
 snapshot_download("org/model", allow_patterns={patterns!r})
 from pathlib import Path
 from ovms_core.models.repository import Repository
-from ovms_core.models.sources import HubSource, Reference
+from ovms_core.models.reference import Reference
+from ovms_sources import HubSource
 path = Repository(Path({str(tmp_path / "repository")!r})).fetch(
     HubSource(), Reference("hf", "org/model"), offline=True, progress=lambda *_: None)
 print(*sorted(each.name for each in path.iterdir()))

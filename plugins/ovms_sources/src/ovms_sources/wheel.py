@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-from ovms_core.models.source import SourceError
+from ovms_core.plugin import SourceError
 
 WEIGHTS = (".gguf", ".onnx", ".xml", ".safetensors")
 _KEPT = (*WEIGHTS, ".onnx_data", ".bin", ".json", ".txt", ".model", ".jinja", ".tiktoken")

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ovms_core.models.source import FetchProgress, Offer, SourceError
-from ovms_core.models.sources.command import Finished, run
-from ovms_core.models.sources.wheel import extract_model
+from ovms_core.plugin import FetchProgress, Offer, SourceError
+from ovms_sources.command import Finished, run
+from ovms_sources.wheel import extract_model
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==[A-Za-z0-9][A-Za-z0-9.!+_-]*)?")
 _DOWNLOADS = ".download"

@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.core.models.fake_hub import FakeHub
+from tests.plugins.ovms_sources.fake_hub import FakeHub
 
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
-from ovms_core.models.source import SourceError
-from ovms_core.models.sources import HubSource, Reference
+from ovms_core.plugin import SourceError
+from ovms_sources import HubSource
 
 PYTORCH = {"config.json": b"{}", "model.safetensors": b"weights"}
 CONVERTER = """#!{python}
@@ -45,7 +46,7 @@ def test_without_the_converter_the_error_gives_the_commands(
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SourceError) as caught:
         fetch(repository)
-    assert 'pip install "ovms-llm[export]"' in str(caught.value)
+    assert 'pip install "ovms-sources[export]"' in str(caught.value)
     assert "ovms pull hf:org/model" in str(caught.value)
     assert hub.served == {}, "weights that cannot be used are not fetched"
 

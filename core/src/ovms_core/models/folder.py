@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from ovms_core.models.reference import MODEL_SUFFIXES
 from ovms_core.models.source import FetchProgress, Offer, SourceError
-from ovms_core.models.sources.reference import MODEL_SUFFIXES
 from ovms_core.openvino.gguf import first_shard, gguf_models, is_gguf
 
 _IN_FOLDERS = {"openvino_model.xml", "model.onnx"}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-from ovms_core.models.source import SourceError
 from ovms_core.openvino.gguf import first_shard, gguf_models, is_gguf
+from ovms_core.plugin import SourceError
 
 _COMPANIONS = (".json", ".txt", ".model", ".jinja", ".tiktoken")
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "README.MD")

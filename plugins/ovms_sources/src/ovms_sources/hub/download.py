@@ -15,7 +15,7 @@ from typing import Any, Self
 from huggingface_hub import constants
 from huggingface_hub.file_download import http_get
 
-from ovms_core.models.source import FetchProgress, SourceError
+from ovms_core.plugin import FetchProgress, SourceError
 
 _CHUNK = 1 << 20
 

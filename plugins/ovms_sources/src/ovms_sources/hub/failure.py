@@ -10,8 +10,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ovms_core.models.source import SourceError
-from ovms_core.models.sources.hub.token import known_token
+from ovms_core.plugin import SourceError
+from ovms_sources.hub.token import known_token
 
 _TOKEN = "set HF_TOKEN to a token of an account that may read it (https://huggingface.co/settings/tokens)"  # noqa: S105
 

@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from ovms_core.models.source import FetchProgress, SourceError
-from ovms_core.models.sources.command import Finished, run
+from ovms_core.plugin import FetchProgress, SourceError
+from ovms_sources.command import Finished, run
 
 _OUTPUT = ".converted"
 
@@ -48,7 +48,7 @@ def _how_to_convert(repository: str) -> str:
     name = repository.rpartition("/")[2]
     return (
         f"hf:{repository} has PyTorch weights only; they must be converted to OpenVINO IR once. "
-        f'Run: pip install "ovms-llm[export]" and then: ovms pull hf:{repository}\n'
+        f'Run: pip install "ovms-sources[export]" and then: ovms pull hf:{repository}\n'
         f"Or convert it elsewhere (optimum-cli export openvino --model {repository} {name}-ov) and serve ./{name}-ov. "
         "Many models are there already converted: https://huggingface.co/OpenVINO"
     )

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_core.models.source import SourceError
-from ovms_core.models.sources.hub.selection import select
+from ovms_core.plugin import SourceError
+from ovms_sources.hub.selection import select
 
 TEXTS = ["config.json", "tokenizer.json", "README.md"]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ovms_core.models.reference import Reference, parse_reference
 from ovms_core.models.source import SourceError
-from ovms_core.models.sources import Reference, builtin_sources, parse_reference
 
 SCHEMES = ["file", "hf", "pypi", "starter"]
 
@@ -62,6 +62,17 @@ def test_what_cannot_be_a_model_is_refused_with_a_suggestion(text: str, hint: st
         parse_reference(text, SCHEMES)
 
 
-def test_the_builtin_sources_are_files_packages_and_the_hub() -> None:
-    assert [source.scheme for source in builtin_sources()] == ["file", "pypi", "hf"]
-    assert [list(source.offers()) for source in builtin_sources()] == [[], [], []]
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("org/name", "Nothing is at the path 'org/name'. 'hf:org/name' needs the source 'hf:' of ovms-sources"),
+        ("hf:org/name", "'hf:org/name' needs the source 'hf:' of ovms-sources: run 'pip install ovms-sources'"),
+        ("pypi:name==1.0", "'pypi:name==1.0' needs the source 'pypi:' of ovms-sources: run 'pip install ovms-sources'"),
+        ("starter:smollm2", "needs the source 'starter:' of ovms-starter: run 'pip install ovms-starter'"),
+        ("https://huggingface.co/org/name", "name the model as hf:org/name"),
+    ],
+)
+def test_without_its_source_a_model_is_refused_with_what_to_install(text: str, refusal: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        parse_reference(text, ["file"])
+    assert refusal in str(caught.value)

