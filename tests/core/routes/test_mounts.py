@@ -115,10 +115,10 @@ async def test_a_fault_in_it_is_logged_and_answered(
 @pytest.mark.parametrize(
     ("mount", "reason"),
     [
-        (Mount("/", STUDIO), "no application can be mounted at /: choose a path of its own"),
-        (Mount("/{name}", STUDIO), "no application can be mounted at /{name}"),
+        (Mount("/", STUDIO), "nothing can be mounted at /: choose a path of its own"),
+        (Mount("/{name}", STUDIO), "nothing can be mounted at /{name}"),
         (Mount("studio", STUDIO), "the path 'studio' cannot be used: it must begin with '/'"),
-        (Mount("/studio", "studio"), "what is mounted at /studio is no ASGI application: 'studio'"),  # type: ignore[arg-type]
+        (Mount("/studio", "studio"), "'studio', which is mounted at /studio, is no ASGI application"),  # type: ignore[arg-type]
     ],
 )
 async def test_what_cannot_be_mounted_is_refused(mount: Mount, reason: str) -> None:

@@ -8,7 +8,7 @@ from ovms_core.errors import APIError
 from ovms_core.http.auth import Keys, Owners
 from ovms_core.http.cors import NoCors, is_preflight
 from ovms_core.http.limits import BodyBudget
-from ovms_core.http.routing import SOCKET, RouteTable
+from ovms_core.http.routing import SOCKET, MountedRoute, RouteTable
 from ovms_core.http.sockets import check_origin, serve_socket, take_key
 from ovms_core.settings import Settings
 
@@ -109,4 +109,6 @@ class Admission:
 
 async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
     """Hand a request that was admitted to its route."""
-    await scope["ovms.route"].app(scope, receive, send)
+    route: MountedRoute = scope["ovms.route"]
+    _plugin_at_work = route.owner
+    await route.app(scope, receive, send)

@@ -12,9 +12,10 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from ovms_core.attribution import Owned
 from ovms_core.errors import APIError
 from ovms_core.http.errors import unexpected
-from ovms_core.tracebacks import author_place, author_traceback
+from ovms_core.http.failures import log_failure
 
 log = logging.getLogger("ovms.http")
 
@@ -56,9 +57,8 @@ class Owners:
     Whatever goes wrong with the authenticator, the request is refused.
     """
 
-    def __init__(self, keys: Keys, plugin: str, authenticator: Authenticator) -> None:
+    def __init__(self, keys: Keys, authenticator: Owned[Authenticator]) -> None:
         self._keys = keys
-        self._plugin = plugin
         self._authenticator = authenticator
 
     async def owner(self, scope: Scope) -> str:
@@ -66,33 +66,23 @@ class Owners:
         return self._keys.known(scope) or await self._asked(scope) or _refuse(scope)
 
     async def _asked(self, scope: Scope) -> str | None:
+        _plugin_at_work = self._authenticator.owner
         try:
             async with asyncio.timeout(PATIENCE) as patience:
-                return _checked(await self._authenticator(HTTPConnection(scope)))
+                return _checked(await self._authenticator.it(HTTPConnection(scope)))
         except APIError:
             raise
         except Exception as error:
             if patience.expired():
                 raise self._too_slow(scope) from None
-            raise self._failed(scope, error) from None
+            log_failure(scope["state"]["request_id"], "ovms_authenticate", error)
+            raise unexpected(scope["state"]["request_id"]) from None
 
     def _too_slow(self, scope: Scope) -> APIError:
         id = scope["state"]["request_id"]
-        log.error("request %s: ovms_authenticate of plugin '%s' took over %g s", id, self._plugin, PATIENCE)
+        log.error("request %s: plugin '%s', ovms_authenticate: took over %g s", id, self._authenticator.owner, PATIENCE)
         message = "The server could not find out in time whose request this is."
         return APIError(503, message, code="authentication_timeout", retry_after=1)
-
-    def _failed(self, scope: Scope, error: Exception) -> APIError:
-        id = scope["state"]["request_id"]
-        place = author_place(error)
-        log.error(
-            "request %s: ovms_authenticate of plugin '%s' failed%s\n%s",
-            id,
-            self._plugin,
-            f" at {place}" if place else "",
-            author_traceback(error),
-        )
-        return unexpected(id)
 
 
 def _checked(owner: object) -> str | None:

@@ -118,7 +118,7 @@ async def serve_socket(app: ASGIApp, scope: Scope, receive: Receive, send: Send)
 
     await app(scope, receive, send_or_refuse)
     if not scope.get("ovms.started"):
-        raise RuntimeError("the handler of a WebSocket returned before it accepted: await websocket.accept() first")
+        raise RuntimeError("an application returned before it accepted or refused a WebSocket")
     if not scope.get("ovms.closed"):
         with contextlib.suppress(OSError):  # its client has left
             await send({"type": "websocket.close", "code": 1000, "reason": ""})

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ovms_core.attribution import Owned
 from ovms_core.errors import PluginError
-from ovms_core.http.auth import Authenticator
+from ovms_core.plugin_loading.failure import HookError
 from ovms_core.plugin_loading.host import PluginHost
 
 if TYPE_CHECKING:
+    from ovms_core.http.auth import Authenticator
     from ovms_core.settings import Settings
 
-_HOOK = "ovms_authenticate"
 
-
-def authenticator(host: PluginHost, settings: Settings) -> tuple[str, Authenticator] | None:
+def authenticator(host: PluginHost, settings: Settings) -> Owned[Authenticator] | None:
     """The authenticator, with the name of its plugin. Raises `PluginError` when it fails, or when there are two."""
-    found = []
-    for owner, implementation in host.implementations(_HOOK):
+    found: list[Owned[Authenticator]] = []
+    for owner, implementation in host.implementations("ovms_authenticate"):
         try:
             answer = implementation(settings=settings)
-        except Exception as error:
-            message = f"Plugin '{owner}' failed in {_HOOK}: {type(error).__name__}: {error}"
-            raise PluginError(f"{message}. It guards requests, so the server does not start without it.") from error
+        except HookError as error:
+            host.stop_for_guard(f"Plugin '{owner}': {error}", error.failure.traceback)
         if answer is not None:
-            found.append((owner, _usable(owner, answer)))
+            found.append(Owned(owner, answer))
     if len(found) > 1:
-        both = " and ".join(f"'{owner}'" for owner, _ in found)
-        raise PluginError(f"Plugins {both} both answer {_HOOK}. Block one of them (plugins.block).")
+        both = " and ".join(f"'{each.owner}'" for each in found)
+        raise PluginError(f"Plugins {both} both answer ovms_authenticate. Block one of them (plugins.block).")
     return found[0] if found else None
-
-
-def _usable(owner: str, answer: Any) -> Authenticator:
-    if iscoroutinefunction(answer) or iscoroutinefunction(type(answer).__call__):
-        usable: Authenticator = answer
-        return usable
-    raise PluginError(
-        f"Plugin '{owner}' answers {_HOOK} with {answer!r}. Return an async function that takes an HTTPConnection "
-        "and returns the owner's name, or None."
-    )

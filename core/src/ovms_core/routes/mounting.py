@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 
 from ovms_core.endpoint import Endpoint
 from ovms_core.http.routing import ANY, SOCKET
@@ -51,7 +51,10 @@ def as_app(handler: Handler) -> ASGIApp:
 
 def _socket_app(handler: SocketHandler) -> ASGIApp:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        await handler(WebSocket(scope, receive, send))
+        websocket = WebSocket(scope, receive, send)
+        await handler(websocket)
+        if websocket.application_state is WebSocketState.CONNECTING:
+            raise RuntimeError("the handler of a WebSocket returned before it accepted: await websocket.accept()")
 
     return serve
 
