@@ -165,6 +165,8 @@ class Endpoint(Formatter, Generic[B]):
     With none, ``()``, requests have no body: the fields of `body` are the path's parameters (``/notes/{id}``) and those
     of the query (``?limit=5``). An array is written ``tag=a&tag=b`` or ``tag[]=a&tag[]=b``.
     """
+    gives: ClassVar[tuple[str, ...]] = ("application/json",)
+    """The media types of whole answers, for the API's documentation; what a stream is, the formatter says."""
     response: ClassVar[Any] = None
     """The type of the whole answer, for the API's documentation: anything that `msgspec` knows."""
 

@@ -138,6 +138,7 @@ class DetokenizeTokens(Endpoint[DetokenizeBody]):
     path = "/detokenize"
     bare = True
     body = DetokenizeBody
+    response = DetokenizeAnswer
     task = "text_generation"
 
     async def execute(self, call: Call[DetokenizeBody]) -> AsyncIterator[Detokenized]:
