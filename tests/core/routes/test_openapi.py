@@ -71,7 +71,8 @@ def endpoint(path: str, **members: Any) -> Endpoint[Any]:
     async def execute(self: Any, call: Call[Any]) -> AsyncIterator[str]:
         yield "a"
 
-    return type("Talk", (Endpoint,), {"path": path, "body": Body, "execute": execute, **members})()
+    talk: Endpoint[Any] = type("Talk", (Endpoint,), {"path": path, "body": Body, "execute": execute, **members})()
+    return talk
 
 
 def register(name: str, *endpoints: Endpoint[Any]) -> Any:
