@@ -23,7 +23,7 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "client errors field_errors hookspecs messages paths runner settings sse task threads tracebacks windowed",
+        "client errors field_errors hookspecs messages paths request_id runner settings sse task threads tracebacks windowed",
         "application builtin configuration conformance engines off_loop plugin redaction",
         "engine request_body",
         "endpoint openvino scripted workers",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from functools import cache
@@ -34,6 +35,12 @@ def frame_place(frame: FrameType | None) -> str | None:
     """As `author_place`, of a running `frame`: the innermost of the author's."""
     stack = [each for each in traceback.extract_stack(frame) if _is_authors(each.filename)] if frame else []
     return _place(stack[-1]) if stack else None
+
+
+def is_authors_own(file: str) -> bool:
+    """Whether `file` is neither the server's nor Python's: the author's own, or a package that the author uses."""
+    installed = "site-packages" in file or "dist-packages" in file
+    return _is_authors(file) and (installed or not file.startswith(sysconfig.get_path("stdlib") + os.sep))
 
 
 def _place(frame: traceback.FrameSummary) -> str:
