@@ -12,8 +12,7 @@ from pydantic import ValidationError, field_validator
 from tests.core.support import another_user
 
 from ovms_core.configuration import ConfigurationError, default_name, read_settings, validate_options
-from ovms_core.settings import ModelSettings, Settings
-from ovms_core.task import TaskOptions
+from ovms_core.settings import ModelSettings, Settings, TaskOptions
 
 
 class Options(TaskOptions):

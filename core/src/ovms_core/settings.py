@@ -22,6 +22,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
 
 
+class TaskOptions(Section):
+    """The base of a task's `options:` section: an unknown key is an error with its path."""
+
+
 def _as_section(value: Any) -> Any:
     """A plugin's section, which may be empty. What is no mapping can be no section, so it is a key that is wrong."""
     if value is not None and not isinstance(value, dict):

@@ -113,7 +113,7 @@ def test_a_setting_that_must_be_given_is_asked_for() -> None:
     ],
 )
 def test_a_section_of_nobody_is_an_error(tmp_path: Path, section: str, message: str) -> None:
-    said = problem(read(tmp_path, f"plugins:\n  {section}\n"), notes(), plugin("plain", ovms_register_tasks=list))
+    said = problem(read(tmp_path, f"plugins:\n  {section}\n"), notes(), plugin("plain", ovms_observe=lambda: None))
     assert said.startswith("ovms.yaml, line 2: ")
     assert message in said
 
@@ -131,8 +131,8 @@ def test_the_section_of_a_plugin_that_is_set_aside_waits_for_it() -> None:
 @pytest.mark.parametrize(
     ("name", "cls", "reason"),
     [
-        ("notes", NotesSettings(), "return a class derived from pydantic's BaseModel"),
-        ("notes", dict, "return a class derived from pydantic's BaseModel"),
+        ("notes", NotesSettings(), "return the class NotesSettings itself"),
+        ("notes", dict, "the class dict, where a class derived from pydantic's BaseModel belongs: it does not"),
         ("order", NotesSettings, "'plugins.order' is a setting of the server: call the plugin something else"),
     ],
 )
@@ -156,10 +156,11 @@ def test_a_class_that_nobody_declares_is_refused_with_what_to_do() -> None:
 def test_every_hook_and_handler_gets_them() -> None:
     seen: list[int] = []
 
-    def ask(settings: Settings) -> None:
+    def ask(settings: Settings) -> list[Any]:
         seen.append(settings.plugin(NotesSettings).limit)
+        return []
 
-    asking = dict.fromkeys(("ovms_register_endpoints", "ovms_register_routes", "ovms_wrap_server", "ovms_observe"), ask)
+    asking = dict.fromkeys(("ovms_register_endpoints", "ovms_register_routes"), ask)
     app = app_with(notes(), plugin("asking", **asking), plugins={"notes": {"limit": 3}})
     assert seen == [3] * len(asking)
     assert app.server.settings.plugin(NotesSettings).limit == 3

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from pydantic import BaseModel
-
 from ovms_core.configuration.environment import read_texts, variable_part
 from ovms_core.configuration.errors import ConfigurationError, M, suggestion, validated
 from ovms_core.settings import PluginSettings, Settings
@@ -51,8 +49,3 @@ def _unknown(section: str, plugin: str | None, settings: Settings, installed: Co
     names = ", ".join(sorted(installed))
     close = suggestion(section, [*RESERVED, *installed])
     return f"{written}'plugins.{section}' is not a setting, and no plugin has that name. Installed: {names}.{close}"
-
-
-def is_declaration(answer: object) -> bool:
-    """Whether a plugin may return `answer` from ``ovms_settings``."""
-    return isinstance(answer, type) and issubclass(answer, BaseModel)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from ovms_core.configuration.errors import ConfigurationError
-from ovms_core.configuration.plugins import RESERVED, is_declaration, plugin_settings, unknown_sections
+from ovms_core.configuration.plugins import RESERVED, plugin_settings, unknown_sections
 from ovms_core.errors import PluginError
+from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.settings import Settings
 
@@ -32,7 +33,7 @@ def with_plugin_settings(host: PluginHost, settings: Settings) -> Settings:
         except ConfigurationError as error:
             problems.append(str(error))
         except Exception as error:
-            host.quarantine(plugin, f"its settings cannot be checked: {type(error).__name__}: {error}")
+            host.quarantine(plugin, failure_of(error, "its settings cannot be checked"))
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings.with_plugins(found)
@@ -42,18 +43,15 @@ def _declarations(host: PluginHost) -> Iterator[tuple[str, type[BaseModel]]]:
     for plugin, implementation in host.implementations(HOOK):
         try:
             cls = implementation()
-            _check(plugin, cls)
-        except Exception as error:
-            host.quarantine(plugin, f"{HOOK} failed: {type(error).__name__}: {error}")
-        else:
             if cls is not None:
+                _check_name(plugin)
                 yield plugin, cls
+        except PluginError as error:
+            host.quarantine(plugin, failure_of(error, f"{HOOK} failed"))
 
 
-def _check(plugin: str, cls: object) -> None:
-    if cls is not None and not is_declaration(cls):
-        raise PluginError(f"it returns {cls!r}: return a class derived from pydantic's BaseModel, or None")
-    if cls is not None and plugin in RESERVED:
+def _check_name(plugin: str) -> None:
+    if plugin in RESERVED:
         raise PluginError(f"'plugins.{plugin}' is a setting of the server: call the plugin something else")
 
 
