@@ -12,7 +12,6 @@ from ovms_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from ovms_core import sse
     from ovms_core.application import Application, AppMiddleware, Server
-    from ovms_core.configuration.options import plugin_options
     from ovms_core.endpoint import (
         Call,
         Endpoint,
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "application": ("AppMiddleware", "Application", "Server"),
-    "configuration.options": ("plugin_options",),
     "request_body.body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": (
         "Call",
@@ -117,7 +115,6 @@ __all__ = [
     "header_text",
     "hookimpl",
     "off_loop",
-    "plugin_options",
     "read_json",
     "require_json",
     "sse",

@@ -13,6 +13,7 @@ from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
     from ovms_core.application import Application
     from ovms_core.models.source import Source
@@ -64,6 +65,11 @@ class HookRecorder(Observer):
         self.hooks.append(HookCall(name, arguments))
 
     # -- the hooks
+
+    @hookimpl
+    def ovms_settings(self) -> type[BaseModel] | None:
+        self._record("ovms_settings")
+        return None
 
     @hookimpl
     def ovms_register_tasks(self) -> Iterable[Task]:
