@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import PluginError
+from ovms_core.http.auth import Authenticator
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
+from ovms_core.plugin_loading.authentication import authenticator
 from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
@@ -19,7 +21,7 @@ from ovms_core.plugin_loading.loader import require
 from ovms_core.plugin_loading.own_settings import with_plugin_settings
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
 from ovms_core.plugin_report import PluginReport
-from ovms_core.routes.route import Route
+from ovms_core.routes.route import AnyRoute
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
@@ -49,8 +51,9 @@ class Offerings:
     sources: dict[str, Source] = field(default_factory=dict)
     endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
     replacements: list[Replacement] = field(default_factory=list)
-    routes: list[tuple[str, Route]] = field(default_factory=list)
+    routes: list[tuple[str, AnyRoute]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
+    authenticator: Owned[Authenticator] | None = None
 
     def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
@@ -68,7 +71,7 @@ class _Registered:
     tasks: list[Task]
     sources: list[Source]
     endpoints: list[Endpoint[Any]]
-    routes: list[Route]
+    routes: list[AnyRoute]
 
 
 def gather(host: PluginHost, settings: Settings) -> Offerings:
@@ -93,6 +96,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
         routes=[(owner, route) for owner, found in registered.items() for route in found.routes],
         replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
+        authenticator=authenticator(host, settings),
     )
 
 

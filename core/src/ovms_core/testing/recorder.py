@@ -92,6 +92,10 @@ class HookRecorder(Observer):
         return ()
 
     @hookimpl
+    def ovms_authenticate(self, settings: Settings) -> None:
+        self._record("ovms_authenticate", settings=settings)
+
+    @hookimpl
     def ovms_parser(self, endpoint: Endpoint[Any]) -> None:
         self._record("ovms_parser", endpoint=endpoint)
 
