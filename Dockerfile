@@ -10,6 +10,7 @@ COPY plugins plugins
 RUN python -m venv /opt/ovms \
     && /opt/ovms/bin/pip install --no-cache-dir \
         ./core \
+        ./plugins/ovms_conformance \
         ./plugins/ovms_embeddings \
         ./plugins/ovms_imagegen \
         ./plugins/ovms_llm \

@@ -6,7 +6,7 @@ PORT ?= 8000
 ARGS ?=
 
 BIN := $(VENV)/bin
-PACKAGES := core plugins/ovms_llm plugins/ovms_embeddings plugins/ovms_rerank plugins/ovms_imagegen plugins/ovms_sources plugins/ovms_starter
+PACKAGES := core $(addprefix plugins/ovms_,llm embeddings rerank imagegen sources conformance starter)
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES))
 EDITABLE := $(addprefix -e ,$(PACKAGES))
 SOURCES := core/src $(wildcard plugins/*/src)

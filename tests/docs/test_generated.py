@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from ovms_core.cli.app import create_cli
+from ovms_core.cli.plugin_commands import add_plugin_commands
 from ovms_core.cli.reference import pages
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,7 +23,9 @@ def test_a_generated_page_is_up_to_date(name: str) -> None:
 
 def test_every_command_has_a_heading() -> None:
     page = (DOCS / "cli.md").read_text(encoding="utf-8")
-    missing = [name for name in _names("ovms", typer.main.get_command(create_cli())) if f"## `{name}`\n" not in page]
+    cli = create_cli()
+    add_plugin_commands(cli)
+    missing = [name for name in _names("ovms", typer.main.get_command(cli)) if f"## `{name}`\n" not in page]
     assert missing == []
 
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 CORE = "ovms-core"
 SOURCES = "ovms-sources"
 PLUGINS = {
+    "ovms-conformance": None,
     "ovms-embeddings": "/v1/embeddings",
     "ovms-imagegen": "/v1/images/generations",
     "ovms-llm": "/v1/chat/completions",

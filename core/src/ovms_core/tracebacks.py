@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from types import FrameType
+from typing import Any
 
 _SERVER = ("ovms_core", "asyncio", "contextlib", "importlib", "importlib_metadata", "pluggy", "starlette", "uvicorn")
 """The modules and packages of the way to a plugin's code."""
+_STANDARD = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = tuple(f"{_STANDARD}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 
 
 def author_traceback(error: BaseException) -> str:
-    """The traceback of `error` as Python prints it, from the first frame on that is no server's; so for its causes.
+    """The traceback of `error` as Python prints it, from the author's first frame on; so for its causes.
 
     Without such a frame it is the exception alone.
     """
@@ -36,6 +41,38 @@ def frame_place(frame: FrameType | None) -> str | None:
     return _place(stack[-1]) if stack else None
 
 
+def place_among(frames: Iterable[FrameType]) -> str | None:
+    """As `frame_place`, of running `frames`, innermost first."""
+    found = next((each for each in frames if _is_authors(each.f_code.co_filename)), None)
+    return f"{found.f_code.co_filename}:{found.f_lineno} in {found.f_code.co_name}" if found else None
+
+
+def awaited_place(awaited: Any) -> str | None:
+    """As `frame_place`, of a coroutine or an async generator that waits, or of what it waits for."""
+    place = None
+    while awaited is not None:
+        kind = next((kind for kind in ("cr", "ag", "gi") if hasattr(awaited, f"{kind}_frame")), None)
+        if kind is None:
+            break
+        frame = getattr(awaited, f"{kind}_frame")
+        if frame is not None and _is_authors(frame.f_code.co_filename):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+    return place
+
+
+def definition_place(thing: Any) -> str | None:
+    """Where a function or class is written, or the class of an object: ``/home/me/shout/endpoint.py:12``."""
+    for each in (inspect.unwrap(thing) if callable(thing) else thing, type(thing)):
+        try:
+            file, (_, line) = inspect.getsourcefile(each), inspect.getsourcelines(each)
+        except (OSError, TypeError):
+            continue
+        if file is not None and _is_authors(file):
+            return f"{file}:{line}"
+    return None
+
+
 def _place(frame: traceback.FrameSummary) -> str:
     return f"{frame.filename}:{frame.lineno} in {frame.name}"
 
@@ -47,7 +84,9 @@ def _cut(stack: traceback.StackSummary) -> traceback.StackSummary:
 
 
 def _is_authors(file: str) -> bool:
-    return not file.startswith(("<frozen ", *_files_of(*_SERVER)))
+    """Whether it is neither the server's nor Python's own."""
+    standard = file.startswith(_STANDARD) and not file.startswith(_INSTALLED)
+    return not standard and not file.startswith(("<frozen ", *_files_of(*_SERVER)))
 
 
 @cache

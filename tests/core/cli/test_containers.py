@@ -18,7 +18,7 @@ USER = 12345
 
 PLUGIN = """
     from pathlib import Path
-    from ovms_core.scripted import ScriptedEngine
+    from ovms_core.testing.scripted_engine import ScriptedEngine
     from ovms_core.hookspecs import hookimpl
     from ovms_core.testing.scripted import TASK, scripted_plugin
     from dataclasses import replace

@@ -14,9 +14,10 @@ from tests.core.support import echo, plugin, talking
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import hookimpl
+from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import load_plugins
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.settings import PluginSettings
 
 GOOD = """
@@ -135,7 +136,9 @@ def test_a_name_that_no_plugin_has_is_warned_of(site: Site, caplog: pytest.LogCa
     site.install("acme-package", name="acme")
     load("acme", **{setting: ["acme-package"]})
     (message,) = caplog.messages
-    assert message.startswith(f"plugins.{setting}: there is no plugin 'acme-package'. Installed are acme, core, ")
+    assert message.startswith(
+        f"plugins.{setting}: there is no plugin 'acme-package'. Installed are acme, conformance, core, "
+    )
 
 
 def test_a_required_plugin_must_work(site: Site) -> None:
@@ -168,7 +171,7 @@ def test_a_plugin_that_may_guard_requests_is_never_just_set_aside() -> None:
 
     host = load_plugins(PluginSettings(), [Guard()])
     with pytest.raises(PluginError, match="may guard requests"):
-        host.quarantine("Guard", "it is tired")
+        host.quarantine("Guard", Failure("it is tired"))
 
 
 async def _asynchronous(endpoint: Any) -> None: ...

@@ -28,13 +28,14 @@ from ovms_core.workers.wire import (
 )
 from ovms_core.workers.worker import EngineLoop, Inbox, Outbox
 
+SCRIPTED = "ovms_core.testing.scripted_engine:ScriptedEngine"
 _decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[Word | Probed]).decode
 
 
 class Worker:
     """A worker that a test talks to."""
 
-    def __init__(self, engine: str = "ovms_core.scripted:ScriptedEngine", **options: Any) -> None:
+    def __init__(self, engine: str = SCRIPTED, **options: Any) -> None:
         command = [sys.executable, "-m", "ovms_core.workers.worker"]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
@@ -117,10 +118,10 @@ def test_a_rejected_request_is_answered_while_others_run() -> None:
 @pytest.mark.parametrize(
     ("engine", "options", "reason"),
     [
-        ("ovms_core.scripted:ScriptedEngine", {"load_error": "no weights"}, "no weights"),
+        (SCRIPTED, {"load_error": "no weights"}, "no weights"),
         ("no_such_module:Engine", {}, "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("ovms_core.scripted:NoSuchEngine", {}, "AttributeError"),
-        ("ovms_core.scripted:ScriptedEngine", {"slots": "many"}, "ValidationError: Expected `int`, got `str`"),
+        ("ovms_core.testing.scripted_engine:NoSuchEngine", {}, "AttributeError"),
+        (SCRIPTED, {"slots": "many"}, "ValidationError: Expected `int`, got `str`"),
     ],
 )
 def test_what_cannot_be_loaded_says_why_and_ends(engine: str, options: dict[str, Any], reason: str) -> None:

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ovms_core.cli.app import create_cli
+from ovms_core.cli.plugin_commands import add_plugin_commands
 from ovms_core.configuration.environment import variables
 from ovms_core.settings import ModelSettings, PluginSettings, Settings
 
@@ -91,8 +92,10 @@ def _default(field: FieldInfo) -> str:
 
 
 def command_page() -> str:
-    """The help of ``ovms`` and of every subcommand of the core."""
-    parts = [_GENERATED, "# Command line\n", *_commands("ovms", typer.main.get_command(create_cli()))]
+    """The help of ``ovms`` and of every subcommand, those of the installed plugins too."""
+    cli = create_cli()
+    add_plugin_commands(cli)
+    parts = [_GENERATED, "# Command line\n", *_commands("ovms", typer.main.get_command(cli))]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ovms_llm.grammar.json_schema.facts import Facts, Part, flatten
 from ovms_llm.grammar.json_schema.parts import EMPTY, PLAIN, QUOTE, STRING, choice, sequence
 from ovms_llm.grammar.json_schema.report import Report
+from ovms_llm.grammar.json_schema.translation import Translation
 from ovms_llm.grammar.json_schema.values import Test, enumerated, tester, written
 from ovms_llm.grammar.nodes import Characters, Literal, Node
-
-if TYPE_CHECKING:
-    from ovms_llm.grammar.json_schema.translator import Translator
 
 
 def key_text(name: str) -> str:
@@ -92,20 +90,20 @@ def _none_of(firsts: dict[str, Any]) -> Node:
     return choice((raw, escaped)) if escapes else raw
 
 
-def named_keys(translator: Translator, allowed: tuple[Part, ...], names: list[str]) -> Node:
+def named_keys(translation: Translation, allowed: tuple[Part, ...], names: list[str]) -> Node:
     """Any name but `names` that the schemas `allowed` let through."""
     text = Part({"type": "string"}, "?string")
-    facts = flatten((*allowed, text), translator.document, translator.budget)
+    facts = flatten((*allowed, text), translation.document, translation.budget)
     if len(facts.sources) == 1 and not facts.alternatives:
         return any_key(names)
     values = None if facts.alternatives else enumerated(facts)
     if values is not None:
-        return _enumerated_keys(translator, facts, [*values.values()], names)
+        return _enumerated_keys(translation, facts, [*values.values()], names)
     if names:
-        translator.report.add(allowed[0].pointer, "beside declared properties")
-    return translator.describe(facts)
+        translation.report.add(allowed[0].pointer, "beside declared properties")
+    return translation.describe(facts)
 
 
-def _enumerated_keys(translator: Translator, facts: Facts, allowed: list[Any], names: list[str]) -> Node:
+def _enumerated_keys(translation: Translation, facts: Facts, allowed: list[Any], names: list[str]) -> Node:
     left = [name for name in allowed if isinstance(name, str) and name not in names]
-    return translator.describe(facts + Facts((Part({"enum": left}, "?left"),)))
+    return translation.describe(facts + Facts((Part({"enum": left}, "?left"),)))

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Part, Position
 from ovms_llm.grammar.json_schema.keys import any_key, fits, key_text, matches, named_keys
 from ovms_llm.grammar.json_schema.layout import Counts, Member, Members
 from ovms_llm.grammar.json_schema.parts import COLON, choice, sequence
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.strings import matching
+from ovms_llm.grammar.json_schema.translation import Translation
 from ovms_llm.grammar.nodes import Literal, Node
-
-if TYPE_CHECKING:
-    from ovms_llm.grammar.json_schema.translator import Translator
 
 COUNTED = 600
 """Properties times counts: more of them would make too many rules."""
 
 
-def object_(translator: Translator, facts: Facts) -> Node:
-    _leave(facts, translator.report)
-    members = _members(translator, facts)
-    more = _more(translator, facts, [member.name for member in members])
+def object_(translation: Translation, facts: Facts) -> Node:
+    _leave(facts, translation.report)
+    members = _members(translation, facts)
+    more = _more(translation, facts, [member.name for member in members])
     members = [member for member in members if member.node is not None]
-    counts = _counts(facts, members, more is not None, translator.report)
-    inside = Members(members, more, counts, translator.rule).node()
+    counts = _counts(facts, members, more is not None, translation.report)
+    inside = Members(members, more, counts, translation.rule).node()
     if inside is None:
         raise Nothing("the numbers of properties exclude each other", _place(facts, "minProperties", "maxProperties"))
     return sequence(Literal("{"), inside, Literal("}"))
@@ -57,22 +53,22 @@ def _required(facts: Facts) -> dict[str, str]:
     return {name: part.pointer for part in facts.all("required") for name in part.value}
 
 
-def _members(translator: Translator, facts: Facts) -> list[Member]:
+def _members(translation: Translation, facts: Facts) -> list[Member]:
     required = _required(facts)
     return [
-        Member(name, _value(translator, facts, name, required.get(name)), name in required)
+        Member(name, _value(translation, facts, name, required.get(name)), name in required)
         for name in dict.fromkeys([*_declared(facts), *required])
     ]
 
 
-def _value(translator: Translator, facts: Facts, name: str, required: str | None) -> Node | None:
+def _value(translation: Translation, facts: Facts, name: str, required: str | None) -> Node | None:
     """What property `name` looks like: its name and its value; `None` if it may not be there."""
     try:
         for names in facts.all("propertyNames"):
-            if not fits(names, name, translator.report):
+            if not fits(names, name, translation.report):
                 raise Nothing(f'no property may be called "{name}"', names.pointer)
-        translator.budget.spend(sum(_effort(source) for source in facts.sources) // 4, _place(facts))
-        value = translator.place(_bound_to(facts, name))
+        translation.budget.spend(sum(_effort(source) for source in facts.sources) // 4, _place(facts))
+        value = translation.place(_bound_to(facts, name))
     except Nothing:
         if required is not None:
             raise
@@ -103,14 +99,14 @@ def _patterns(source: Part) -> list[tuple[str, Part]]:
     ]
 
 
-def _more(translator: Translator, facts: Facts, names: list[str]) -> Node | None:
+def _more(translation: Translation, facts: Facts, names: list[str]) -> Node | None:
     """A property that is not called by its name; `None` where there may be none."""
     patterned = [source for source in facts.sources if source.value.get("patternProperties")]
-    _leave_patterns(translator.report, patterned, names)
-    options = _patterned(translator, facts, patterned) if len(patterned) == 1 else []
+    _leave_patterns(translation.report, patterned, names)
+    options = _patterned(translation, facts, patterned) if len(patterned) == 1 else []
     if _allows_more(facts, patterned):
-        options += _additional(translator, facts, names, patterned)
-    return translator.share(choice(options)) if options else None
+        options += _additional(translation, facts, names, patterned)
+    return translation.share(choice(options)) if options else None
 
 
 def _allows_more(facts: Facts, patterned: list[Part]) -> bool:
@@ -147,10 +143,10 @@ def _fixed(pattern: str) -> bool:
     return pattern[2:3] not in ("?", "*", "{") and "|" not in pattern
 
 
-def _patterned(translator: Translator, facts: Facts, patterned: list[Part]) -> list[Node]:
+def _patterned(translation: Translation, facts: Facts, patterned: list[Part]) -> list[Node]:
     names = facts.all("propertyNames")
     if names:
-        translator.report.add(names[0].pointer, "beside patternProperties")
+        translation.report.add(names[0].pointer, "beside patternProperties")
     others = tuple(
         source.below("additionalProperties")
         for source in facts.sources
@@ -159,33 +155,33 @@ def _patterned(translator: Translator, facts: Facts, patterned: list[Part]) -> l
     options = []
     for pattern, part in _patterns(patterned[0]):
         try:
-            value = translator.place((part, *others))
+            value = translation.place((part, *others))
         except Nothing:
             continue
-        key = matching(Part(pattern, part.pointer), translator.report)
-        options.append(sequence(translator.share(key), COLON, value))
+        key = matching(Part(pattern, part.pointer), translation.report)
+        options.append(sequence(translation.share(key), COLON, value))
     return options
 
 
-def _additional(translator: Translator, facts: Facts, names: list[str], patterned: list[Part]) -> list[Node]:
+def _additional(translation: Translation, facts: Facts, names: list[str], patterned: list[Part]) -> list[Node]:
     bound = tuple(
         source.below("additionalProperties")
         for source in facts.sources
         if "additionalProperties" in source.value and not (len(patterned) > 1 and source.value.get("patternProperties"))
     )
     try:
-        value = translator.place(bound)
-        key = _free_key(translator, facts, names)
+        value = translation.place(bound)
+        key = _free_key(translation, facts, names)
     except Nothing:
         return []
-    return [sequence(translator.share(key), COLON, value)]
+    return [sequence(translation.share(key), COLON, value)]
 
 
-def _free_key(translator: Translator, facts: Facts, names: list[str]) -> Node:
+def _free_key(translation: Translation, facts: Facts, names: list[str]) -> Node:
     allowed = facts.all("propertyNames")
     if not allowed:
         return any_key(names)
-    return named_keys(translator, tuple(allowed), names)
+    return named_keys(translation, tuple(allowed), names)
 
 
 def _counts(facts: Facts, members: list[Member], more: bool, report: Report) -> Counts:
