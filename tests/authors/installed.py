@@ -61,41 +61,24 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-class Server:
-    """``ovms serve`` as a process, with its log."""
+class Process:
+    """``ovms serve``, with its log."""
 
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self.process = process
-        self._log = log
-        self.url = self._listening()
-
-    def _listening(self) -> str:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith("Serving at "):
-                return line.split()[2].rstrip(".")
-        raise AssertionError(f"the server did not start:\n{self._log.read_text()}")
-
-    def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """The answer to a request, the whole of it."""
-        return httpx.request(method, self.url + path, json=body, timeout=PATIENCE)
+        self.log = log
 
     def records(self, *texts: str) -> list[str]:
         """The log's records in which all of `texts` stand, each with its traceback; waits until there is one."""
         deadline = time.monotonic() + PATIENCE
         while not (found := [each for each in self._records() if all(text in each for text in texts)]):
             if time.monotonic() > deadline:
-                raise AssertionError(f"no record has {texts}:\n{self._log.read_text()}")
+                raise AssertionError(f"no record has {texts}:\n{self.log.read_text()}")
             time.sleep(0.02)
         return found
 
     def _records(self) -> list[str]:
-        return _RECORD.split(self._log.read_text())
-
-    def serves(self) -> None:
-        """Assert that another plugin's endpoint and the health answer."""
-        assert self.ask("GET", "/health").status_code == 200
-        assert self.ask("POST", "/v1/good", {"text": "a"}).json() == {"text": "a"}
+        return _RECORD.split(self.log.read_text())
 
     def end(self) -> int:
         """Its exit status after SIGTERM."""
@@ -103,13 +86,44 @@ class Server:
         return self.process.wait(PATIENCE)
 
 
+class Server(Process):
+    """A server that serves, at `url`."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        super().__init__(process, log)
+        self.url = self._listening()
+
+    def _listening(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("Serving at "):
+                return line.split()[2].rstrip(".")
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+
+    def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """The answer to a request, the whole of it."""
+        return httpx.request(method, self.url + path, json=body, timeout=PATIENCE)
+
+    def serves(self) -> None:
+        """Assert that another plugin's endpoint and the health answer."""
+        assert self.ask("GET", "/health").status_code == 200
+        assert self.ask("POST", "/v1/good", {"text": "a"}).json() == {"text": "a"}
+
+
 @contextmanager
 def serving(site: Path, **more: str) -> Iterator[Server]:
     """A server with what is installed in `site`; `more` is for its environment."""
+    with starting(site, **more) as process:
+        yield Server(process.process, process.log)
+
+
+@contextmanager
+def starting(site: Path, **more: str) -> Iterator[Process]:
+    """As `serving`, but it may not have come to that yet."""
     log = site / "log.txt"
     command = [sys.executable, "-m", "ovms_core.cli", "serve", "--port", "0"]
     with log.open("w") as stderr, _process(command, site, environment(site) | more, stderr) as process:
-        yield Server(process, log)
+        yield Process(process, log)
 
 
 @contextmanager

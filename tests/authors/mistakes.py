@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Startup:
-    """A mistake that shows when the server starts; the server goes on without the plugin.
+    """A mistake that shows when the server starts, or at its `ending`; the server goes on without the plugin.
 
     ``ovms plugins -v`` and ``ovms plugin check`` must say the same, unless it is not `listed` there, or `check` says
     something else. A `check` of `None`: it cannot tell.
@@ -28,6 +28,7 @@ class Startup:
     told: tuple[str, ...]
     check: tuple[str, ...] | None = ()
     listed: bool = True
+    ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,12 @@ STARTUP = [
         "lifespan_is_a_generator", ("ovms_lifespan returned an async_generator", "@asynccontextmanager"), listed=False
     ),
     Startup("lifespan_raises", ("ovms_lifespan failed: OSError: the database is gone", ".py:18"), listed=False),
+    Startup(
+        "lifespan_fails_to_close",
+        ("ovms_lifespan failed at the end: OSError: the database is gone", ".py:11 in database"),
+        listed=False,
+        ending=True,
+    ),
     Startup("observer_is_a_class", ("it observes nothing: ovms_observe returned the class Watch", "Watch()")),
     Startup("handler_is_not_async", ("the function page, the handler of the route", "write 'async def'")),
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Container, Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.metadata import packages_distributions
 
@@ -45,6 +46,7 @@ FLOORS = {
         "cli",
         "command",
     ),
+    "ovms-conformance": ("feature", "examination features", "report", "command", "hooks"),
     "ovms-sources": ("command wheel", "hub pypi", "hooks"),
     "ovms-llm": (
         "grammar messages",
@@ -170,6 +172,14 @@ def arrows(wheel: Wheel) -> dict[str, set[str]]:
     for name, met in modules(wheel).items():
         rooms.setdefault(room_of(name), set()).update({room_of(other) for other in met} - {room_of(name), ""})
     return rooms
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_by_way_of_others(wheels: dict[str, Wheel], package: str) -> None:
+    try:
+        TopologicalSorter(modules(wheels[package])).prepare()
+    except CycleError as error:
+        pytest.fail(f"these modules import each other, each the one before it: {', '.join(error.args[1])}")
 
 
 def modules(wheel: Wheel) -> dict[str, set[str]]:

@@ -178,7 +178,7 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
         for owner, implementation in host.implementations("ovms_lifespan"):
             try:
                 if (context := implementation(app=app)) is not None:
-                    await enter(stack, owner, context)
+                    await enter(stack, host, owner, context)
             except Exception as error:
                 down.add(owner)
                 host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))

@@ -62,10 +62,12 @@ class PluginHost:
             log.error("%s", _with(message, traceback))
         raise PluginError(f"{message}. It may guard requests, so the server does not start without it.")
 
-    def warn(self, name: str, warning: str, traceback: str = "") -> None:
+    def warn(self, name: str, failure: Failure) -> None:
         """Log what is wrong with a plugin that stays in service, and keep it for its report."""
-        self.reports[name].warnings.append(warning)
-        log.warning("plugin %s: %s", name, _with(warning, traceback))
+        report = self.reports[name]
+        report.warnings.append(failure.reason)
+        report.traceback = report.traceback or failure.traceback
+        log.warning("plugin %s: %s", name, _with(failure.reason, failure.traceback))
 
     def active(self) -> list[str]:
         """The names of the plugins in service, sorted, core's own first."""

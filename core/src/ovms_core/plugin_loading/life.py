@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any
 
 from ovms_core.plugin_loading.failure import failure_of
+from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.slow import told_if_slow
 from ovms_core.tracebacks import awaited_place
 
-log = logging.getLogger("ovms.plugins")
 
-
-async def enter(stack: AsyncExitStack, plugin: str, context: AbstractAsyncContextManager[Any]) -> None:
+async def enter(
+    stack: AsyncExitStack, host: PluginHost, plugin: str, context: AbstractAsyncContextManager[Any]
+) -> None:
     """Open `context` until the end of `stack`. Where it hangs is logged, and so is a failure to close."""
 
     async def close(
@@ -25,7 +25,7 @@ async def enter(stack: AsyncExitStack, plugin: str, context: AbstractAsyncContex
         except Exception as failed:
             if failed is not error:
                 failure = failure_of(failed, "ovms_lifespan failed at the end")
-                log.error("plugin %s: %s\n%s", plugin, failure.reason, failure.traceback)
+                host.warn(plugin, failure)
             return None
 
     opening: Any = context.__aenter__()

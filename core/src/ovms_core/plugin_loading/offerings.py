@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, TypeVar
 
@@ -141,7 +141,7 @@ def _observers(host: PluginHost, settings: Settings) -> dict[str, Observer]:
         try:
             observer = implementation(settings=settings)
         except HookError as error:
-            host.warn(owner, f"it observes nothing: {error}", error.failure.traceback)
+            host.warn(owner, replace(error.failure, reason=f"it observes nothing: {error}"))
             continue
         if observer is not None:
             found[owner] = observer

@@ -54,4 +54,4 @@ def check_endpoints_tasks(
         if close and all_active:
             host.quarantine(owner, Failure(message))
         else:
-            host.warn(owner, f"{message}. Until it is there, {endpoint.path} answers 404")
+            host.warn(owner, Failure(f"{message}. Until it is there, {endpoint.path} answers 404"))

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ovms_llm.speech.literals import Broken, constant, written
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.literals import Broken, constant, written
+from ovms_llm.speech.functions.tools import Function
 
 _NAMES: Final = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 _REFERENCES: Final = 16

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from ovms_llm.grammar.json_schema.digits import natural
+from ovms_llm.grammar.json_schema.numeric.digits import natural
 from ovms_llm.grammar.json_schema.parts import EMPTY, NEVER, choice, digits, maybe, sequence
 from ovms_llm.grammar.nodes import Characters, Literal, Node, Repeat
 

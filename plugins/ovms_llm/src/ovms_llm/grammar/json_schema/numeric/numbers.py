@@ -7,10 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 
-from ovms_llm.grammar.json_schema.decimals import between as decimals_between
-from ovms_llm.grammar.json_schema.digits import between, natural
-from ovms_llm.grammar.json_schema.facts import Facts, Nothing
+from ovms_llm.grammar.json_schema.numeric.decimals import between as decimals_between
+from ovms_llm.grammar.json_schema.numeric.digits import between, natural
 from ovms_llm.grammar.json_schema.parts import INTEGER, NUMBER, choice, maybe, sequence
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Nothing
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.nodes import Literal, Node
 

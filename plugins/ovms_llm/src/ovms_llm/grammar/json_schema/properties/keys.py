@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from ovms_llm.grammar.json_schema.facts import Facts, Part, flatten
 from ovms_llm.grammar.json_schema.parts import EMPTY, PLAIN, QUOTE, STRING, choice, sequence
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Part, flatten
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.translation import Translation
 from ovms_llm.grammar.json_schema.values import Test, enumerated, tester, written

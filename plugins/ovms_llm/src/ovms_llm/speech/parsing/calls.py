@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ovms_llm.speech import json_text
-from ovms_llm.speech.markers import certain, earliest, is_plain
-from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
+from ovms_llm.speech.parsing import json_text
+from ovms_llm.speech.parsing.markers import certain, earliest, is_plain
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
 
 
 class Call(NamedTuple):

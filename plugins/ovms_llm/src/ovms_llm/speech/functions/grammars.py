@@ -15,7 +15,7 @@ from ovms_llm.grammar.json_schema import translate
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.recall import Recall
 from ovms_llm.grammar.write import ebnf, literal
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.tools import Function
 
 MOST_CALLS: Final = 16
 """In one answer that consists of calls: a weak model would go on to the limit of tokens."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
-from ovms_llm.speech.calls import CallReader, WholeCalls, read_json
-from ovms_llm.speech.parser import Malformed, Piece, SpeechParser, Words
+from ovms_llm.speech.parsing.calls import CallReader, WholeCalls, read_json
+from ovms_llm.speech.parsing.parser import Malformed, Piece, SpeechParser, Words
 
 _SPACE: Final = re.compile(r"\s+")
 _BEGINNINGS: Final = ('{"name":', '{"type":"function"', '{"function":', '{"parameters":', '[{"name":')

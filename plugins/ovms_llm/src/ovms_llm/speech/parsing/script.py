@@ -23,11 +23,11 @@ from functools import lru_cache
 from typing import TypeVar
 
 from ovms_llm.messages import Channel
-from ovms_llm.speech.json_text import Extent
-from ovms_llm.speech.literals import Broken, unescaped, written
-from ovms_llm.speech.markers import held_back, is_plain
-from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.literals import Broken, unescaped, written
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.json_text import Extent
+from ovms_llm.speech.parsing.markers import held_back, is_plain
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
 
 T = TypeVar("T")
 Steps = Generator[Piece | None, None, T]

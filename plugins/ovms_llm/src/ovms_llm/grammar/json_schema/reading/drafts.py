@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovms_llm.grammar.json_schema.pointers import join
+from ovms_llm.grammar.json_schema.reading.pointers import join
 
 Schema = dict[str, Any]
 Renamed = list[tuple[str, str]]

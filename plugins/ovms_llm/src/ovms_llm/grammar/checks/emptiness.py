@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ovms_llm.grammar.analysis import is_nullable, nullable_rules, rules_with
+from ovms_llm.grammar.checks.analysis import is_nullable, nullable_rules, rules_with
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
 

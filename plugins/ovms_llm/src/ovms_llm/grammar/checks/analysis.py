@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ovms_llm.grammar.checks.size import TOO_LARGE, size
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
-from ovms_llm.grammar.size import TOO_LARGE, size
 
 _NODES_A_LEVEL = 8
 """How many nodes one level of a schema or an expression may be nested in."""

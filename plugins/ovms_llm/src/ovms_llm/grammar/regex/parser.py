@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 from ovms_llm.grammar.characters import ALL, Ranges, complement, union
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.regex_classes import CLASSES, CONTROLS, DOT, HEX_DIGITS, REFUSED, both_cases
+from ovms_llm.grammar.regex.classes import CLASSES, CONTROLS, DOT, HEX_DIGITS, REFUSED, both_cases
 
 
 @dataclass(frozen=True, slots=True)

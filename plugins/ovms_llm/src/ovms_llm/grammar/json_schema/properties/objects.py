@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Part, Position
-from ovms_llm.grammar.json_schema.keys import any_key, fits, key_text, matches, named_keys
-from ovms_llm.grammar.json_schema.layout import Counts, Member, Members
 from ovms_llm.grammar.json_schema.parts import COLON, choice, sequence
+from ovms_llm.grammar.json_schema.properties.keys import any_key, fits, key_text, matches, named_keys
+from ovms_llm.grammar.json_schema.properties.layout import Counts, Member, Members
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Nothing, Part, Position
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.strings import matching
 from ovms_llm.grammar.json_schema.translation import Translation

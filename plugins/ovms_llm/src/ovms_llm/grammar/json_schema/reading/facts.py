@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.json_schema import pointers
-from ovms_llm.grammar.json_schema.budget import Budget
-from ovms_llm.grammar.json_schema.document import Document
-from ovms_llm.grammar.json_schema.keywords import CONSTRAINTS, KINDS, TYPES
+from ovms_llm.grammar.json_schema.reading import pointers
+from ovms_llm.grammar.json_schema.reading.budget import Budget
+from ovms_llm.grammar.json_schema.reading.document import Document
+from ovms_llm.grammar.json_schema.reading.keywords import CONSTRAINTS, KINDS, TYPES
 
 
 class Nothing(Exception):

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urldefrag
 
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.json_schema import pointers
-from ovms_llm.grammar.json_schema.budget import Budget
-from ovms_llm.grammar.json_schema.drafts import Renamed, modern
-from ovms_llm.grammar.json_schema.keywords import ANNOTATIONS, MANY, NAMED, ONE, PLAIN
-from ovms_llm.grammar.json_schema.metaschema import check
+from ovms_llm.grammar.json_schema.reading import pointers
+from ovms_llm.grammar.json_schema.reading.budget import Budget
+from ovms_llm.grammar.json_schema.reading.drafts import Renamed, modern
+from ovms_llm.grammar.json_schema.reading.keywords import ANNOTATIONS, MANY, NAMED, ONE, PLAIN
+from ovms_llm.grammar.json_schema.reading.metaschema import check
 
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 

@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from ovms_llm.grammar import regex, write
+from ovms_llm.grammar import write
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.json_schema.formats import NODES
 from ovms_llm.grammar.nodes import Characters, Grammar, Node, Repeat
+from ovms_llm.grammar.regex import translation as regex
 from ovms_llm.grammar.write import literal
-from ovms_llm.speech.grammars import MOST_CALLS, anything_but, json_ebnf, renamed
-from ovms_llm.speech.parameters import is_text, kinds, properties, required, resolved
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.grammars import MOST_CALLS, anything_but, json_ebnf, renamed
+from ovms_llm.speech.functions.parameters import is_text, kinds, properties, required, resolved
+from ovms_llm.speech.functions.tools import Function
 
 Write = Callable[[Function, str, Any], str]
 """From a function, a parameter's name and its schema to the EBNF of how it is written, with the rule ``root``."""

@@ -14,8 +14,8 @@ from ovms_llm.grammar.characters import ALL, Ranges, intersection, union
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import DEFAULTS, Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Literal, Node, Repeat, Sequence
-from ovms_llm.grammar.regex_lengths import Lengths, limited
-from ovms_llm.grammar.regex_parser import Anchor, Group, Part, Quantified, RegexParser, Tree
+from ovms_llm.grammar.regex.lengths import Lengths, limited
+from ovms_llm.grammar.regex.parser import Anchor, Group, Part, Quantified, RegexParser, Tree
 from ovms_llm.grammar.rewriting import repeat
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_llm.grammar.regex_parser import Anchor, Group, Part, Quantified, Tree
+from ovms_llm.grammar.regex.parser import Anchor, Group, Part, Quantified, Tree
 
 Lengths = tuple[int, int | None]
 """The fewest and the most characters; `None` sets no upper bound."""

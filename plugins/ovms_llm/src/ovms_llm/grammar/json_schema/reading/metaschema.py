@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema_rs
 
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.json_schema.keywords import TYPES
-from ovms_llm.grammar.json_schema.pointers import join
+from ovms_llm.grammar.json_schema.reading.keywords import TYPES
+from ovms_llm.grammar.json_schema.reading.pointers import join
 
 OTHER_NAMES = {
     "int": "integer",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_llm.messages import Channel, Thinking
-from ovms_llm.speech.markers import certain, held_back, is_plain
-from ovms_llm.speech.parser import SpeechParser, Words
+from ovms_llm.speech.parsing.markers import certain, held_back, is_plain
+from ovms_llm.speech.parsing.parser import SpeechParser, Words
 
 
 class Thoughts(SpeechParser):
