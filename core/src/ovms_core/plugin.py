@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from ovms_core import sse
     from ovms_core.application import Application, AppMiddleware, Server
     from ovms_core.configuration.options import plugin_options
-    from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, read_json, require_json
+    from ovms_core.endpoint import (
+        Call,
+        Endpoint,
+        Executor,
+        Formatter,
+        Interceptor,
+        Parser,
+        Proceed,
+        read_json,
+        require_json,
+    )
     from ovms_core.errors import APIError
     from ovms_core.http.headers import header_text
     from ovms_core.messages import Event, Request
@@ -32,7 +42,17 @@ _HOMES = {
     "application": ("AppMiddleware", "Application", "Server"),
     "configuration.options": ("plugin_options",),
     "request_body.body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
-    "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"),
+    "endpoint": (
+        "Call",
+        "Endpoint",
+        "Executor",
+        "Formatter",
+        "Interceptor",
+        "Parser",
+        "Proceed",
+        "read_json",
+        "require_json",
+    ),
     "errors": ("APIError",),
     "http.headers": ("header_text",),
     "messages": ("Event", "Request"),
@@ -81,6 +101,7 @@ __all__ = [
     "Outcome",
     "Parser",
     "Part",
+    "Proceed",
     "Request",
     "Route",
     "Server",

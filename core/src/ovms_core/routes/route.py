@@ -18,7 +18,8 @@ class Route:
 
     `path` may have parameters, as Starlette writes them: ``/models/{id:path}``. With `prefixed` it answers under every
     prefix of the server (``/v3``, ``/v1``, ``/v3/v1``). Only what is `public` answers without an API key. The
-    handler's docstring describes it in the API's documentation, unless it is not to be `include_in_schema`.
+    handler's docstring describes it in the API's documentation, unless it is not to be `include_in_schema`;
+    `media_type` is what its answers are.
 
     Example::
 
@@ -35,3 +36,4 @@ class Route:
     public: bool = False
     prefixed: bool = False
     include_in_schema: bool = True
+    media_type: str = "application/json"

@@ -137,6 +137,7 @@ class OverPicture(ImageEndpoint[O]):
     """What starts from a picture: its body is a form, or JSON with the picture in a data URL."""
 
     event = "image_edit"
+    accepts = ("application/json", "multipart/form-data")
 
     async def read(self, request: Request) -> tuple[O, list[str]]:
         if is_form(request):
