@@ -59,6 +59,18 @@ class Request:
 
 STARTUP = [
     Startup(
+        "settings_are_an_object",
+        (
+            "ovms_settings returned a WrongSettings",
+            "return the class WrongSettings itself",
+            "settings_are_an_object.py:12",
+        ),
+    ),
+    Startup(
+        "settings_of_another",
+        ("WrongSettings is not the class of a plugin's settings: return it from the hook ovms_settings", ".py:14"),
+    ),
+    Startup(
         "missing_import",
         ("cannot be imported: ModuleNotFoundError: No module named 'no_such_package'", "missing_import.py:3"),
     ),

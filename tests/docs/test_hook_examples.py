@@ -54,6 +54,12 @@ async def test_what_is_registered_is_accepted(name: str) -> None:
         assert (await client.get("/health")).status_code == 200
 
 
+async def test_a_plugin_reads_its_own_settings() -> None:
+    app = app_with(example("hooks/settings"), plugins={"settings": {"limit": 3}})
+    async with connected(app) as client:
+        assert (await client.get("/notes/limit")).json() == {"limit": 3}
+
+
 async def test_an_endpoint_may_have_no_body() -> None:
     async with served("hooks/endpoints") as client:
         answer = await client.get("/v3/limits")

@@ -49,6 +49,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     """
     host = load_plugins(settings.plugins, plugins)
     offerings = gather(host, settings)
+    settings = offerings.settings
     models = Models(Model(model) for model in settings.models)
     lifecycle = Lifecycle(settings, models, offerings.tasks, offerings.sources, local_runners(settings))
     lifecycle.check()

@@ -14,6 +14,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
     from ovms_core.application import Application, AppMiddleware
     from ovms_core.endpoint import Endpoint, Executor, Formatter, Interceptor, Parser
@@ -63,6 +64,11 @@ def place_of(implementation: Callable[..., Any]) -> Place | None:
     """What `hookimpl` was told about where it nests."""
     place: Place | None = getattr(implementation, _NESTS, None)
     return place
+
+
+@hookspec
+def ovms_settings() -> type[BaseModel] | None:
+    """The class of the plugin's own settings, ``plugins.NAME``. Two plugins with the same class are an error."""
 
 
 @hookspec

@@ -12,8 +12,17 @@ from ovms_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from ovms_core import sse
     from ovms_core.application import Application, AppMiddleware, Server
-    from ovms_core.configuration.options import plugin_options
-    from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser, read_json, require_json
+    from ovms_core.endpoint import (
+        Call,
+        Endpoint,
+        Executor,
+        Formatter,
+        Interceptor,
+        Parser,
+        Proceed,
+        read_json,
+        require_json,
+    )
     from ovms_core.errors import APIError
     from ovms_core.http.auth import Authenticator
     from ovms_core.http.headers import header_text
@@ -31,9 +40,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "application": ("AppMiddleware", "Application", "Server"),
-    "configuration.options": ("plugin_options",),
     "request_body.body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
-    "endpoint": ("Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"),
+    "endpoint": (
+        "Call",
+        "Endpoint",
+        "Executor",
+        "Formatter",
+        "Interceptor",
+        "Parser",
+        "Proceed",
+        "read_json",
+        "require_json",
+    ),
     "errors": ("APIError",),
     "http.auth": ("Authenticator",),
     "http.headers": ("header_text",),
@@ -86,6 +104,7 @@ __all__ = [
     "Outcome",
     "Parser",
     "Part",
+    "Proceed",
     "Request",
     "Route",
     "Server",
@@ -102,7 +121,6 @@ __all__ = [
     "header_text",
     "hookimpl",
     "off_loop",
-    "plugin_options",
     "read_json",
     "require_json",
     "sse",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pydantic import BaseModel
+
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
 from ovms_core.models.source import Source
@@ -113,7 +115,17 @@ def _middleware_fault(value: Any) -> str | None:
 
 _MIDDLEWARE = One("a function that takes an ASGI application and returns the one around it", _middleware_fault)
 
+
+def _settings_fault(value: Any) -> str | None:
+    if isinstance(value, BaseModel):
+        return f"return the class {type(value).__name__} itself"
+    if not isinstance(value, type) or not issubclass(value, BaseModel):
+        return "it does not derive from pydantic's BaseModel"
+    return None
+
+
 ANSWERS: dict[str, One | Several] = {
+    "ovms_settings": One("a class derived from pydantic's BaseModel", _settings_fault),
     "ovms_register_tasks": Several("Task objects", partial(instance_fault, Task)),
     "ovms_register_endpoints": Several("Endpoint objects", partial(instance_fault, Endpoint)),
     "ovms_register_routes": Several("Route objects", _route_fault),

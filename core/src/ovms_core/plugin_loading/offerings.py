@@ -18,6 +18,7 @@ from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
+from ovms_core.plugin_loading.own_settings import with_plugin_settings
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
 from ovms_core.plugin_report import PluginReport
 from ovms_core.routes.route import AnyRoute
@@ -44,6 +45,8 @@ class Replacement:
 class Offerings:
     """Everything that the active plugins offer, each with the name of its plugin."""
 
+    settings: Settings = field(default_factory=Settings)
+    """The server's, with the plugins' own."""
     tasks: dict[str, Task] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
@@ -72,11 +75,13 @@ class _Registered:
 
 
 def gather(host: PluginHost, settings: Settings) -> Offerings:
-    """Ask every plugin what it offers.
+    """Ask every plugin what it offers, after its own settings were checked.
 
     A plugin that raises is quarantined whole: nothing of it stays. Raises `PluginError` when two plugins
-    offer the same, when one that guards requests fails, or a required one does not work.
+    offer the same, when one that guards requests fails, or a required one does not work, and `ConfigurationError` for
+    what is wrong in the plugins' settings.
     """
+    settings = with_plugin_settings(host, settings)
     registered = {owner: found for owner in host.active() if (found := _register(host, owner, settings))}
     _check_tasks(host, registered)
     replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints)]
@@ -84,6 +89,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
     active = host.active()
     registered = {owner: registered[owner] for owner in active if owner in registered}
     return Offerings(
+        settings=settings,
         tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),
         sources=_unique("source", ((o, s) for o, r in registered.items() for s in r.sources), lambda s: s.scheme),
         endpoints=[(owner, endpoint) for owner, found in registered.items() for endpoint in found.endpoints],

@@ -23,7 +23,8 @@ class Route:
 
     `path` may have parameters, as Starlette writes them: ``/models/{id:path}``. With `prefixed` it answers under every
     prefix of the server (``/v3``, ``/v1``, ``/v3/v1``). Only what is `public` answers without an API key. The
-    handler's docstring describes it in the API's documentation, unless it is not to be `include_in_schema`.
+    handler's docstring describes it in the API's documentation, unless it is not to be `include_in_schema`;
+    `media_type` is what its answers are.
 
     Example::
 
@@ -40,6 +41,7 @@ class Route:
     public: bool = False
     prefixed: bool = False
     include_in_schema: bool = True
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
+from ovms_core.endpoint import Call, Endpoint, Interceptor, Proceed
 from ovms_core.hookspecs import hookimpl
 from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
     from ovms_core.application import Application
     from ovms_core.models.source import Source
@@ -64,6 +65,11 @@ class HookRecorder(Observer):
         self.hooks.append(HookCall(name, arguments))
 
     # -- the hooks
+
+    @hookimpl
+    def ovms_settings(self) -> type[BaseModel] | None:
+        self._record("ovms_settings")
+        return None
 
     @hookimpl
     def ovms_register_tasks(self) -> Iterable[Task]:
@@ -129,11 +135,11 @@ class HookRecorder(Observer):
 
     # -- what they return
 
-    async def _intercept(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    async def _intercept(self, call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
         recorded = RecordedCall(call)
         self.calls.append(recorded)
         try:
-            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+            async with aclosing(proceed(call)) as events:
                 async for event in events:
                     recorded.events.append(event)
                     yield event

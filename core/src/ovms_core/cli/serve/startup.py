@@ -13,8 +13,8 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
-from ovms_core.cli import report
 from ovms_core.cli.output import open_console
+from ovms_core.cli.serve import report
 from ovms_core.models.model import Model, State
 from ovms_core.routes.mounting import PREFIXES
 
