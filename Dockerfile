@@ -15,6 +15,7 @@ RUN python -m venv /opt/ovms \
         ./plugins/ovms_imagegen \
         ./plugins/ovms_llm \
         ./plugins/ovms_rerank \
+        ./plugins/ovms_sources \
         ./plugins/ovms_starter
 
 FROM python:${PYTHON}-slim-bookworm

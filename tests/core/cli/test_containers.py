@@ -105,7 +105,7 @@ def serving(site: Path, *before: str, **environment: str) -> Iterator[tuple[str,
     kept = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": path,
-        "OVMS_PLUGINS__ALLOW": "number",
+        "OVMS_PLUGINS__ALLOW": "number,sources",
         "OVMS_PORT": "0",
     }
     words = ["-m", "ovms_core.cli", "serve", "chat=share:small", "hf:org/name", f"local={site / 'model'}", "--offline"]

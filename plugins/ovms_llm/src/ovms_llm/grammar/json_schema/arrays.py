@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Position
 from ovms_llm.grammar.json_schema.parts import COMMA, EMPTY, listed, maybe, sequence
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Nothing, Position
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.translation import Translation
 from ovms_llm.grammar.nodes import Literal, Node, Repeat

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ovms_llm.grammar.json_schema.budget import Budget
-from ovms_llm.grammar.json_schema.document import Document
-from ovms_llm.grammar.json_schema.facts import Facts, Position
+from ovms_llm.grammar.json_schema.reading.budget import Budget
+from ovms_llm.grammar.json_schema.reading.document import Document
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Position
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.nodes import Node
 
