@@ -101,7 +101,7 @@ STARTUP = [
     Startup("no_slash", ("Wrong: the path 'no_slash' cannot be used: it must begin with '/': write '/no_slash'",)),
     Startup("no_stream_field", ("Wrong.streams is True", "add 'stream: bool = False' to Body")),
     Startup("body_of_pydantic", ("Wrong.body is the class Text", "derives from ovms_core.plugin.Body")),
-    Startup("also_is_text", ("Wrong.also must be a tuple: write ('/louder',), with the comma",)),
+    Startup("also_is_text", ("Wrong.also is '/louder', and must be a tuple: write ('/louder',), with the comma",)),
     Startup(
         "execute_is_a_coroutine",
         ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
