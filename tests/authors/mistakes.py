@@ -115,6 +115,11 @@ STARTUP = [
         "lifespan_is_a_generator", ("ovms_lifespan returned an async_generator", "@asynccontextmanager"), listed=False
     ),
     Startup("lifespan_raises", ("ovms_lifespan failed: OSError: the database is gone", ".py:18"), listed=False),
+    Startup("lifespan_exits", ("ovms_lifespan failed: SystemExit: 3 (", ".py:11 in database"), listed=False),
+    Startup("lifespan_is_async", ("put @asynccontextmanager between @hookimpl and it", ".py:6")),
+    Startup(
+        "takes_what_is_not_there", ("cannot be imported: AttributeError: ", "has no attribute 'Shouting'", ".py:5")
+    ),
     Startup(
         "lifespan_fails_to_close",
         ("ovms_lifespan failed at the end: OSError: the database is gone", ".py:11 in database"),
