@@ -101,7 +101,7 @@ STARTUP = [
     Startup("no_slash", ("Wrong: the path 'no_slash' cannot be used: it must begin with '/': write '/no_slash'",)),
     Startup("no_stream_field", ("Wrong.streams is True", "add 'stream: bool = False' to Body")),
     Startup("body_of_pydantic", ("Wrong.body is the class Text", "derives from ovms_core.plugin.Body")),
-    Startup("also_is_text", ("Wrong.also must be a tuple: write ('/louder',), with the comma",)),
+    Startup("also_is_text", ("Wrong.also is '/louder', and must be a tuple: write ('/louder',), with the comma",)),
     Startup(
         "execute_is_a_coroutine",
         ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
@@ -115,6 +115,11 @@ STARTUP = [
         "lifespan_is_a_generator", ("ovms_lifespan returned an async_generator", "@asynccontextmanager"), listed=False
     ),
     Startup("lifespan_raises", ("ovms_lifespan failed: OSError: the database is gone", ".py:18"), listed=False),
+    Startup("lifespan_exits", ("ovms_lifespan failed: SystemExit: 3 (", ".py:11 in database"), listed=False),
+    Startup("lifespan_is_async", ("put @asynccontextmanager between @hookimpl and it", ".py:6")),
+    Startup(
+        "takes_what_is_not_there", ("cannot be imported: AttributeError: ", "has no attribute 'Shouting'", ".py:5")
+    ),
     Startup(
         "lifespan_fails_to_close",
         ("ovms_lifespan failed at the end: OSError: the database is gone", ".py:11 in database"),
