@@ -107,7 +107,7 @@ async def test_the_log_names_the_plugin_the_endpoint_and_the_authors_line(
     first, *trace = told.splitlines()
     assert first.startswith(f"request r1 failed: {culprit}: KeyError: 'colour' at {__file__}:")
     assert first.endswith(" in fail")
-    assert "/ovms_core/pipeline.py" not in trace[1]
+    assert "/ovms_core/" not in told
     assert trace[-1] == "KeyError: 'colour'"
 
 
