@@ -44,7 +44,8 @@ class Stopping:
 class Request:
     """A mistake that a request shows: ``POST /v1/MODULE`` with `body`, unless it says otherwise.
 
-    The answer has `status` and, if it is given, the error's `code`. `check` is what ``ovms plugin check`` must say.
+    The answer has `status` and, if it is given, the error's `code`. Without `told` the answer tells all. `check` is
+    what ``ovms plugin check`` must say.
     """
 
     module: str
@@ -161,5 +162,42 @@ STOPPING = [
 ]
 
 REQUESTS = [
-    Request("execute_raises", ("KeyError: 'colour'",)),
+    Request(
+        "execute_raises", ("plugin 'execute_raises', POST /execute_raises: KeyError: 'colour' at ", ".py:11 in exec")
+    ),
+    Request("to_json_raises", ("plugin 'to_json_raises', POST /to_json_raises: IndexError: ", ".py:15 in to_json")),
+    Request(
+        "unwritable_answer",
+        ("the answer: choices[0].message.extra: a value of type object cannot be written as JSON", ".py:13"),
+    ),
+    Request(
+        "unwritable_event",
+        ("plugin 'unwritable_event'", "asked: a value of type WrongBody cannot be written", "use its model_dump()"),
+        body={"stream": True},
+    ),
+    Request(
+        "fails_in_stream",
+        ("failed in mid-stream: plugin 'fails_in_stream', POST /fails_in_stream: ZeroDivisionError", ".py:17 in exec"),
+        body={"stream": True},
+        status=200,
+    ),
+    Request(
+        "handler_raises",
+        ("plugin 'handler_raises', GET /handler_raises: KeyError: 'name' at ", ".py:9 in show"),
+        method="GET",
+        path="/handler_raises",
+    ),
+    Request("middleware_raises", ("plugin 'middleware_raises': KeyError: b'x-tenant' at ", ".py:9 in run")),
+    Request(
+        "interceptor_raises",
+        ("plugin 'interceptor_raises', POST /good: KeyError: 'tenant' at ", ".py:8 in intercept"),
+        path="/v1/good",
+        body={"text": "trip"},
+    ),
+    Request(
+        "blocks_the_loop",
+        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop, at ", ".py:13 in execute", "asyncio.to_thread"),
+        status=200,
+    ),
+    Request("never_awaits", (), status=504, code="request_timeout"),
 ]

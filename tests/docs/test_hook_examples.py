@@ -66,6 +66,13 @@ async def test_an_endpoint_may_have_no_body() -> None:
     assert answer.json() == {"max_body_size": 33554432, "request_timeout": 3600.0}
 
 
+async def test_an_endpoint_waits_and_computes_beside_the_event_loop() -> None:
+    async with served("hooks/off_the_loop") as client:
+        answer = (await client.get("/v1/source")).json()
+    assert answer["text"].startswith('"""An endpoint that waits and computes')
+    assert len(answer["fingerprint"]) == 128
+
+
 async def test_a_web_socket_shouts_back() -> None:
     async with served("hooks/sockets") as client:
         url = str(client.base_url).replace("http", "ws", 1)
