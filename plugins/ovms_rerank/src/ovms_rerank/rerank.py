@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from ovms_core.plugin import Call, Endpoint
-from ovms_rerank.answers import Answer, document
+from ovms_rerank.answers import Answer, RankedText, RerankAnswer, document
 from ovms_rerank.body import RerankBody
 from ovms_rerank.documents import warnings_of
 from ovms_rerank.messages import Scored
@@ -25,6 +25,7 @@ class Rerank(Endpoint[RerankBody]):
     also = ("/v1/rerank", "/v2/rerank")
     bare = True
     body = RerankBody
+    response = RerankAnswer | list[RankedText]
     task = "rerank"
 
     def call(self, request: Request, body: RerankBody, ignored: Sequence[str] = ()) -> Call[RerankBody]:
