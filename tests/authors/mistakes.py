@@ -104,6 +104,14 @@ STARTUP = [
     Startup("body_of_pydantic", ("Wrong.body is the class Text", "derives from ovms_core.plugin.Body")),
     Startup("also_is_text", ("Wrong.also is '/louder', and must be a tuple: write ('/louder',), with the comma",)),
     Startup(
+        "events_are_objects",
+        ("Wrong.execute gives wrong.events_are_objects.Spoken, which guardrails cannot look into", ".py:17"),
+    ),
+    Startup(
+        "events_are_bytes",
+        ("Wrong.execute gives builtins.bytes, which guardrails cannot look into", "events_are_bytes.py:12"),
+    ),
+    Startup(
         "execute_is_a_coroutine",
         ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
     ),
@@ -200,4 +208,11 @@ REQUESTS = [
         status=200,
     ),
     Request("never_awaits", (), status=504, code="request_timeout"),
+    Request(
+        "event_holds_an_object",
+        (
+            "windowed cannot look for texts in 'said' of type wrong.event_holds_an_object.Spoken",
+            "or name the member in Told.no_text if it holds no text",
+        ),
+    ),
 ]

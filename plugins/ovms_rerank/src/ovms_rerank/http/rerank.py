@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from ovms_core.plugin import Call, Endpoint
-from ovms_rerank.http.answers import Answer, document
+from ovms_rerank.http.answers import Answer, RankedText, RerankAnswer, document
 from ovms_rerank.http.body import RerankBody
 from ovms_rerank.http.documents import warnings_of
 from ovms_rerank.http.ranking import document_texts, documents_name, require_numbers, score_request
@@ -25,6 +25,7 @@ class Rerank(Endpoint[RerankBody]):
     also = ("/v1/rerank", "/v2/rerank")
     bare = True
     body = RerankBody
+    response = RerankAnswer | list[RankedText]
     task = "rerank"
 
     def call(self, request: Request, body: RerankBody, ignored: Sequence[str] = ()) -> Call[RerankBody]:
