@@ -10,10 +10,12 @@ COPY plugins plugins
 RUN python -m venv /opt/ovms \
     && /opt/ovms/bin/pip install --no-cache-dir \
         ./core \
+        ./plugins/ovms_conformance \
         ./plugins/ovms_embeddings \
         ./plugins/ovms_imagegen \
         ./plugins/ovms_llm \
         ./plugins/ovms_rerank \
+        ./plugins/ovms_sources \
         ./plugins/ovms_starter
 
 FROM python:${PYTHON}-slim-bookworm

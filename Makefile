@@ -6,7 +6,7 @@ PORT ?= 8000
 ARGS ?=
 
 BIN := $(VENV)/bin
-PACKAGES := core plugins/ovms_llm plugins/ovms_embeddings plugins/ovms_rerank plugins/ovms_imagegen plugins/ovms_starter
+PACKAGES := core $(addprefix plugins/ovms_,conformance embeddings imagegen llm rerank sources starter)
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES))
 EDITABLE := $(addprefix -e ,$(PACKAGES))
 SOURCES := core/src $(wildcard plugins/*/src)
@@ -25,7 +25,7 @@ test: lint  ## Run ruff, mypy and all tests
 lint: $(VENV)/.development  ## Run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(SOURCES) tests benchmarks docs/examples
+	$(BIN)/mypy $(SOURCES) tests benchmarks docs/*.py docs/examples
 
 format: $(VENV)/.development  ## Put the code in order
 	$(BIN)/ruff check --fix .
@@ -35,7 +35,7 @@ bench: $(VENV)/.development  ## Print the speed figures, as ratios within one ru
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.development  ## Build the documentation into ./site, warnings as errors
-	$(BIN)/python -m ovms_core.cli.reference docs
+	$(BIN)/python docs/settings_and_commands.py
 	$(BIN)/python docs/reference.py
 	$(BIN)/mkdocs build --strict
 

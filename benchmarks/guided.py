@@ -18,9 +18,9 @@ from benchmarks.chat import prompts
 from benchmarks.http import Stream, answer_all, request, stream_all
 from benchmarks.servers import serving
 from ovms_llm.messages import Delta
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.listening import Listener
 from ovms_llm.speech.registry import formats
-from ovms_llm.speech.tools import Function
 
 _MODEL: Final = {"name": "smollm2", "source": "starter:smollm2", "options": {"cache_size": 1.0}}
 _PATH: Final = "/v1/chat/completions"

@@ -36,9 +36,10 @@ def bare_app() -> Any:
 
 def our_app() -> Any:
     """The core with one endpoint."""
-    from ovms_core.testing import app_with, scripted_plugin
+    from benchmarks import nothing_endpoint
+    from ovms_core.testing import app_with
 
-    return app_with(scripted_plugin, api_keys={"bench": _KEY})
+    return app_with(nothing_endpoint, api_keys={"bench": _KEY})
 
 
 def serve(which: str, port: int) -> None:

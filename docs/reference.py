@@ -21,7 +21,7 @@ _OPENVINO = (
 )
 OPENVINO_MODULES = tuple(f"ovms_core.openvino.{name}" for name in _OPENVINO)
 MESSAGE_MODULES = tuple(f"ovms_{name}.messages" for name in ("llm", "embeddings", "rerank", "imagegen"))
-MODULES = (*CORE_MODULES, *OPENVINO_MODULES, *MESSAGE_MODULES)
+MODULES = (*CORE_MODULES, *OPENVINO_MODULES, "ovms_sources", *MESSAGE_MODULES)
 PAGE = Path(__file__).with_name("api.md")
 
 _UNDOCUMENTED = {

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
 from ovms_core.models.source import SourceError
-from ovms_core.models.sources import PypiSource, Reference
+from ovms_sources import PypiSource
 
 
 @pytest.fixture(scope="session")

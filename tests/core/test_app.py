@@ -88,7 +88,7 @@ async def test_the_top_and_every_bare_prefix_say_what_is_here(url: str, path: st
     async with Client(url) as client:
         index = (await client.get(path, headers={"accept": "*/*"})).json()
         assert index["name"] == "OpenVINO generative AI server"
-        assert index["endpoints"] == [f"POST {prefix}/script", f"POST {prefix}/nothing"]
+        assert index["endpoints"] == [f"POST {prefix}/script"]
         assert index["models"] == f"{prefix}/models"
         links = [link for link in index.values() if isinstance(link, str) and link.startswith("/")]
         assert len(links) == 6  # the page, the document, models, metrics and both kinds of health

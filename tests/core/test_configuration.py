@@ -13,8 +13,7 @@ from tests.core.support import another_user
 
 from ovms_core.configuration import ConfigurationError, default_name, read_settings, validate_options
 from ovms_core.configuration.options import plugin_options
-from ovms_core.settings import ModelSettings, Settings
-from ovms_core.task import TaskOptions
+from ovms_core.settings import ModelSettings, Settings, TaskOptions
 
 
 class Options(TaskOptions):

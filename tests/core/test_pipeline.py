@@ -14,7 +14,6 @@ from tests.core.support import Client, Execute, Talk, TalkBody, echo, error_of, 
 
 from ovms_core.endpoint import Executor, Interceptor
 from ovms_core.errors import APIError
-from ovms_core.pipeline import wrap
 from ovms_core.plugin import Call
 from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with, serving
@@ -109,10 +108,6 @@ async def test_every_interceptor_is_closed_when_the_client_leaves() -> None:
         assert closed == ["b", "a"]
 
 
-def test_with_no_interceptor_the_executor_itself_is_called() -> None:
-    assert wrap(echo, []) is echo
-
-
 async def test_an_executor_need_not_be_a_generator() -> None:
     class Plain:
         def __init__(self, call: Call[Any]) -> None:
@@ -154,7 +149,7 @@ async def test_what_is_no_formatter_is_not_put_in_the_place_of_one() -> None:
     app = app_with(talking(echo), plugin("odd", ovms_formatter=lambda: object()))
     (report,) = (report for report in app.server.plugins if report.name == "odd")
     assert report.state == "quarantined"
-    assert "is no Formatter" in report.reason
+    assert "its class does not derive from Formatter" in report.reason
     async with serving(app) as url, Client(url) as client:
         assert (await client.say(text="a")).json() == {"text": "a"}
 

@@ -165,13 +165,14 @@ async def test_a_plugin_that_never_closes_cannot_keep_the_server_after_a_second_
         await running.workers_gone()
 
 
-async def test_a_required_plugin_that_does_not_start_ends_the_server_with_its_reason_and_no_traceback() -> None:
+async def test_a_required_plugin_that_does_not_start_ends_the_server_with_its_reason_and_its_authors_line() -> None:
     async with server(settle=False, not_starting=True, plugins={"required": ["broken"]}) as running:
         status, log = await running.ended()
         assert status == 3
         assert "Plugin 'broken' is required" in log
         assert "The disk is full." in log
-        assert "Traceback" not in log
+        assert log.count("Traceback") == 1
+        assert "ovms_core/app.py" not in log
 
 
 async def test_what_does_not_finish_in_the_drain_timeout_is_told_so() -> None:

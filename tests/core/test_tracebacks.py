@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from ovms_core.field_errors import json_path
-from ovms_core.tracebacks import author_place, author_traceback, frame_place
+from ovms_core.tracebacks import author_place, author_traceback, definition_place, frame_place
 
 
 def caught() -> BaseException:
@@ -68,3 +70,25 @@ def test_the_place_of_a_running_frame_is_the_innermost_of_the_author() -> None:
     assert here is not None
     assert here.endswith("in test_the_place_of_a_running_frame_is_the_innermost_of_the_author")
     assert frame_place(None) is None
+
+
+def test_the_place_is_the_authors_line_and_not_the_one_in_pythons_library() -> None:
+    with pytest.raises(ValueError, match="Expecting value") as raised:
+        json.loads("no")
+    place = author_place(raised.value)
+    assert place is not None
+    assert place.startswith(f"{__file__}:")
+
+
+class Defined:
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize("thing", [Defined, Defined(), partial(Defined)], ids=["class", "object", "partial"])
+def test_the_place_of_a_definition_is_that_of_the_class_or_function(thing: object) -> None:
+    place = definition_place(thing)
+    assert place is None if isinstance(thing, partial) else str(place).startswith(f"{__file__}:")
+
+
+def test_what_the_server_defines_has_no_place_of_the_author() -> None:
+    assert definition_place(json_path) is None

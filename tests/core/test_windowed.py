@@ -3,12 +3,18 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from fractions import Fraction
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from ovms_core.plugin import Event, windowed
 
@@ -122,8 +128,8 @@ async def test_an_event_that_does_not_change_is_passed_on_as_it_is() -> None:
     assert out is event
 
 
-async def test_events_without_an_index_are_one_stream_and_what_is_no_struct_has_no_text() -> None:
-    assert await redacted([Line("a secr"), Line("et"), "secret"]) == [Line("a [gone]"), Line(""), "secret"]
+async def test_events_without_an_index_are_one_stream() -> None:
+    assert await redacted([Line("a secr"), Line("et")]) == [Line("a [gone]"), Line("")]
 
 
 async def test_closing_the_windows_closes_the_events() -> None:
@@ -280,3 +286,188 @@ async def test_a_stretch_of_one_stream_is_read_as_if_it_came_in_one_event(said: 
 
 def calls_in(events: Iterable[Any]) -> str:
     return "".join(event.arguments for event in events if isinstance(event, Called))
+
+
+# -- texts of their own
+
+
+class Named(NamedTuple):
+    name: str
+    score: float
+
+
+class Part(msgspec.Struct):
+    text: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    at: datetime
+    parts: tuple[Part, ...] = ()
+
+
+class Page(BaseModel):
+    body: str
+
+
+class Kind(StrEnum):
+    SECRET = "secret"
+
+
+class Labelled(Event, tag="labelled"):
+    labels: list[str]
+    best: Named | None = None
+    scores: dict[str, float] = msgspec.field(default_factory=dict)
+    report: Report | None = None
+    page: Page | None = None
+    anything: Any = None
+
+
+class Marked(Event, tag="marked"):
+    no_text: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    kind: Kind
+    mode: Literal["secret", "open"]
+    data: bytes
+    sizes: list[int]
+    finish_reason: str | None = None
+
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("event", "wanted"),
+    [
+        ("a secret", "a [gone]"),
+        (["a", "secret"], ["a", "[gone]"]),
+        ({"a": {"b": ["secret", 1]}}, {"a": {"b": ["[gone]", 1]}}),
+        ({"secret": 1}, {"[gone]": 1}),
+        ({"text": "a secret"}, {"text": "a [gone]"}),
+        (("secret", {"x"}), ("[gone]", {"x"})),
+        (Labelled(["a", "a secret"]), Labelled(["a", "a [gone]"])),
+        (Labelled([], Named("secret", 0.5)), Labelled([], Named("[gone]", 0.5))),
+        (Labelled([], scores={"secret": 1.0}), Labelled([], scores={"[gone]": 1.0})),
+        (
+            Labelled([], report=Report("secret", NOON, (Part("a secret", "secret"),))),
+            Labelled([], report=Report("[gone]", NOON, (Part("a [gone]", "[gone]"),))),
+        ),
+        (Labelled([], page=Page(body="secret")), Labelled([], page=Page(body="[gone]"))),
+        (Labelled([], anything=[{"x": "secret"}]), Labelled([], anything=[{"x": "[gone]"}])),
+        (Report("secret", NOON), Report("[gone]", NOON)),
+        (Page(body="secret"), Page(body="[gone]")),
+    ],
+    ids=repr,
+)
+async def test_every_string_of_an_event_is_looked_at(event: Any, wanted: Any) -> None:
+    assert await redacted([event]) == [wanted]
+
+
+async def test_what_is_no_text_is_left_alone() -> None:
+    event = Marked("secret", Kind.SECRET, "secret", b"secret", [1], "secret")
+    (out,) = await redacted([event])
+    assert out is event
+
+
+async def test_an_event_whose_texts_of_their_own_do_not_change_is_passed_on_as_it_is() -> None:
+    event = Labelled(["a"], Named("b", 1.0), {"c": 2.0}, Report("d", NOON, (Part("e"),)), Page(body="f"), {"g": ["h"]})
+    (out,) = await redacted([event])
+    assert out is event
+
+
+async def test_a_text_of_its_own_waits_for_nothing() -> None:
+    async with aclosing(redacting(stream([Labelled(["sec"]), Labelled(["ret"])]))) as events:
+        assert await anext(events) == Labelled(["sec"])
+
+
+async def test_a_string_is_found_by_itself_and_across_strings() -> None:
+    assert await redacted(["hello", "secret", "plan"]) == ["hello", "[gone]", "plan"]
+    assert await redacted(["a sec", "ret"]) == ["a [gone]", ""]
+    assert await redacted([{"text": "a sec", "index": 0}, {"text": "ret", "index": 0}]) == [
+        {"text": "a [gone]", "index": 0},
+        {"text": "", "index": 0},
+    ]
+
+
+async def test_a_window_says_where_its_text_stands() -> None:
+    event = Labelled(["a"], report=Report("b", NOON, (Part("c"),)), anything={"d": "e"})
+    members = [window.member async for window in windowed(stream([event, Said("f"), "g"]), N)]
+    assert members[:5] == ["labels[0]", "report.title", "report.parts[0].text", "anything.d", "anything.d"]
+    assert {"text", ""} <= set(members[5:])
+
+
+class Whole(Event, tag="whole"):
+    text_member: ClassVar[str | None] = None
+
+    text: str
+
+
+async def test_a_class_may_say_that_its_text_is_no_stretch_of_a_stream() -> None:
+    assert await redacted([Whole("x"), Whole("secret"), Whole("y")]) == [Whole("x"), Whole("[gone]"), Whole("y")]
+
+
+class Token(msgspec.Struct):
+    text_member: ClassVar[str | None] = "token"
+
+    token: str
+    length: int = 0
+
+    def with_text(self, text: str) -> Token:
+        return Token(text, len(text))
+
+
+class Spoken(Event, tag="spoken"):
+    text: str
+    tokens: list[Token] | None = None
+    index: int = 0
+    finish_reason: str | None = None
+
+
+async def test_pieces_inside_of_events_are_a_stream_beside_the_text() -> None:
+    events = [Spoken("", [Token("the sec", 7)]), Spoken("the ", []), Spoken("secret", [Token("ret", 3), Token(".", 1)])]
+    out = await redacted([*events, Spoken(".", finish_reason="stop")])
+    assert "".join(event.text for event in out) == "the [gone]."
+    assert [event.tokens for event in out] == [[Token("the [gone]", 10)], [], [Token("", 0), Token(".", 1)], None]
+
+
+async def test_pieces_of_each_choice_are_a_stream_and_end_with_it() -> None:
+    events = [
+        Spoken("a", [Token("sec")]),
+        Spoken("b", [Token("sec")], 1),
+        Spoken("", [Token("ret")], 0, "stop"),
+        Tick(1),
+    ]
+    async with aclosing(redacting(stream(events))) as out:
+        assert (await anext(out)).tokens == [Token("[gone]", 6)]
+
+
+class Over(Event, tag="over"):
+    index: int
+    finish_reason: Literal["stop"] = "stop"
+
+
+async def test_an_event_without_a_text_can_end_its_choice() -> None:
+    async with aclosing(redacting(stream([Said("a secret"), Over(0), Said("more", 1)]))) as out:
+        assert (await anext(out)).text == "a [gone]"
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (object(), "in an event of type builtins.object"),
+        (b"secret", "in an event of type builtins.bytes"),
+        ([Fraction(1)], r"in '\[0\]' of type fractions.Fraction"),
+        (
+            Labelled([], anything={"x": iter("secret")}),
+            "in 'anything.x' of type builtins.str_ascii_iterator.*Labelled.no_text if it holds no text",
+        ),
+    ],
+)
+async def test_what_cannot_be_looked_into_does_not_get_out(event: Any, told: str) -> None:
+    before = "x" * 20
+    async with aclosing(redacting(stream([Said(before), event]))) as out:
+        with pytest.raises(TypeError, match=told):
+            await anext(out)

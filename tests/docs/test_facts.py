@@ -24,10 +24,10 @@ TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
 
 @cache
 def sources() -> str:
-    """What is served, as text: the core without its test kit, and the plugins. Strings in pieces are put together."""
+    """What is served, as text: the core without its test kit, and the plugins; strings in pieces are put together."""
     roots = [ROOT / "core/src", *(ROOT / "plugins").glob("*/src")]
     files = [file for root in roots for file in sorted(root.rglob("*.py"))]
-    served = [file for file in files if not {"testing", "conformance"} & set(file.parts)]
+    served = [file for file in files if not {"testing", "ovms_conformance"} & set(file.parts)]
     return re.sub(r'"\s*\n\s*f?"', "", "\n".join(file.read_text(encoding="utf-8") for file in served))
 
 

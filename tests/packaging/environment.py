@@ -69,6 +69,13 @@ class Environment:
         with zipfile.ZipFile(wheel.file) as archive:
             archive.extractall(self.folder)
 
+    def add_plugin(self, name: str, entry_point: str) -> None:
+        """Install a package that has nothing but the entry point of a plugin."""
+        info = self.folder / f"{name}-0.1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+        (info / "entry_points.txt").write_text(f"[ovms]\n{name} = {entry_point}\n")
+
     def examine(self) -> Found:
         """What a server here is made of; it must not have imported OpenVINO."""
         found = json.loads(self._python("-c", _EXAMINE))
@@ -79,9 +86,9 @@ class Environment:
         self._python("-c", _IMPORT_ALL, module)
 
     @contextmanager
-    def serving(self) -> Iterator[str]:
-        """The URL of a server without models, until the block ends."""
-        command = [sys.executable, "-S", "-m", "ovms_core.cli", "serve", "--port", "0"]
+    def serving(self, *models: str) -> Iterator[str]:
+        """The URL of a server with these models, until the block ends; they are ready or have failed."""
+        command = [sys.executable, "-S", "-m", "ovms_core.cli", "serve", *models, "--port", "0"]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder, env=self.variables
         ) as process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -16,11 +17,14 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 CORE = "ovms-core"
+SOURCES = "ovms-sources"
 PLUGINS = {
+    "ovms-conformance": None,
     "ovms-embeddings": "/v1/embeddings",
     "ovms-imagegen": "/v1/images/generations",
     "ovms-llm": "/v1/chat/completions",
     "ovms-rerank": "/v1/rerank",
+    SOURCES: None,
     "ovms-starter": None,
 }
 """Every plugin, and an endpoint that it brings."""
@@ -72,6 +76,11 @@ def plugin(package: str) -> str:
     return package.removeprefix("ovms-")
 
 
+def required_plugins(wheels: Mapping[str, Wheel], package: str) -> list[str]:
+    """The plugins that `package` requires."""
+    return [requirement.name for requirement in wheels[package].requirements() if requirement.name in PLUGINS]
+
+
 def build(into: Path, *projects: Path) -> None:
     """Wheels of `projects`, which are source distributions."""
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(into)]
@@ -89,7 +98,8 @@ def build_versions(into: Path, *wanted: tuple[str, str]) -> dict[str, Wheel]:
 def _copy(package: str, version: str, into: Path) -> Path:
     copy = into / f"{package}-{version}"
     shutil.copytree(folder(package), copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "src" / module(package) / "__init__.py").write_text(f'__version__ = "{version}"\n')
+    init = copy / "src" / module(package) / "__init__.py"
+    init.write_text(re.sub("(?m)^__version__ = .*$", f'__version__ = "{version}"', init.read_text()))
     return copy
 
 

@@ -1,4 +1,4 @@
-"""What the modules of a wheel import: public modules of the core, declared dependencies, nothing of another plugin.
+"""What the modules of a wheel import: what the core and the plugins it requires promise, and declared dependencies.
 
 And what the rooms of a package import: the arrows between them point one way.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.metadata import packages_distributions
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
-from tests.packaging.projects import CORE, PACKAGES, PLUGINS, Wheel, module
+from tests.packaging.projects import CORE, PACKAGES, PLUGINS, Wheel, module, required_plugins
 
 PUBLIC = {"ovms_core.command", "ovms_core.engine", "ovms_core.plugin", "ovms_core.testing"}
 """The modules whose `__all__` is a promise; those of `ovms_core.openvino` are public one by one."""
@@ -23,12 +24,22 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "client errors field_errors hookspecs messages paths request_id runner settings sse task threads tracebacks windowed",
-        "application builtin configuration conformance engines off_loop plugin redaction",
-        "engine request_body",
-        "endpoint openvino scripted workers",
-        "http models observe",
-        "metrics pipeline routes",
+        "attribution client errors event_texts field_errors messages paths plugin_report request_id settings threads "
+        "tracebacks",
+        "configuration engines json_answers off_loop redaction watch windowed",
+        "engine request_body sse",
+        "openvino",
+        "model_files",
+        "task",
+        "runner",
+        "models workers",
+        "endpoint",
+        "execution http observe",
+        "metrics pipeline",
+        "application",
+        "routes",
+        "hookspecs",
+        "builtin plugin",
         "plugin_loading",
         "app",
         "serve",
@@ -36,6 +47,8 @@ FLOORS = {
         "cli",
         "command",
     ),
+    "ovms-conformance": ("feature", "examination features", "report", "command", "hooks"),
+    "ovms-sources": ("command wheel", "hub pypi", "hooks"),
     "ovms-llm": (
         "grammar messages",
         "options speech",
@@ -46,7 +59,7 @@ FLOORS = {
         "hooks",
     ),
 }
-"""The rooms of packages that have some, from the ground up."""
+"""The rooms of packages that have some, from the ground up. What the hooks mention is below the hooks."""
 
 
 def imports(source: str) -> Iterator[tuple[str, str]]:
@@ -93,10 +106,16 @@ def _as_ruff_sorts(name: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_wheel_imports_no_other_but_the_core(wheels: dict[str, Wheel], package: str) -> None:
-    ours = {module(each) for each in PACKAGES}
-    met = {source.partition(".")[0] for _, source, _ in imported(wheels[package])} & ours
-    assert met <= {module(package), module(CORE)}
+def test_a_wheel_imports_only_what_a_plugin_that_it_requires_promises(wheels: dict[str, Wheel], package: str) -> None:
+    required = {module(each) for each in required_plugins(wheels, package)}
+    others = {module(each) for each in PLUGINS if each != package}
+    wrong = [
+        f"{file}: {source}.{name}"
+        for file, source, name in imported(wheels[package])
+        if source.partition(".")[0] in others
+        if source not in required or name not in import_module(source).__all__
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -138,41 +157,46 @@ def required(wheels: dict[str, Wheel], package: str) -> set[NormalizedName]:
 @pytest.mark.parametrize("package", FLOORS)
 def test_a_room_imports_only_what_stands_below_it(wheels: dict[str, Wheel], package: str) -> None:
     floor = {room: number for number, rooms in enumerate(FLOORS[package]) for room in rooms.split()}
-    met = arrows(wheels[package].sources(), module(package))
+    met = arrows(wheels[package])
     assert {(room, other) for room in met for other in met[room] if room and floor[other] >= floor[room]} == set()
     assert met.keys() - {""} == floor.keys()
 
 
 def test_only_where_everything_meets_is_it_known_that_workers_are_local(wheels: dict[str, Wheel]) -> None:
-    met = arrows(wheels[CORE].sources(), module(CORE), types=True)
+    met = arrows(wheels[CORE])
     assert {room for room in met if "workers" in met[room]} == {"app", "testing"}
 
 
-def arrows(sources: Mapping[str, str], package: str, *, types: bool = False) -> dict[str, set[str]]:
-    """Which rooms each room of `package` imports; with `types`, what it imports for type checkers counts, too."""
+def arrows(wheel: Wheel) -> dict[str, set[str]]:
+    """Which rooms each room of a wheel imports, in functions and for type checkers, too."""
     rooms: dict[str, set[str]] = {}
-    for file, source in sources.items():
-        room = room_of(file.removesuffix(".py").replace("/", "."))
-        met = {
-            room_of(path) for path in imported_at_once(ast.parse(source).body, types) if path.startswith(f"{package}.")
-        }
-        rooms.setdefault(room, set()).update(met - {room, ""})
+    for name, met in modules(wheel).items():
+        rooms.setdefault(room_of(name), set()).update({room_of(other) for other in met} - {room_of(name), ""})
     return rooms
 
 
-def imported_at_once(body: Iterable[ast.AST], types: bool) -> Iterator[str]:
-    """What a module imports when it is imported itself, and what it takes from there."""
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not types:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        else:
-            yield from imported_at_once(ast.iter_child_nodes(node), types)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_by_way_of_others(wheels: dict[str, Wheel], package: str) -> None:
+    try:
+        TopologicalSorter(modules(wheels[package])).prepare()
+    except CycleError as error:
+        pytest.fail(f"these modules import each other, each the one before it: {', '.join(error.args[1])}")
+
+
+def modules(wheel: Wheel) -> dict[str, set[str]]:
+    """Which modules of its own each module of a wheel imports, in functions and for type checkers, too."""
+    sources = {_dotted(file): source for file, source in wheel.sources().items()}
+    met = {name: {_home(*found, sources) for found in imports(source)} for name, source in sources.items()}
+    return {name: (others - {name}) & sources.keys() for name, others in met.items()}
+
+
+def _dotted(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _home(source: str, name: str, known: Container[str]) -> str:
+    """The module that is imported: `name` may be one, or stand in `source`."""
+    return f"{source}.{name}" if f"{source}.{name}" in known else source
 
 
 def room_of(path: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from tests.packaging.conftest import Creates
-from tests.packaging.projects import CORE, PLUGINS, Wheel, module, plugin, run
+from tests.packaging.projects import CORE, PLUGINS, SOURCES, Wheel, module, plugin, required_plugins, run
+
+JSON = {"Content-Type": "application/json"}
 
 
 def routes_of(*packages: str) -> set[str]:
@@ -18,17 +20,18 @@ def routes_of(*packages: str) -> set[str]:
 
 
 @pytest.mark.parametrize("package", PLUGINS)
-def test_a_plugin_works_alone_with_the_core_and_brings_only_its_own(
+def test_a_plugin_works_with_the_core_and_what_it_requires_and_brings_only_its_own(
     environment_with: Creates, wheels: dict[str, Wheel], package: str
 ) -> None:
-    environment = environment_with(wheels[CORE], wheels[package])
+    required = required_plugins(wheels, package)
+    environment = environment_with(wheels[CORE], wheels[package], *(wheels[each] for each in required))
     found = environment.examine()
-    assert found.states == {"core": "active", plugin(package): "active"}
+    assert found.states == dict.fromkeys(["core", plugin(package), *map(plugin, required)], "active")
     assert found.routes & routes_of(*PLUGINS) == routes_of(package)
     environment.import_all(module(package))
 
 
-@pytest.mark.parametrize("missing", PLUGINS)
+@pytest.mark.parametrize("missing", [package for package in PLUGINS if package != SOURCES])
 def test_all_plugins_but_one_work(environment_with: Creates, wheels: dict[str, Wheel], missing: str) -> None:
     present = [package for package in PLUGINS if package != missing]
     found = environment_with(wheels[CORE], *(wheels[package] for package in present)).examine()
@@ -41,6 +44,21 @@ def test_the_core_serves_without_any_plugin(environment_with: Creates, wheels: d
     assert environment.examine().states == {"core": "active"}
     with environment.serving() as url, urlopen(f"{url}/v1/models") as answer:
         assert json.load(answer)["data"] == []
+
+
+def test_the_core_alone_serves_a_folder_and_says_which_package_fetches(
+    environment_with: Creates, wheels: dict[str, Wheel], tmp_path: Path
+) -> None:
+    environment = environment_with(wheels[CORE])
+    (environment.folder / "huggingface_hub.py").write_text("raise ImportError('the core must do without it')")
+    environment.add_plugin("scripted", "ovms_core.testing:scripted_plugin")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "script.json").touch()
+    with environment.serving(str(tmp_path / "model"), "OpenVINO/other") as url:
+        with urlopen(Request(f"{url}/v1/script", b'{"model": "model", "count": 2}', JSON)) as answer:
+            assert json.load(answer) == {"text": "w0 w1 "}
+        with urlopen(f"{url}/v1/models/other") as answer:
+            assert "run 'pip install ovms-sources'" in json.load(answer)["error"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.application import Application, AppMiddleware, Server
+from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError, PluginError
 from ovms_core.http.admission import Admission, dispatch
@@ -24,12 +25,15 @@ from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
 from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
+from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
+from ovms_core.plugin_loading.life import enter
 from ovms_core.plugin_loading.loader import load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
 from ovms_core.routes.mounting import as_app, endpoint_paths, route_paths
+from ovms_core.routes.route import Route
 from ovms_core.settings import Settings
 from ovms_core.workers.local import local_runners
 
@@ -79,8 +83,20 @@ def _stack(admission: Admission, wrappers: Sequence[Wrapper], settings: Settings
 
 def _around(app: ASGIApp, wrappers: Sequence[Wrapper]) -> ASGIApp:
     for wrapper in reversed(wrappers):
-        app = wrapper.wrap(app)
+        app = _of_plugin(wrapper.owner, wrapper.around(app))
     return app
+
+
+def _of_plugin(owner: str, app: ASGIApp) -> ASGIApp:
+    """`app`, whose failures the log puts down to its owner."""
+    if owner == OWN:
+        return app
+
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        _plugin_at_work = owner
+        await app(scope, receive, send)
+
+    return run
 
 
 def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
@@ -96,7 +112,8 @@ def _keys(settings: Settings) -> dict[str, str]:
 
 
 def _described(offerings: Offerings, settings: Settings) -> dict[str, Any]:
-    endpoints = {each: offerings.replacement("ovms_formatter", each) or each for _, each in offerings.endpoints}
+    formatters = {each: offerings.stage("ovms_formatter", each) for _, each in offerings.endpoints}
+    endpoints = {each: formatter.it if formatter else each for each, formatter in formatters.items()}
     routes = [route for _, route in offerings.routes]
     return openapi.document(endpoints, routes, keyed=bool(settings.api_keys))
 
@@ -113,30 +130,30 @@ def _route_table(routes: Iterable[MountedRoute]) -> RouteTable:
 
 def _mounted(host: PluginHost, offerings: Offerings, settings: Settings, down: set[str]) -> Iterable[MountedRoute]:
     """Every plain route and every endpoint at all its paths."""
-    observers = Observers(list(offerings.observers.values()))
+    observers = Observers(offerings.observers)
     fragile = {owner for owner, _ in host.implementations("ovms_lifespan")}
 
-    def mount(owner: str, method: str, paths: Sequence[str], app: ASGIApp, public: bool) -> Iterable[MountedRoute]:
+    def mount(owner: str, what: Route | Endpoint[Any], paths: Sequence[str], app: ASGIApp) -> Iterable[MountedRoute]:
         app = _unless_down(app, owner, down) if owner in fragile else app
-        return (MountedRoute(method, path, app, public, owner) for path in paths)
+        return (MountedRoute(what.method, path, app, what.public, owner, what.path) for path in paths)
 
     for owner, route in offerings.routes:
-        yield from mount(owner, route.method, route_paths(route), as_app(route.handler), route.public)
+        yield from mount(owner, route, route_paths(route), as_app(route.handler))
     for owner, endpoint in offerings.endpoints:
-        pipeline = _pipeline(host, offerings, endpoint, settings, observers)
-        yield from mount(owner, endpoint.method, endpoint_paths(endpoint), pipeline, endpoint.public)
+        pipeline = _pipeline(host, offerings, Owned(owner, endpoint), settings, observers)
+        yield from mount(owner, endpoint, endpoint_paths(endpoint), pipeline)
 
 
 def _pipeline(
-    host: PluginHost, offerings: Offerings, endpoint: Endpoint[Any], settings: Settings, observers: Observers
+    host: PluginHost, offerings: Offerings, endpoint: Owned[Endpoint[Any]], settings: Settings, observers: Observers
 ) -> Pipeline:
     return Pipeline(
         endpoint,
         settings,
-        parser=offerings.replacement("ovms_parser", endpoint),
-        executor=offerings.replacement("ovms_executor", endpoint),
-        formatter=offerings.replacement("ovms_formatter", endpoint),
-        interceptors=[wrapper.wrap for wrapper in execution_wrappers(host, endpoint, settings)],
+        parser=offerings.stage("ovms_parser", endpoint.it),
+        executor=offerings.stage("ovms_executor", endpoint.it),
+        formatter=offerings.stage("ovms_formatter", endpoint.it),
+        interceptors=[Owned(each.owner, each.wrap) for each in execution_wrappers(host, endpoint.it, settings)],
         observers=observers,
     )
 
@@ -160,19 +177,15 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
     async with AsyncExitStack() as stack:
         for owner, implementation in host.implementations("ovms_lifespan"):
             try:
-                await _open(implementation, app, stack)
+                if (context := implementation(app=app)) is not None:
+                    await enter(stack, host, owner, context)
             except Exception as error:
                 down.add(owner)
-                host.quarantine(owner, f"ovms_lifespan failed: {type(error).__name__}: {error}")
+                host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))
                 require(host, app.server.settings.plugins)
         lifecycle.start()
         stack.push_async_callback(lifecycle.stop)
         yield
-
-
-async def _open(implementation: Callable[..., Any], app: Application, stack: AsyncExitStack) -> None:
-    if (context := implementation(app=app)) is not None:
-        await stack.enter_async_context(context)
 
 
 __all__ = ["AppMiddleware", "Application", "PluginError", "create_app"]

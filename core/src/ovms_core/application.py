@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ovms_core.metrics import Metrics
     from ovms_core.models.lifecycle import Lifecycle
     from ovms_core.models.registry import Models
-    from ovms_core.plugin_loading.report import PluginReport
+    from ovms_core.plugin_report import PluginReport
     from ovms_core.settings import Settings
 
 AppMiddleware = Callable[[ASGIApp], ASGIApp]

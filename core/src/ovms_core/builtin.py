@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ovms_register_sources() -> Iterable[Source]:
-    """Folders and files, the Hugging Face hub, and wheels of a Python package index."""
-    from ovms_core.models.sources import builtin_sources
+    """Folders and files of this machine."""
+    from ovms_core.models.folder import FolderSource
 
-    return builtin_sources()
+    return [FolderSource()]
 
 
 @hookimpl

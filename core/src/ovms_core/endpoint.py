@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ovms_core import sse
 from ovms_core.errors import APIError
+from ovms_core.json_answers import UnwritableError, to_bytes
 from ovms_core.off_loop import P, R, off_loop
 from ovms_core.request_body.body import LARGE, B, Body, decode_body
 from ovms_core.request_body.parameters import read_parameters
@@ -209,12 +209,20 @@ class Endpoint(Formatter, Generic[B]):
     async def unary(self, call: Call[B], events: AsyncIterator[Any]) -> Response:
         """The answer to a call that does not stream."""
         document = self.to_json(call, [event async for event in events])
-        return Response(msgspec.json.encode(document), media_type="application/json")
+        try:
+            content = to_bytes(document)
+        except UnwritableError as error:
+            raise error.told_of("the answer", self.to_json) from None
+        return Response(content, media_type="application/json")
 
     async def stream(self, call: Call[B], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         """The answer to a call that streams, as SSE frames; by default one a event, then ``[DONE]``."""
         async for event in events:
-            yield sse.data(event)
+            try:
+                frame = sse.data(event)
+            except UnwritableError as error:
+                raise error.told_of(f"the event {type(event).__name__}") from None
+            yield frame
         yield sse.DONE
 
 

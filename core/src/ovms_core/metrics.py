@@ -18,6 +18,7 @@ from ovms_core.models.registry import Models
 from ovms_core.observe import Observer, Outcome
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_STALLS = (0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _LABELS = ("endpoint", "model")
 
 
@@ -30,7 +31,15 @@ class Metrics:
     def __init__(self, models: Models, observers: Mapping[str, Observer]) -> None:
         self._names = CollectorRegistry()
         self._shown: list[_Shown] = []
+        self.stalls = Histogram(
+            "ovms_event_loop_stall_seconds",
+            "How long one request held the event loop, if longer than 0.25 s",
+            ("endpoint",),
+            buckets=_STALLS,
+            registry=None,
+        )
         self._add("core", ModelMetrics(models))
+        self._add("core", self.stalls)
         for owner, observer in observers.items():
             for collector in _collectors(owner, observer):
                 self._add(owner, collector)

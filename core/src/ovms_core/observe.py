@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,28 +49,28 @@ class Observer:
 
 
 class Observers:
-    """All observers as one. One that raises is logged."""
+    """The observers of all plugins as one. One that raises is logged."""
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = observers
+    def __init__(self, observers: Mapping[str, Observer]) -> None:
+        self._observers = [*observers.items()]
 
     def call_started(self, call: Call[Any]) -> None:
         """Tell all."""
-        for observer in self._observers:
+        for _plugin_at_work, observer in self._observers:
             try:
                 observer.call_started(call)
             except Exception:
-                _log_failure(observer)
+                _log_failure(_plugin_at_work, observer)
 
     def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
         """Tell all."""
         outcome.duration = time.perf_counter() - outcome.started
-        for observer in self._observers:
+        for _plugin_at_work, observer in self._observers:
             try:
                 observer.call_ended(call, outcome)
             except Exception:
-                _log_failure(observer)
+                _log_failure(_plugin_at_work, observer)
 
 
-def _log_failure(observer: Observer) -> None:
-    log.exception("observer %s failed", type(observer).__name__)
+def _log_failure(owner: str, observer: Observer) -> None:
+    log.exception("plugin %s: the observer %s failed", owner, type(observer).__name__)

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from functools import reduce
 from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from ovms_core.attribution import Owned
 from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
 from ovms_core.errors import APIError
+from ovms_core.execution import Rounds, Stint, close, wrap
 from ovms_core.http.errors import cut_short, unexpected
+from ovms_core.http.failures import log_failure
 from ovms_core.http.long_requests import LongRequestTimer
 from ovms_core.http.response_writer import ClientGoneError, ResponseWriter
 from ovms_core.observe import Observers, Outcome
 from ovms_core.settings import Settings
-
-log = logging.getLogger("ovms.pipeline")
-
-
-def wrap(executor: Executor, interceptors: Sequence[Interceptor]) -> Executor:
-    """`executor` inside all `interceptors`, the first outermost."""
-
-    def around(inner: Executor, interceptor: Interceptor) -> Executor:
-        return lambda call: interceptor(call, inner)
-
-    return reduce(around, reversed(interceptors), executor)
 
 
 class Pipeline:
@@ -41,24 +31,27 @@ class Pipeline:
 
     def __init__(
         self,
-        endpoint: Endpoint[Any],
+        endpoint: Owned[Endpoint[Any]],
         settings: Settings,
         *,
-        parser: Parser | None = None,
-        executor: Executor | None = None,
-        formatter: Formatter | None = None,
-        interceptors: Sequence[Interceptor] = (),
+        parser: Owned[Parser] | None = None,
+        executor: Owned[Executor] | None = None,
+        formatter: Owned[Formatter] | None = None,
+        interceptors: Sequence[Owned[Interceptor]] = (),
         observers: Observers | None = None,
     ) -> None:
-        self._parse = parser or endpoint.parse
-        self._execute = wrap(executor or endpoint.execute, interceptors)
-        self._formatter = formatter or endpoint
-        self._observers = observers or Observers(())
+        self._rounds = Rounds()
+        self._parser = parser or Owned(endpoint.owner, endpoint.it.parse)
+        self._execute = wrap(executor or Owned(endpoint.owner, endpoint.it.execute), interceptors, self._rounds)
+        self._formatter = formatter.it if formatter else endpoint.it
+        self._formatter_owner = formatter.owner if formatter else endpoint.owner
+        self._observers = observers or Observers({})
         self._settings = settings
         self._long_requests = LongRequestTimer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = await self._parse(Request(scope, receive))
+        _plugin_at_work = self._parser.owner
+        call = await self._parser.it(Request(scope, receive))
         if (body := scope.get("ovms.body")) is not None:
             body.release()
         outcome = Outcome()
@@ -95,6 +88,7 @@ class Pipeline:
             self._observers.call_ended(call, outcome)
 
     async def _answer(self, call: Call[Any], writer: ResponseWriter, outcome: Outcome) -> None:
+        _plugin_at_work = self._formatter_owner
         events = self._execute(call)
         try:
             if call.stream:
@@ -103,18 +97,22 @@ class Pipeline:
                 await writer.send_response(await self._formatter.unary(call, events))
         finally:
             if not call.detached:
-                await _close(events)
+                await close(events)
 
     async def _stream(
         self, call: Call[Any], events: AsyncIterator[Any], writer: ResponseWriter, outcome: Outcome
     ) -> None:
+        _plugin_at_work = self._formatter_owner
         try:
             frames = self._formatter.stream(call, events if call.detached else await Primed.of(events))
+            stint = Stint(self._rounds)
             try:
                 async for frame in frames:
                     await writer.send_frame(frame)
+                    if stint.is_long():
+                        await stint.give_way()
             finally:
-                await _close(frames)
+                await close(frames)
         except (Exception, asyncio.CancelledError) as error:
             told = writer.absorb(error) or (_as_api_error(error, call) if writer.started else None)
             if told is None:
@@ -152,15 +150,8 @@ class Primed:
         return self._first.pop()
 
 
-async def _close(events: AsyncIterator[Any]) -> None:
-    """Close an iterator, and with it everything that it iterates over; a plain iterator has nothing to close."""
-    aclose = getattr(events, "aclose", None)
-    if aclose is not None:
-        await aclose()
-
-
 def _as_api_error(error: Exception | asyncio.CancelledError, call: Call[Any]) -> APIError | None:
     if isinstance(error, asyncio.CancelledError) and cut_short():
         return None
-    log.error("request %s failed in mid-stream", call.id, exc_info=error)
+    log_failure(call.id, f"{call.endpoint.method} {call.endpoint.path}", error, in_stream=True)
     return unexpected(call.id)

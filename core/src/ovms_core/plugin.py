@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     from ovms_core.errors import APIError
     from ovms_core.http.headers import header_text
     from ovms_core.messages import Event, Request
-    from ovms_core.models.files import ModelFiles
+    from ovms_core.model_files import ModelFiles
     from ovms_core.models.model import Model
     from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
-    from ovms_core.models.sources.pypi import PypiSource
     from ovms_core.observe import Observer, Outcome
     from ovms_core.off_loop import give_way, off_loop
     from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.routes.route import Route
-    from ovms_core.settings import ModelSettings, Settings
-    from ovms_core.task import Task, TaskOptions
+    from ovms_core.settings import ModelSettings, Settings, TaskOptions
+    from ovms_core.task import Task
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
@@ -37,16 +36,15 @@ _HOMES = {
     "errors": ("APIError",),
     "http.headers": ("header_text",),
     "messages": ("Event", "Request"),
-    "models.files": ("ModelFiles",),
+    "model_files": ("ModelFiles",),
     "models.model": ("Model",),
     "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
-    "models.sources.pypi": ("PypiSource",),
     "observe": ("Observer", "Outcome"),
     "off_loop": ("give_way", "off_loop"),
     "routes.route": ("Route",),
-    "settings": ("ModelSettings", "Settings"),
+    "settings": ("ModelSettings", "Settings", "TaskOptions"),
     "sse": ("sse",),
-    "task": ("Task", "TaskOptions"),
+    "task": ("Task",),
     "windowed": ("Window", "windowed"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -83,7 +81,6 @@ __all__ = [
     "Outcome",
     "Parser",
     "Part",
-    "PypiSource",
     "Request",
     "Route",
     "Server",

@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
-import signal
 import socket
-import threading
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, Protocol
 
 import uvicorn
@@ -18,10 +16,11 @@ import uvicorn
 from ovms_core.app import Application, create_app
 from ovms_core.configuration import ConfigurationError
 from ovms_core.settings import Settings
+from ovms_core.watch.lag import LagWatch
+from ovms_core.watch.signals import LastResort, heard
 
 log = logging.getLogger("ovms")
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS = 1.0
 _MOST_FILES = 65536
 _PATIENCE = 15.0  # seconds, after `drain_timeout`, for plugins to close and workers to end
@@ -53,52 +52,48 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: Application) -> None:
         super().__init__(config)
         self._app = app
+        self._lag_watch = LagWatch(app.server.metrics.stalls)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM for as long as the server runs."""
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self.drain)
-        try:
+        """Take SIGINT and SIGTERM for as long as the server runs: also while something holds the event loop."""
+        loop, last_resort, signals = asyncio.get_running_loop(), LastResort(), count(1)
+
+        def hear() -> None:
+            at_once = next(signals) > 1
+            last_resort.end_in(_PATIENCE_AT_ONCE if at_once else self._drain_timeout + _PATIENCE)
+            loop.call_soon_threadsafe(self.drain)
+
+        with heard(hear):
             yield
-        finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+
+    @property
+    def _drain_timeout(self) -> float:
+        return self._app.server.settings.drain_timeout
 
     def drain(self) -> None:
         """Stop accepting, finish what runs; called again: stop at once."""
         if self.should_exit:
             log.warning("stopping at once")
-            _end_in(_PATIENCE_AT_ONCE)
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that tasks are cut short is as wanted
             self.force_exit = True
             return
         admission = self._app.server.admission
-        log.info(
-            "stopping: %d requests in flight have %g s", admission.in_flight, self._app.server.settings.drain_timeout
-        )
+        log.info("stopping: %d requests in flight have %g s", admission.in_flight, self._drain_timeout)
         admission.draining = True
         self.should_exit = True
-        _end_in(self._app.server.settings.drain_timeout + _PATIENCE)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; from then on there is somebody who waits when something holds the event loop."""
+        await super().startup(sockets)
+        self._lag_watch.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's; then a client that does not read what it is told in the end cannot keep the process."""
         await super().shutdown(sockets)
+        self._lag_watch.stop()
         for connection in self.server_state.connections:
             asyncio.get_running_loop().call_later(_LAST_WORDS, connection.transport.abort)
-
-
-def _end_in(seconds: float) -> None:
-    """End the process then, should it still run: a plugin that hangs in its clean-up must not keep it."""
-    timer = threading.Timer(seconds, _end)
-    timer.daemon = True
-    timer.start()
-
-
-def _end() -> None:
-    log.error("something keeps the server from ending: it is ended now, and its workers with it")
-    os._exit(1)
 
 
 def run(settings: Settings, *, report: Report) -> int:

@@ -20,6 +20,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
 
 
+class TaskOptions(Section):
+    """The base of a task's `options:` section: an unknown key is an error with its path."""
+
+
 class PluginSettings(Section):
     """Which plugins are loaded."""
 

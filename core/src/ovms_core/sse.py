@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
+from ovms_core.json_answers import to_bytes
 
 DONE: Final = b"data: [DONE]\n\n"
 PING: Final = b": ping\n\n"
 
-_encode = msgspec.json.Encoder().encode
-
 
 def data(document: Any) -> bytes:
-    """One frame with `document` as JSON."""
-    return b"data: %b\n\n" % _encode(document)
+    """One frame with `document` as JSON. Raises `TypeError`, with the path of what cannot be written."""
+    return b"data: %b\n\n" % to_bytes(document)
 
 
 def event(name: str, document: Any) -> bytes:
     """One frame of the named type with `document` as JSON."""
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(document))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), to_bytes(document))
 
 
 def comment(text: str) -> bytes:

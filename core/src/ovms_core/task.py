@@ -6,16 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from ovms_core.models.files import ModelFiles
-
-
-class TaskOptions(BaseModel):
-    """The base of a task's `options:` section: an unknown key is an error with its path."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), frozen=True)
+    from ovms_core.model_files import ModelFiles
 
 
 def _no_variants(options: BaseModel) -> Iterable[str]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from types import FrameType
+from typing import Any
 
 _SERVER = ("ovms_core", "asyncio", "contextlib", "importlib", "importlib_metadata", "pluggy", "starlette", "uvicorn")
 """The modules and packages of the way to a plugin's code."""
+_STANDARD = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = tuple(f"{_STANDARD}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 
 
 def author_traceback(error: BaseException) -> str:
-    """The traceback of `error` as Python prints it, from the first frame on that is no server's; so for its causes.
+    """The traceback of `error` as Python prints it, from the author's first frame on; so for its causes.
 
     Without such a frame it is the exception alone.
     """
@@ -27,20 +31,46 @@ def author_traceback(error: BaseException) -> str:
 
 def author_place(error: BaseException) -> str | None:
     """Where `error` left the author's code, as ``/home/me/shout/endpoint.py:12 in execute``; `None` if nowhere."""
-    stack = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_authors(frame.filename)]
+    stack = [frame for frame in traceback.extract_tb(error.__traceback__) if is_authors(frame.filename)]
     return _place(stack[-1]) if stack else None
 
 
 def frame_place(frame: FrameType | None) -> str | None:
     """As `author_place`, of a running `frame`: the innermost of the author's."""
-    stack = [each for each in traceback.extract_stack(frame) if _is_authors(each.filename)] if frame else []
+    stack = [each for each in traceback.extract_stack(frame) if is_authors(each.filename)] if frame else []
     return _place(stack[-1]) if stack else None
 
 
-def is_authors_own(file: str) -> bool:
-    """Whether `file` is neither the server's nor Python's: the author's own, or a package that the author uses."""
-    installed = "site-packages" in file or "dist-packages" in file
-    return _is_authors(file) and (installed or not file.startswith(sysconfig.get_path("stdlib") + os.sep))
+def place_among(frames: Iterable[FrameType]) -> str | None:
+    """As `frame_place`, of running `frames`, innermost first."""
+    found = next((each for each in frames if is_authors(each.f_code.co_filename)), None)
+    return f"{found.f_code.co_filename}:{found.f_lineno} in {found.f_code.co_name}" if found else None
+
+
+def awaited_place(awaited: Any) -> str | None:
+    """As `frame_place`, of a coroutine or an async generator that waits, or of what it waits for."""
+    place = None
+    while awaited is not None:
+        kind = next((kind for kind in ("cr", "ag", "gi") if hasattr(awaited, f"{kind}_frame")), None)
+        if kind is None:
+            break
+        frame = getattr(awaited, f"{kind}_frame")
+        if frame is not None and is_authors(frame.f_code.co_filename):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+    return place
+
+
+def definition_place(thing: Any) -> str | None:
+    """Where a function or class is written, or the class of an object: ``/home/me/shout/endpoint.py:12``."""
+    for each in (inspect.unwrap(thing) if callable(thing) else thing, type(thing)):
+        try:
+            file, (_, line) = inspect.getsourcefile(each), inspect.getsourcelines(each)
+        except (OSError, TypeError):
+            continue
+        if file is not None and is_authors(file):
+            return f"{file}:{line}"
+    return None
 
 
 def _place(frame: traceback.FrameSummary) -> str:
@@ -48,13 +78,15 @@ def _place(frame: traceback.FrameSummary) -> str:
 
 
 def _cut(stack: traceback.StackSummary) -> traceback.StackSummary:
-    first = next((index for index, frame in enumerate(stack) if _is_authors(frame.filename)), len(stack))
+    first = next((index for index, frame in enumerate(stack) if is_authors(frame.filename)), len(stack))
     kept = [frame for frame in stack[first:] if not frame.filename.startswith(("<frozen ", *_files_of("importlib")))]
     return traceback.StackSummary.from_list(kept)
 
 
-def _is_authors(file: str) -> bool:
-    return not file.startswith(("<frozen ", *_files_of(*_SERVER)))
+def is_authors(file: str) -> bool:
+    """Whether `file` is neither the server's nor Python's: the author's own, or of a package that the author uses."""
+    standard = file.startswith(_STANDARD) and not file.startswith(_INSTALLED)
+    return not standard and not file.startswith(("<frozen ", *_files_of(*_SERVER)))
 
 
 @cache

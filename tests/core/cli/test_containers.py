@@ -18,7 +18,7 @@ USER = 12345
 
 PLUGIN = """
     from pathlib import Path
-    from ovms_core.scripted import ScriptedEngine
+    from ovms_core.testing.scripted_engine import ScriptedEngine
     from ovms_core.hookspecs import hookimpl
     from ovms_core.testing.scripted import TASK, scripted_plugin
     from dataclasses import replace
@@ -105,7 +105,7 @@ def serving(site: Path, *before: str, **environment: str) -> Iterator[tuple[str,
     kept = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": path,
-        "OVMS_PLUGINS__ALLOW": "number",
+        "OVMS_PLUGINS__ALLOW": "number,sources",
         "OVMS_PORT": "0",
     }
     words = ["-m", "ovms_core.cli", "serve", "chat=share:small", "hf:org/name", f"local={site / 'model'}", "--offline"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ovms_core.cli.probes import Verdict, devices, machine, software
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 
 Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from ovms_core.cli.plugin_kit.answers import Answers
+from ovms_core.cli.plugin_kit.scaffold import write_plugin
 
 Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 SETTINGS = {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -110,6 +114,24 @@ def test_a_folder_that_is_there_is_left_alone(ovms: Ovms, tmp_path: Path) -> Non
     assert finished.returncode == 2
     assert "exists already" in finished.stderr
     assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_without_a_terminal_it_says_that_yes_asks_nothing(ovms: Ovms, tmp_path: Path) -> None:
+    finished = ovms("plugin", "new", "tally", stdin="")
+    assert finished.returncode == 2
+    assert "add --yes" in finished.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plugin_of_a_package_with_the_prefix_is_named_without_it(tmp_path: Path) -> None:
+    folder = write_plugin(Answers.of("ovms-word-tally"), tmp_path / "new")
+    project = tomllib.loads((folder / "pyproject.toml").read_text())
+    assert project["project"]["name"] == "ovms-word-tally"
+    assert project["project"]["entry-points"]["ovms"] == {"word_tally": "ovms_word_tally.hooks"}
+    endpoint = (folder / "src/ovms_word_tally/endpoint.py").read_text()
+    assert "class WordTally(Endpoint[WordTallyBody]):" in endpoint
+    assert 'path = "/word_tally"' in endpoint
+    assert 'task = "word_tally"' in endpoint
 
 
 def test_without_yes_it_asks_and_takes_the_answers(ovms: Ovms, tmp_path: Path) -> None:

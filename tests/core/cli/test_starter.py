@@ -12,8 +12,8 @@ from ovms_core.cli.starter import with_starter_models
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models.source import FetchProgress, Offer
 from ovms_core.plugin_loading.offerings import Offerings
-from ovms_core.settings import ModelSettings, Settings
-from ovms_core.task import Task, TaskOptions
+from ovms_core.settings import ModelSettings, Settings, TaskOptions
+from ovms_core.task import Task
 
 
 class Catalogue:

@@ -109,7 +109,10 @@ async def test_an_error_after_the_response_has_started_is_logged_once(caplog: py
         with pytest.raises(httpx.RemoteProtocolError, match="late"):
             await client.post("/v1/talk", json={"text": "a"}, headers={"x-request-id": "one"})
     failed = [record for record in caplog.records if record.name == "ovms.http" and record.levelname == "ERROR"]
-    assert [record.getMessage() for record in failed] == ["request one failed"]
+    (record,) = failed
+    assert record.getMessage().startswith(
+        f"request one failed: plugin 'talk', POST /talk: ValueError: late at {__file__}"
+    )
 
 
 async def test_browsers_of_other_origins_get_nothing_by_default_and_hear_how_to_allow_it(

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ovms_core.errors import LoadError
+from ovms_core.model_files import ModelFiles
 from ovms_core.models.detection import choose_task
-from ovms_core.models.files import ModelFiles
-from ovms_core.task import Task, TaskOptions
+from ovms_core.settings import TaskOptions
+from ovms_core.task import Task
 
 FILES = ModelFiles(Path(), frozenset({"model.xml"}))
 

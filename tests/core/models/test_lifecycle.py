@@ -23,8 +23,8 @@ from ovms_core.models.events import Change, ModelEvent
 from ovms_core.models.model import Model, State
 from ovms_core.models.registry import NameTakenError
 from ovms_core.plugin import FetchProgress, Offer, SourceError
-from ovms_core.settings import ModelSettings
-from ovms_core.task import Task, TaskOptions
+from ovms_core.settings import ModelSettings, TaskOptions
+from ovms_core.task import Task
 from ovms_core.testing import (
     FakeEngine,
     Word,

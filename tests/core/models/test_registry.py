@@ -11,8 +11,8 @@ from ovms_core.models.events import Change, ModelEvent
 from ovms_core.models.model import Model, State, Status
 from ovms_core.models.registry import Models, NameTakenError
 from ovms_core.runner import RunnerLoad
-from ovms_core.settings import ModelSettings
-from ovms_core.task import Task, TaskOptions
+from ovms_core.settings import ModelSettings, TaskOptions
+from ovms_core.task import Task
 
 
 class Ready:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.support import another_user
 
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository, _decode, _encode, default_root
 from ovms_core.models.source import FetchProgress, Offer, SourceError
-from ovms_core.models.sources import Reference
 
 REFERENCE = Reference("share", "org/name:Q4")
 

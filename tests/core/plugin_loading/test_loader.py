@@ -14,9 +14,10 @@ from tests.core.support import echo, plugin, talking
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import hookimpl
+from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import load_plugins
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.settings import PluginSettings
 
 GOOD = """
@@ -135,7 +136,7 @@ def test_a_name_that_no_plugin_has_is_warned_of(site: Site, caplog: pytest.LogCa
     site.install("acme-package", name="acme")
     load("acme", **{setting: ["acme-package"]})
     (message,) = caplog.messages
-    assert message.startswith(f"plugins.{setting}: there is no plugin 'acme-package'. Installed are acme, core, ")
+    assert message.startswith(f"plugins.{setting}: there is no plugin 'acme-package'. Installed are acme, ")
 
 
 def test_a_required_plugin_must_work(site: Site) -> None:
@@ -168,7 +169,7 @@ def test_a_plugin_that_may_guard_requests_is_never_just_set_aside() -> None:
 
     host = load_plugins(PluginSettings(), [Guard()])
     with pytest.raises(PluginError, match="may guard requests"):
-        host.quarantine("Guard", "it is tired")
+        host.quarantine("Guard", Failure("it is tired"))
 
 
 async def _asynchronous(endpoint: Any) -> None: ...
@@ -203,3 +204,55 @@ def test_a_hook_that_is_a_coroutine_or_a_wrapper_quarantines_its_plugin(hook: st
     host = load_plugins(PluginSettings(), odd)
     for name in "ab":
         assert f"implements {hook} as a coroutine or wrapper" in host.reports[name].reason
+
+
+class Plugin:
+    """A plugin as a class: an object of it can be one, it itself cannot."""
+
+    @hookimpl
+    def ovms_register_tasks(self) -> list[Any]:
+        return []
+
+
+def test_an_object_is_a_plugin_and_its_class_is_none() -> None:
+    assert load_plugins(PluginSettings(), [Plugin()]).reports["Plugin"].state is PluginState.ACTIVE
+    assert "an object of it (Plugin())" in load_plugins(PluginSettings(), [Plugin]).reports["Plugin"].reason
+
+
+def test_what_a_hook_takes_by_keyword_only_is_refused_and_what_it_remembers_in_a_default_is_not() -> None:
+    def keyword(*, settings: Any) -> list[Any]:
+        return []
+
+    def remembering(settings: Any, paths: tuple[str, ...] = ("/a",)) -> list[Any]:
+        return []
+
+    plugins = [plugin("keyword", ovms_register_routes=keyword), plugin("memory", ovms_register_routes=remembering)]
+    reports = load_plugins(PluginSettings(), plugins).reports
+    assert "takes 'settings' of ovms_register_routes by keyword only" in reports["keyword"].reason
+    assert reports["memory"].state is PluginState.ACTIVE
+
+
+@pytest.mark.parametrize(("requires", "package"), [("ovms-core>=99", "ovms-core"), ("ovms-core<0.0.1", "acme-other")])
+def test_what_is_to_be_upgraded_is_the_older_of_the_two(site: Site, requires: str, package: str) -> None:
+    site.install("acme-other", requires=requires)
+    assert state(load("acme-other"), "acme-other").advice == f"Run: pip install --upgrade {package}"
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("import no_such_module", "most likely with: pip install no-such-module"),
+        ("from acme_broken.part import x", "Correct the plugin's code"),
+        ("1 / 0", "Correct the plugin's code"),
+    ],
+)
+def test_the_advice_fits_the_reason(site: Site, code: str, advice: str) -> None:
+    site.install("acme-broken", code)
+    assert advice in state(load("acme-broken"), "acme-broken").advice
+
+
+def test_where_its_code_failed_is_kept_from_the_authors_first_line_on(site: Site) -> None:
+    site.install("acme-broken", "def fail():\n    raise ValueError('no luck')\n\nfail()\n")
+    report = state(load("acme-broken"), "acme-broken")
+    assert report.reason.endswith(f"ValueError: no luck ({site.folder}/acme_broken.py:2 in fail)")
+    assert report.traceback.splitlines()[1].endswith('acme_broken.py", line 4, in <module>')

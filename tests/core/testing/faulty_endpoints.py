@@ -15,9 +15,9 @@ from starlette.responses import Response
 
 from ovms_core import sse
 from ovms_core.plugin import Body, Call, Endpoint, Json, Task, hookimpl
-from ovms_core.scripted import Probe, Script, ScriptedEngine, Word
 from ovms_core.testing import EndpointContract, model_without_files
 from ovms_core.testing.scripted import TASK, ScriptOptions
+from ovms_core.testing.scripted_engine import Probe, Script, ScriptedEngine, Word
 
 _background: set[asyncio.Task[None]] = set()
 

@@ -22,6 +22,7 @@ from ovms_core.testing import (
     served,
     serving,
 )
+from ovms_core.testing.imports import imported_with
 
 WORDS = [Word(0, "one "), Word(1, "two ")]
 
@@ -97,7 +98,7 @@ async def test_a_recorder_sees_hooks_calls_events_and_outcomes() -> None:
         await client.post("/v3/script", json={"count": 2})
         await client.post("/v3/script", json={"count": 1, "fail_at": 0})
     assert {"ovms_register_tasks", "ovms_wrap_execution", "ovms_lifespan"} <= {hook.name for hook in recorder.hooks}
-    assert {asked["endpoint"].path for asked in recorder.asked("ovms_wrap_execution")} == {"/script", "/nothing"}
+    assert {asked["endpoint"].path for asked in recorder.asked("ovms_wrap_execution")} == {"/script"}
     good, bad = recorder.calls
     assert good.events == [Word(0, "w0 "), Word(1, "w1 ")]
     assert good.closed
@@ -112,7 +113,10 @@ async def test_a_served_model_is_a_real_process() -> None:
         assert [event async for event in model.submit(Script(count=2))] == [Word(0, "w0 "), Word(1, "w1 ")]
         assert model.info is not None
         assert model.info.details == {"scripted": True}
-    assert ScriptedEngine.__module__ == "ovms_core.scripted"
+
+
+def test_a_worker_with_the_scripted_engine_imports_no_server() -> None:
+    assert imported_with(ScriptedEngine.__module__).isdisjoint({"pluggy", "pydantic", "starlette", "typer", "uvicorn"})
 
 
 async def test_a_model_that_does_not_load_says_why() -> None:

@@ -25,7 +25,7 @@ from ovms_core.engine import (
     RequestError,
     Shapes,
 )
-from ovms_core.scripted import Probe, Script, ScriptedEngine, Word
+from ovms_core.testing.scripted_engine import Probe, Script, ScriptedEngine, Word
 
 
 class Marked(ScriptedEngine):

@@ -31,6 +31,6 @@ def test_commands_and_messages_travel() -> None:
 
 
 def test_the_types_of_a_union_are_named_by_import_path() -> None:
-    module = "ovms_core.scripted"
+    module = "ovms_core.testing.scripted_engine"
     assert type_paths(Script | Probe) == [f"{module}:Script", f"{module}:Probe"]
     assert type_paths(Script) == [f"{module}:Script"]

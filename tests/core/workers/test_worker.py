@@ -30,6 +30,7 @@ from ovms_core.workers.wire import (
 from ovms_core.workers.worker import EngineLoop, Inbox, Outbox
 
 RAISED = "the engine raised an exception while it loaded the model; the server's log says why"
+SCRIPTED = "ovms_core.testing.scripted_engine:ScriptedEngine"
 
 _decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[Word | Probed]).decode
 
@@ -37,7 +38,7 @@ _decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[Word | Pr
 class Worker:
     """A worker that a test talks to."""
 
-    def __init__(self, engine: str = "ovms_core.scripted:ScriptedEngine", **options: Any) -> None:
+    def __init__(self, engine: str = SCRIPTED, **options: Any) -> None:
         command = [sys.executable, "-m", "ovms_core.workers.worker"]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
@@ -120,10 +121,10 @@ def test_a_rejected_request_is_answered_while_others_run() -> None:
 @pytest.mark.parametrize(
     ("engine", "options", "reason"),
     [
-        ("ovms_core.scripted:ScriptedEngine", {"load_error": "no weights"}, "no weights"),
+        (SCRIPTED, {"load_error": "no weights"}, "no weights"),
         ("no_such_module:Engine", {}, RAISED),
-        ("ovms_core.scripted:NoSuchEngine", {}, RAISED),
-        ("ovms_core.scripted:ScriptedEngine", {"slots": "many"}, RAISED),
+        ("ovms_core.testing.scripted_engine:NoSuchEngine", {}, RAISED),
+        (SCRIPTED, {"slots": "many"}, RAISED),
     ],
 )
 def test_what_cannot_be_loaded_says_why_and_ends(engine: str, options: dict[str, Any], reason: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.plugins.ovms_embeddings.asking import ask, cosines, embed, vectors
 from tests.plugins.ovms_embeddings.conftest import Load
 
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_embeddings.messages import Embed
 from ovms_embeddings.task import detect
 

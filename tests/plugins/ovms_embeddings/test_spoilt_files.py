@@ -10,7 +10,7 @@ from tests.mutations import Mutation, linked_copy, unnamed
 from tests.plugins.ovms_embeddings.asking import embed
 from tests.plugins.ovms_embeddings.conftest import Load
 
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_core.openvino.tokens import TextTokenizer
 from ovms_embeddings.options import EmbeddingsOptions
 from ovms_embeddings.recipe import read_recipe

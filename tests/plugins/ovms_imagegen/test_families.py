@@ -13,7 +13,7 @@ from tests.plugins.ovms_imagegen.conftest import as_file, last_file, load, opene
 from tests.plugins.ovms_imagegen.families import CLASSES, save_family, write_json
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_imagegen.bodies import VariationBody
 from ovms_imagegen.endpoints import Variations
 from ovms_imagegen.engine import ImageGeneration

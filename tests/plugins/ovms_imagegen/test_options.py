@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_imagegen.model_folder import options_of
 from ovms_imagegen.options import ImageOptions
 from ovms_imagegen.task import detect

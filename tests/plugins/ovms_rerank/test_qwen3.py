@@ -9,7 +9,7 @@ import pytest
 from tests.plugins.ovms_rerank.asking import scored
 from tests.plugins.ovms_rerank.conftest import Load
 
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_rerank.task import BY_NAME, detect
 
 FOLDER = Path(__file__).parents[2] / "data" / "qwen3-reranker"

@@ -9,7 +9,7 @@ from tests.mutations import Mutation, linked_copy, unnamed
 from tests.plugins.ovms_rerank.asking import scored
 from tests.plugins.ovms_rerank.conftest import Load
 
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_core.openvino.tokens import TextTokenizer
 from ovms_rerank.profile import Profile
 from ovms_rerank.task import RerankOptions, detect

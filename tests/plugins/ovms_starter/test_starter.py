@@ -5,11 +5,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from tests.core.models.sources.wheels import build_wheel
+from tests.plugins.ovms_sources.wheels import build_wheel
 
+from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
 from ovms_core.models.source import SourceError
-from ovms_core.models.sources import Reference
 from ovms_starter.source import StarterSource
 
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from ovms_core.cli.chat import chat
-from ovms_core.cli.conformance import conformance
 from ovms_core.cli.doctor import doctor
 from ovms_core.cli.models import models
 from ovms_core.cli.plugin_kit import plugin
@@ -17,7 +16,7 @@ from ovms_core.cli.plugins import plugins
 from ovms_core.cli.pull import pull
 from ovms_core.cli.serve import serve
 
-_COMMANDS = (serve, pull, models, plugins, doctor, chat, conformance)
+_COMMANDS = (serve, pull, models, plugins, doctor, chat)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from ovms_core.cli.installed import gather_quietly
 from ovms_core.cli.output import open_console
 from ovms_core.cli.progress import Downloads
+from ovms_core.models.reference import parse_reference
 from ovms_core.models.repository import Repository
-from ovms_core.models.sources import parse_reference
 from ovms_core.settings import Settings
 
 

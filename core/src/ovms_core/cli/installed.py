@@ -17,7 +17,17 @@ def load_quietly(settings: PluginSelection) -> PluginHost:
     from ovms_core.plugin_loading.loader import load_plugins
 
     logging.getLogger("ovms.plugins").addHandler(logging.NullHandler())
+    tell_what_is_slow()
     return load_plugins(settings)
+
+
+def tell_what_is_slow() -> None:
+    """Let the user know which plugin a command waits for, where nothing else is logged."""
+    slow = logging.getLogger("ovms.plugins.slow")
+    if not slow.handlers and not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("ovms: %(message)s"))
+        slow.addHandler(handler)
 
 
 def gather_quietly(settings: Settings) -> tuple[PluginHost, Offerings]:

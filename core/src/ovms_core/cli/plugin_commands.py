@@ -30,8 +30,8 @@ def add_plugin_commands(cli: typer.Typer) -> None:
     for name, register in host.implementations("ovms_register_commands"):
         try:
             register(cli=cli)
-        except Exception as error:
-            _warn(f"plugin {name} adds no subcommands: {type(error).__name__}: {error}")
+        except PluginError as error:
+            _warn(f"plugin {name} adds no subcommands: {error}")
 
 
 def _plugin_settings() -> PluginSelection | None:

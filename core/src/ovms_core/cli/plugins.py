@@ -10,9 +10,15 @@ import typer
 from ovms_core.cli.options import AsJson, ConfigFile
 
 if TYPE_CHECKING:
-    from ovms_core.plugin_loading.report import PluginReport
+    from collections.abc import Iterable
 
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what plugins wrap as well, and how they nest.")]
+    from rich.console import Console
+
+    from ovms_core.plugin_report import PluginReport
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show in full what is wrong with plugins, and how what they wrap nests.")
+]
 
 
 def plugins(config: ConfigFile = None, as_json: AsJson = False, verbose: Verbose = False) -> None:
@@ -32,9 +38,19 @@ def plugins(config: ConfigFile = None, as_json: AsJson = False, verbose: Verbose
         return
     console = open_console()
     print_table(console, "Plugins", ("name", "package", "version", "state", "reason"), [*map(_row, reports)])
+    if verbose:
+        _print_accounts(console, reports)
     nested = [(what, " > ".join(owners)) for what, owners in around.items()]
     print_table(console, "What plugins wrap", ("wrapped", "by, outermost first"), nested)
 
 
+def _print_accounts(console: Console, reports: Iterable[PluginReport]) -> None:
+    """What is wrong with each plugin in full, and what to do about it."""
+    for report in reports:
+        if report.remark and report.state != "blocked":
+            advice = f"\n{report.advice}." if report.advice else ""
+            console.print(f"{report.name} is {report.state}: {report.account}{advice}\n", soft_wrap=True)
+
+
 def _row(report: PluginReport) -> tuple[str, ...]:
-    return report.name, report.distribution, report.version, str(report.state), report.reason
+    return report.name, report.distribution, report.version, str(report.state), report.remark

@@ -51,7 +51,7 @@ class StartupReport:
 
     def listening(self, url: str, app: Application) -> None:
         """Plugins and routes are known, the models are on their way."""
-        plugins = [report.PluginRow(p.name, p.version, str(p.state), p.reason) for p in app.server.plugins]
+        plugins = [report.PluginRow(p.name, p.version, str(p.state), p.remark) for p in app.server.plugins]
         report.print_plugins(self._out, plugins)
         report.print_routes(self._out, _routes(app))
 

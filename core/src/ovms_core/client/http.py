@@ -42,12 +42,21 @@ class Answer:
         """The document in it. Raises `ValueError`."""
         return json.loads(self.content)
 
+    @property
+    def message(self) -> str:
+        """What the server says about an error, in one short line."""
+        try:
+            said = error_message(self.json())
+        except ValueError:
+            said = None
+        return " ".join((said or "without a message").split())[:_SHOWN]
+
 
 class RefusedError(Exception):
     """The server answered with an error. The message has its status and its own words."""
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(f"{answer.status}: {message_of(answer)}")
+        super().__init__(f"{answer.status}: {answer.message}")
         self.answer = answer
 
 
@@ -166,15 +175,6 @@ class RemoteServer:
 
 def _lower(response: http.client.HTTPResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.getheaders()}
-
-
-def message_of(answer: Answer) -> str:
-    """What the server says about an error, in one short line."""
-    try:
-        said = error_message(answer.json())
-    except ValueError:
-        said = None
-    return " ".join((said or "without a message").split())[:_SHOWN]
 
 
 def error_message(document: Any) -> str | None:

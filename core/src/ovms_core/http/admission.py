@@ -68,4 +68,6 @@ class Admission:
 
 async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
     """Hand a request that was admitted to its route."""
-    await scope["ovms.route"].app(scope, receive, send)
+    route: MountedRoute = scope["ovms.route"]
+    _plugin_at_work = route.owner
+    await route.app(scope, receive, send)

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.errors import APIError
+from ovms_core.http.failures import log_failure
 from ovms_core.http.headers import raw_headers
 
 log = logging.getLogger("ovms.http")
@@ -47,8 +48,13 @@ def _told(error: Exception | asyncio.CancelledError, scope: Scope) -> APIError:
     request_id = scope["state"]["request_id"]
     if scope.get("ovms.logged") is not error:  # one that was raised again, for there are two of these around a request
         scope["ovms.logged"] = error
-        log.error("request %s failed", request_id, exc_info=error)
+        log_failure(request_id, _endpoint(scope), error)
     return unexpected(request_id)
+
+
+def _endpoint(scope: Scope) -> str:
+    """Which endpoint or route a request was for, as its author knows it; empty for none."""
+    return scope["ovms.route"].name if "ovms.route" in scope else ""
 
 
 def cut_short() -> bool:

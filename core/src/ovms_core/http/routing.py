@@ -19,13 +19,22 @@ _PARAMETER = re.compile(r"(\{[^}]*\})")
 
 @dataclass(frozen=True, slots=True)
 class MountedRoute:
-    """A method and a path where something answers, whose it is, and whether it does so without an API key."""
+    """A method and a path where something answers, whose it is, and whether it does so without an API key.
+
+    `endpoint` is the path as the plugin wrote it, without a prefix.
+    """
 
     method: str
     path: str
     app: ASGIApp
     public: bool = False
     owner: str = "core"
+    endpoint: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it: ``POST /chat/completions``."""
+        return f"{self.method} {self.endpoint or self.path}"
 
     def at(self, parameters: Mapping[str, Any]) -> str:
         """The path with `parameters` in it, without the superfluous slashes that a client may have sent."""

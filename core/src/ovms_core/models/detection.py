@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from ovms_core.errors import LoadError
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_core.task import Task
 
 log = logging.getLogger("ovms.models")

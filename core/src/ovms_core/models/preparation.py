@@ -10,11 +10,11 @@ from pydantic import BaseModel
 
 from ovms_core.configuration.options import validate_options
 from ovms_core.messages import ModelSpec
+from ovms_core.model_files import ModelFiles
 from ovms_core.models.detection import choose_task
-from ovms_core.models.files import ModelFiles
+from ovms_core.models.reference import parse_reference
 from ovms_core.models.repository import Repository
 from ovms_core.models.source import FetchProgress, Source
-from ovms_core.models.sources import parse_reference
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
 

@@ -24,8 +24,8 @@ from urllib.parse import quote, unquote
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
+from ovms_core.models.reference import Reference
 from ovms_core.models.source import FetchProgress, Source, SourceError
-from ovms_core.models.sources.reference import Reference
 from ovms_core.paths import home, is_there
 
 log = logging.getLogger("ovms.models")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ovms_core.task import TaskOptions
+from ovms_core.settings import TaskOptions
 
 Precision = Literal["f32", "f16", "bf16"]
 Side = Literal["left", "right"]

@@ -11,13 +11,17 @@ from typing import Protocol
 import pluggy
 from importlib_metadata import EntryPoint, entry_points
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import ovms_core
 from ovms_core import hookspecs
 from ovms_core.errors import PluginError
+from ovms_core.plugin_loading.failure import Failure, failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_loading.slow import told_if_slow
+from ovms_core.plugin_report import PluginReport, PluginState
 
 log = logging.getLogger("ovms.plugins")
 
@@ -124,13 +128,13 @@ def _load(host: PluginHost, entry: EntryPoint, settings: PluginSelection) -> Non
         report.state, report.reason = PluginState.BLOCKED, "by the configuration (plugins)"
         return
     if (needed := _incompatible(entry.dist)) is not None:
-        reason = f"needs {CORE}{needed}; this is {ovms_core.__version__}"
-        host.quarantine(entry.name, reason, PluginState.INCOMPATIBLE)
+        host.quarantine(entry.name, _unfit(report.distribution, needed), PluginState.INCOMPATIBLE)
         return
     try:
-        plugin: ModuleType = entry.load()
+        with told_if_slow(entry.name, f"the import of {entry.module}"):
+            plugin: ModuleType = entry.load()
     except (Exception, SystemExit) as error:
-        host.quarantine(entry.name, f"cannot be imported: {type(error).__name__}: {error}")
+        host.quarantine(entry.name, failure_of(error, "cannot be imported"))
         return
     _register(host, report, plugin)
 
@@ -139,19 +143,27 @@ def _register(host: PluginHost, report: PluginReport, plugin: object) -> None:
     try:
         host.add(report, plugin)
     except (PluginError, pluggy.PluginValidationError, ValueError) as error:
-        host.quarantine(report.name, str(error), plugin=plugin)
+        host.quarantine(report.name, Failure(str(error)), plugin=plugin)
 
 
 def _name(distribution: _Distribution | None) -> str:
     return distribution.name if distribution is not None else "?"
 
 
-def _incompatible(distribution: _Distribution | None) -> str | None:
+def _unfit(distribution: str, needed: SpecifierSet) -> Failure:
+    """A plugin that is made for later cores wants a later one; one for earlier cores must itself be a later one."""
+    reason = f"needs {CORE}{needed}; this is {ovms_core.__version__}"
+    ours = Version(ovms_core.__version__)
+    wants_later = any("<" not in part.operator and Version(part.version.removesuffix(".*")) > ours for part in needed)
+    return Failure(reason, advice=f"Run: pip install --upgrade {CORE if wants_later else distribution}")
+
+
+def _incompatible(distribution: _Distribution | None) -> SpecifierSet | None:
     """The range of core versions that a distribution asks for, if ours is not in it."""
     for requirement in _requirements(distribution.requires if distribution else None):
         ours = canonicalize_name(requirement.name) == CORE and _applies(requirement)
         if ours and not requirement.specifier.contains(ovms_core.__version__, prereleases=True):
-            return str(requirement.specifier)
+            return requirement.specifier
     return None
 
 

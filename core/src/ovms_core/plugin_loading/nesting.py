@@ -6,10 +6,14 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.types import ASGIApp
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
+from ovms_core.plugin_loading.failure import HookError, failure_of
+from ovms_core.plugin_loading.functions import described, placed
 from ovms_core.plugin_loading.host import OWN, PluginHost
 
 if TYPE_CHECKING:
@@ -28,6 +32,17 @@ class Wrapper:
     owner: str
     wrap: Callable[..., Any]
     place: Place | None = None
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """What the plugin's middleware makes of `app`. Raises `PluginError` if that fails."""
+        try:
+            outer: Any = self.wrap(app)
+        except Exception as error:
+            raise PluginError(f"Plugin '{self.owner}': {failure_of(error, 'its middleware failed').reason}") from error
+        if not callable(outer):
+            message = f"Plugin '{self.owner}': its middleware returned {described(outer)}, not an ASGI application"
+            raise PluginError(placed(message, self.wrap))
+        return cast(ASGIApp, outer)
 
 
 def server_wrappers(host: PluginHost, settings: Settings) -> list[Wrapper]:
@@ -77,11 +92,8 @@ def _answers(host: PluginHost, hook: str, **arguments: Any) -> Iterable[Wrapper]
     for owner, implementation in host.implementations(hook):
         try:
             wrap = implementation(**arguments)
-        except Exception as error:
-            message = f"Plugin '{owner}' failed in {hook}: {type(error).__name__}: {error}"
-            raise PluginError(f"{message}. It may guard requests, so the server does not start without it.") from error
-        if wrap is not None and not callable(wrap):
-            raise PluginError(f"Plugin '{owner}' answers {hook} with {wrap!r}, which cannot be called.")
+        except HookError as error:
+            host.stop_for_guard(f"Plugin '{owner}': {error}", error.failure.traceback)
         if wrap is not None:
             yield Wrapper(owner, wrap, place_of(implementation))
 

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from inspect import iscoroutinefunction
 from itertools import product
 from typing import Any, TypeVar
 
-from ovms_core.configuration.errors import ConfigurationError
-from ovms_core.endpoint import Endpoint, Formatter
+from ovms_core.attribution import Owned
+from ovms_core.endpoint import Endpoint
 from ovms_core.errors import PluginError
-from ovms_core.http.routing import check_path
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
+from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
+from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
-from ovms_core.plugin_loading.report import PluginReport
-from ovms_core.routes.route import Handler, Route
+from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
+from ovms_core.plugin_report import PluginReport
+from ovms_core.routes.route import Route
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
-log = logging.getLogger("ovms.plugins")
 T = TypeVar("T")
 
 
@@ -50,13 +49,13 @@ class Offerings:
     routes: list[tuple[str, Route]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
 
-    def replacement(self, hook: str, endpoint: Endpoint[Any]) -> Any | None:
+    def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
         found = {r.owner: r.stage for r in self.replacements if r.hook == hook and r.endpoint is endpoint}
         if len(found) > 1:
             both = " and ".join(f"'{owner}'" for owner in found)
             raise PluginError(f"Plugins {both} both answer {hook} for {endpoint.path}. Block one (plugins.block).")
-        return next(iter(found.values()), None)
+        return next((Owned(owner, stage) for owner, stage in found.items()), None)
 
 
 @dataclass(slots=True)
@@ -76,6 +75,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
     offer the same, when one that guards requests fails, or a required one does not work.
     """
     registered = {owner: found for owner in host.active() if (found := _register(host, owner, settings))}
+    _check_tasks(host, registered)
     replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints)]
     require(host, settings.plugins)
     active = host.active()
@@ -93,38 +93,21 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
 def _register(host: PluginHost, owner: str, settings: Settings) -> _Registered | None:
     try:
         return _Registered(
-            list(host.ask(owner, "ovms_register_tasks") or ()),
-            list(host.ask(owner, "ovms_register_sources") or ()),
-            [_whole(each) for each in host.ask(owner, "ovms_register_endpoints", settings=settings) or ()],
-            [_usable(each) for each in host.ask(owner, "ovms_register_routes", settings=settings) or ()],
+            [check_task(each) for each in host.ask(owner, "ovms_register_tasks") or ()],
+            host.ask(owner, "ovms_register_sources") or [],
+            [check_endpoint(each) for each in host.ask(owner, "ovms_register_endpoints", settings=settings) or ()],
+            [check_route(each) for each in host.ask(owner, "ovms_register_routes", settings=settings) or ()],
         )
-    except ConfigurationError:
-        raise  # what the operator wrote is wrong: as with every other setting, that stops the start
-    except Exception as error:
-        host.quarantine(owner, f"its registration failed: {type(error).__name__}: {error}")
+    except (PluginError, ValueError) as error:
+        host.quarantine(owner, failure_of(error, "its registration failed"))
         return None
 
 
-def _whole(endpoint: Endpoint[Any]) -> Endpoint[Any]:
-    if lacking := [name for name in ("path", "body") if not hasattr(endpoint, name)]:
-        raise PluginError(f"endpoint {type(endpoint).__name__} has no {' and no '.join(lacking)}")
-    if endpoint.method != endpoint.method.upper():
-        raise PluginError(f"the method of an endpoint must be in upper case, not '{endpoint.method}'")
-    for path in (endpoint.path, *endpoint.also):
-        check_path(path)
-    return endpoint
-
-
-def _usable(route: Route) -> Route:
-    check_path(route.path)
-    if not _is_async(route.handler):
-        name = getattr(route.handler, "__name__", route.handler)
-        raise PluginError(f"the handler {name} of the route {route.path} is no async function")
-    return replace(route, method=route.method.upper())
-
-
-def _is_async(handler: Handler) -> bool:
-    return iscoroutinefunction(handler) or iscoroutinefunction(type(handler).__call__)
+def _check_tasks(host: PluginHost, registered: dict[str, _Registered]) -> None:
+    tasks = [task for found in registered.values() for task in found.tasks]
+    check_endpoints_tasks(
+        host, [(owner, each) for owner, found in registered.items() for each in found.endpoints], tasks
+    )
 
 
 def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:
@@ -132,18 +115,12 @@ def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Itera
     for endpoint, hook in product(endpoints, _STAGES):
         for owner, implementation in host.implementations(hook):
             try:
-                stage = _fitting(hook, implementation(endpoint=endpoint))
-            except Exception as error:
-                host.quarantine(owner, f"{hook} failed: {type(error).__name__}: {error}")
+                stage = implementation(endpoint=endpoint)
+            except HookError as error:
+                host.quarantine(owner, error.failure)
                 continue
             if stage is not None:
                 yield Replacement(owner, hook, endpoint, stage)
-
-
-def _fitting(hook: str, stage: Any) -> Any:
-    if hook == "ovms_formatter" and stage is not None and not isinstance(stage, Formatter):
-        raise TypeError(f"{stage!r} is no Formatter: make it an object of a subclass")
-    return stage
 
 
 def _unique(what: str, items: Iterable[tuple[str, T]], key: Callable[[T], str]) -> dict[str, T]:
@@ -163,8 +140,8 @@ def _observers(host: PluginHost, settings: Settings) -> dict[str, Observer]:
     for owner, implementation in host.implementations("ovms_observe"):
         try:
             observer = implementation(settings=settings)
-        except Exception:
-            log.exception("plugin %s: ovms_observe failed; it observes nothing", owner)
+        except HookError as error:
+            host.warn(owner, replace(error.failure, reason=f"it observes nothing: {error}"))
             continue
         if observer is not None:
             found[owner] = observer

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ovms_core.client.frames import Frame, read_frames
-    from ovms_core.scripted import Probe, Probed, Script, ScriptedEngine, Word
     from ovms_core.testing.client import app_with, serving
     from ovms_core.testing.contract import EndpointContract, Subject
     from ovms_core.testing.fake_engine import FakeEngine
     from ovms_core.testing.in_process import connected
     from ovms_core.testing.recorder import HookCall, HookRecorder, RecordedCall
     from ovms_core.testing.scripted import scripted_model, scripted_plugin
+    from ovms_core.testing.scripted_engine import Probe, Probed, Script, ScriptedEngine, Word
     from ovms_core.testing.worker import model_without_files, served
 
 _HOMES = {
     "client.frames": ("Frame", "read_frames"),
-    "scripted": ("Probe", "Probed", "Script", "ScriptedEngine", "Word"),
+    "testing.scripted_engine": ("Probe", "Probed", "Script", "ScriptedEngine", "Word"),
     "testing.client": ("app_with", "serving"),
     "testing.contract": ("EndpointContract", "Subject"),
     "testing.fake_engine": ("FakeEngine",),

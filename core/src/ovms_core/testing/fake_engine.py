@@ -13,8 +13,8 @@ from ovms_core.hookspecs import hookimpl
 from ovms_core.messages import EngineInfo, Request
 from ovms_core.models.model import Model
 from ovms_core.runner import RunnerLoad
-from ovms_core.settings import ModelSettings
-from ovms_core.task import Task, TaskOptions
+from ovms_core.settings import ModelSettings, TaskOptions
+from ovms_core.task import Task
 
 Answer = Sequence[Any] | Callable[[Any], Iterable[Any]]
 """The events for every request, or a function from a request to its events."""

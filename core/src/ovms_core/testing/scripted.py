@@ -1,4 +1,4 @@
-"""The task, the endpoint and the settings that go with the scripted engine (`ovms_core.scripted`)."""
+"""The task, the endpoint and the settings that go with the scripted engine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from ovms_core.endpoint import Call, Endpoint
 from ovms_core.hookspecs import hookimpl
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_core.request_body.body import Body
-from ovms_core.scripted import Probe, Probed, Script, Word
-from ovms_core.settings import ModelSettings, Settings
-from ovms_core.task import Task, TaskOptions
+from ovms_core.settings import ModelSettings, Settings, TaskOptions
+from ovms_core.task import Task
+from ovms_core.testing.scripted_engine import Probe, Probed, Script, Word
 
 
 class ScriptOptions(TaskOptions):
@@ -61,27 +61,13 @@ class ScriptEndpoint(Endpoint[ScriptBody]):
         return {"text": "".join(event.text for event in events)}
 
 
-class NothingEndpoint(Endpoint[Body]):
-    """``POST /nothing``: an endpoint that does nothing, to measure what the core costs."""
-
-    path = "/nothing"
-    body = Body
-
-    async def execute(self, call: Call[Body]) -> AsyncIterator[Any]:
-        return
-        yield
-
-    def to_json(self, call: Call[Body], events: Sequence[Any]) -> object:
-        return {"nothing": True}
-
-
 def _detect(files: ModelFiles) -> int:
     return 100 if files.has("script.json") else 0
 
 
 TASK = Task(
     name="scripted",
-    engine="ovms_core.scripted:ScriptedEngine",
+    engine="ovms_core.testing.scripted_engine:ScriptedEngine",
     options=ScriptOptions,
     request=Script | Probe,
     event=Word | Probed,
@@ -96,7 +82,7 @@ def _tasks() -> list[Task]:
 
 @hookimpl
 def _endpoints(settings: Settings) -> list[Endpoint[Any]]:
-    return [ScriptEndpoint(), NothingEndpoint()]
+    return [ScriptEndpoint()]
 
 
 scripted_plugin = SimpleNamespace(__name__="scripted", ovms_register_tasks=_tasks, ovms_register_endpoints=_endpoints)

@@ -8,7 +8,7 @@ from collections import deque
 
 import msgspec
 
-from ovms_core.tracebacks import is_authors_own
+from ovms_core.tracebacks import is_authors
 from ovms_core.workers.log_lines import LONGEST, MARK, LogLine
 
 _TAIL_LINES = 20
@@ -106,7 +106,7 @@ def places_in(stacks: list[str]) -> str | None:
     for line in stacks:
         if _THREAD.match(line):
             found = False
-        elif not found and (frame := _FRAME.match(line)) and is_authors_own(frame["file"]):
+        elif not found and (frame := _FRAME.match(line)) and is_authors(frame["file"]):
             found = True
             places.append(f"{frame['file']}:{frame['line']} in {frame['name']}")
     return "; ".join(dict.fromkeys(places)) or None

@@ -7,7 +7,7 @@ these names keep working.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -100,6 +100,8 @@ class Drawn(Event, tag="drawn", array_like=True):
 
     `prompt_tokens` is the length of the prompt as the model's tokenizer counts it.
     """
+
+    no_text: ClassVar[tuple[str, ...]] = ("kept_as",)
 
     index: int
     seed: int

@@ -191,11 +191,20 @@ class Started(Event, tag="started", array_like=True):
 
 
 class TokenLogprob(msgspec.Struct, array_like=True):
-    """A chosen token, as text and as bytes, with its natural logarithm of probability."""
+    """A chosen token, as text and as bytes, with its natural logarithm of probability.
+
+    The tokens of a choice are its text once more, in pieces: whoever redacts the one redacts the other as well.
+    """
+
+    text_member: ClassVar[str | None] = "token"
 
     token: str
     logprob: float
     bytes: list[int]
+
+    def with_text(self, text: str) -> TokenLogprob:
+        """The token with another text, and its bytes."""
+        return TokenLogprob(text, self.logprob, [*text.encode()])
 
 
 class Delta(Event, tag="delta", array_like=True):
@@ -224,8 +233,9 @@ class ToolCallDelta(Event, tag="tool_call", array_like=True):
     piece was read from. Made of the engine's text by the model's speech format, in the server.
     """
 
-    text_member: ClassVar[str] = "arguments"
+    text_member: ClassVar[str | None] = "arguments"
     stream_members: ClassVar[tuple[str, ...]] = ("call",)
+    no_text: ClassVar[tuple[str, ...]] = ("id",)
 
     index: int
     call: int

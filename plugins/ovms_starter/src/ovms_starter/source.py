@@ -9,7 +9,8 @@ from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ovms_core.plugin import FetchProgress, Offer, PypiSource, SourceError
+from ovms_core.plugin import FetchProgress, Offer, SourceError
+from ovms_sources import PypiSource
 from ovms_starter.catalogue import CATALOGUE, Model
 
 

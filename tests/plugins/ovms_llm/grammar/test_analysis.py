@@ -1,11 +1,11 @@
 import pytest
 from tests.cost import cost
 
-from ovms_llm.grammar.analysis import check
+from ovms_llm.grammar.checks.analysis import check
+from ovms_llm.grammar.checks.size import size
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
-from ovms_llm.grammar.size import size
 
 A = Literal("a")
 

@@ -22,8 +22,8 @@ from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Characters, Choice, Grammar, Literal, Node, Reference, Repeat, Sequence
 from ovms_llm.grammar.write import ebnf
 from ovms_llm.messages import AnyRequest, Generate, Guide, Sampling, Text
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.registry import formats as speech_formats
-from ovms_llm.speech.tools import Function
 
 pytestmark = pytest.mark.real
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.plugins.ovms_llm.grammar.acceptor import accepts
 
-from ovms_llm.grammar.analysis import check
+from ovms_llm.grammar.checks.analysis import check
 from ovms_llm.grammar.ebnf import parsed
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import Limits

@@ -7,12 +7,12 @@ from itertools import product
 import pytest
 from tests.plugins.ovms_llm.grammar.acceptor import accepts
 
-from ovms_llm.grammar.analysis import is_nullable, nullable_rules, walk
+from ovms_llm.grammar.checks.analysis import is_nullable, nullable_rules, walk
+from ovms_llm.grammar.checks.emptiness import without_empty_repetitions
 from ovms_llm.grammar.ebnf import parsed
-from ovms_llm.grammar.emptiness import without_empty_repetitions
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.nodes import Grammar, Repeat
-from ovms_llm.grammar.regex import node
+from ovms_llm.grammar.regex.translation import node
 
 TEXTS = ["".join(letters) for length in range(5) for letters in product("abc", repeat=length)]
 

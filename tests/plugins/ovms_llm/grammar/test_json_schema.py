@@ -20,7 +20,7 @@ from tests.plugins.ovms_llm.grammar.acceptor import Writer, accepts, shape
 
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.json_schema import translate
-from ovms_llm.grammar.json_schema.keywords import FORMATS
+from ovms_llm.grammar.json_schema.reading.keywords import FORMATS
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Grammar
 from ovms_llm.grammar.validation import Validator

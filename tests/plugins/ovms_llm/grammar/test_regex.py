@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tests.cost import cost
 from tests.plugins.ovms_llm.grammar.acceptor import accepts
 
-from ovms_llm.grammar import regex
-from ovms_llm.grammar.analysis import check
+from ovms_llm.grammar.checks.analysis import check
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Grammar
+from ovms_llm.grammar.regex import translation as regex
 
 ATOMS = st.sampled_from(["a", "b", "[ab]", "[^a]", ".", r"\d", r"\w", r"\n", '"', r"\\", "é", "[a-c\\]-]", r"\x41"])
 

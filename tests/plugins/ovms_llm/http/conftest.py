@@ -17,7 +17,7 @@ from openai import AsyncOpenAI
 from ovms_core.app import Application
 from ovms_core.hookspecs import hookimpl
 from ovms_core.messages import EngineInfo
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_core.models.model import Model
 from ovms_core.plugin import Endpoint, Settings, Task, TaskOptions
 from ovms_core.runner import RunnerLoad

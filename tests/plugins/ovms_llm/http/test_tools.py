@@ -17,7 +17,7 @@ from ovms_llm.grammar.guides import Output, format_of
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.http.chat import ChatBody, ChatCompletions
 from ovms_llm.messages import Sampling
-from ovms_llm.speech.tools import Function, ToolUse
+from ovms_llm.speech.functions.tools import Function, ToolUse
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = {"type": "function", "function": {"name": "weather", "description": "How it is.", "parameters": SCHEMA}}

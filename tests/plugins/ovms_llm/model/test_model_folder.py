@@ -13,7 +13,7 @@ from tests.plugins.ovms_llm.hugging_face import write_json, write_tokenizer
 from tests.plugins.ovms_llm.tiny import CHATML, write_gguf
 
 from ovms_core.engine import LoadError, ModelSpec
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_llm.engine.text_generation import TextGeneration
 from ovms_llm.messages import Chat, Tokenize, Tokenized
 from ovms_llm.model.gguf import converted

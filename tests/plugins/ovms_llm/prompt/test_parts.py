@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_core.models.files import ModelFiles
+from ovms_core.model_files import ModelFiles
 from ovms_llm.engine.detokenizer import Detokenizer
 from ovms_llm.engine.stops import StopStrings
 from ovms_llm.task import detect

@@ -9,8 +9,8 @@ from typing import Any
 
 from ovms_llm.messages import Channel, Delta, FinishReason, Thinking, ToolCallDelta
 from ovms_llm.speech.format import SpeechFormat
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.listening import Listener
-from ovms_llm.speech.tools import Function
 
 THINK = Thinking("<think>", "</think>")
 

@@ -12,8 +12,8 @@ from tests.plugins.ovms_llm.speech.hearing import Heard, Sample, hear
 from ovms_llm.engine.text_generation import TextGeneration
 from ovms_llm.messages import Chat, Generate, Guide
 from ovms_llm.speech.format import SpeechFormat
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.registry import formats
-from ovms_llm.speech.tools import Function
 
 pytestmark = pytest.mark.real
 

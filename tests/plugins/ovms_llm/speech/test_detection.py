@@ -39,7 +39,7 @@ def test_a_family_is_known_by_its_template(name: str, template: str) -> None:
 def test_a_template_without_tools_speaks_generic() -> None:
     profile = recognise({"default": "{{ messages }}"}, ("<s>",), knows_tools=False, knows_effort=False)
     assert (profile.format, profile.thinking) == ("generic", None)
-    assert profile.reason == "its chat template knows no tools"
+    assert profile.reason == "its chat template has no tools"
 
 
 def test_tools_that_are_written_in_an_unknown_way_are_said_to_be() -> None:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plugins.ovms_llm.speech.hearing import cuts
 
-from ovms_llm.speech.calls import KEYS, JsonCall, read_json
-from ovms_llm.speech.json_text import Extent, members, objects
-from ovms_llm.speech.parser import Arguments, CallStarted
+from ovms_llm.speech.parsing.calls import KEYS, JsonCall, read_json
+from ovms_llm.speech.parsing.json_text import Extent, members, objects
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -10,8 +10,8 @@ from tests.plugins.ovms_llm.speech.hearing import Sample, hear
 
 from ovms_llm.grammar.ebnf import parsed
 from ovms_llm.grammar.validation import Validator
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.registry import formats
-from ovms_llm.speech.tools import Function
 
 FUNCTIONS = (
     Function(

@@ -8,9 +8,9 @@ import pytest
 from tests.plugins.ovms_llm.grammar.acceptor import accepts
 
 from ovms_llm.grammar.ebnf import parsed
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.pythonic import python_calls
 from ovms_llm.speech.registry import formats as speech_formats
-from ovms_llm.speech.tools import Function
 
 INTEGER = {"type": "integer"}
 

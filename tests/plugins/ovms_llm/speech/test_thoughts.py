@@ -6,7 +6,7 @@ import pytest
 from tests.plugins.ovms_llm.speech.hearing import THINK, cuts
 
 from ovms_llm.messages import Channel, Thinking
-from ovms_llm.speech.thoughts import Thoughts
+from ovms_llm.speech.parsing.thoughts import Thoughts
 
 
 def _read(text: str, channel: Channel = "content", thinking: Thinking | None = THINK) -> tuple[str, str]:

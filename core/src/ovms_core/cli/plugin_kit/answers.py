@@ -13,6 +13,7 @@ from packaging.version import Version
 import ovms_core
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+_PREFIX = "ovms-"
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -35,29 +36,45 @@ class Answers:
             )
         if keyword.iskeyword(package) or package in sys.stdlib_module_names or package == "ovms_core":
             raise typer.BadParameter(f"'{name}' is taken, by Python or by ovms-core: choose another name.")
-        return cls(name.replace("_", "-"), f"/{package}", "An endpoint for ovms-core", "the authors")
+        distribution = name.replace("_", "-")
+        return cls(distribution, f"/{_plugin(distribution)}", "An endpoint for ovms-core", "the authors")
 
     def asked(self) -> Answers:
-        """The answers of whoever sits at the terminal; Enter takes what is proposed."""
-        return replace(
-            self,
-            description=_one_line("What is it, in a line?", self.description),
-            path=_path(self.path),
-            author=_one_line("Who writes it?", self.author),
-        )
+        """The answers of whoever sits at the terminal; Enter takes what is proposed.
+
+        Raises `typer.BadParameter` where nobody answers.
+        """
+        try:
+            return replace(
+                self,
+                description=_one_line("What is it, in a line?", self.description),
+                path=_path(self.path),
+                author=_one_line("Who writes it?", self.author),
+            )
+        except typer.Abort:
+            if sys.stdin.isatty():
+                raise
+            typer.echo()
+            raise typer.BadParameter("there is no terminal to ask: add --yes to take what is proposed.") from None
 
     def values(self) -> dict[str, str]:
         """By the names that the template has for them."""
-        package = self.distribution.replace("-", "_")
+        plugin = _plugin(self.distribution)
         return {
-            "package": package,
+            "package": self.distribution.replace("-", "_"),
+            "plugin": plugin,
             "distribution": self.distribution,
-            "name": "".join(part.capitalize() for part in package.split("_")),
+            "name": "".join(part.capitalize() for part in plugin.split("_")),
             "path": self.path,
             "description": self.description,
             "author": self.author,
             "core": _this_series(),
         }
+
+
+def _plugin(distribution: str) -> str:
+    """The plugin's name: the package ``ovms-shout`` has the plugin ``shout``."""
+    return distribution.removeprefix(_PREFIX).replace("-", "_")
 
 
 def _one_line(question: str, default: str) -> str:

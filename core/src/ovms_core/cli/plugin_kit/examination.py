@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +11,17 @@ from importlib_metadata import EntryPoint, entry_points
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ovms_core.app import create_app
+from ovms_core.app import Application, create_app
+from ovms_core.cli.installed import tell_what_is_slow
 from ovms_core.cli.plugin_kit.contract import contract_findings
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+from ovms_core.configuration import ConfigurationError
 from ovms_core.errors import PluginError
+from ovms_core.plugin_loading.failure import CORRECT
 from ovms_core.plugin_loading.loader import CORE, EVERY_PLUGIN, GROUP, load_plugins
-from ovms_core.plugin_loading.report import PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.routes.mounting import PREFIXES
-from ovms_core.settings import Settings
+from ovms_core.settings import PluginSettings, Settings
 from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
 
 _OTHER_PREFIXES = tuple(f"{prefix}/" for prefix in PREFIXES[1:])
@@ -26,6 +30,7 @@ _OTHER_PREFIXES = tuple(f"{prefix}/" for prefix in PREFIXES[1:])
 def examine_plugin(package: str, tests: Path | None) -> Iterator[Finding]:
     """What is found about `package`, the name of a distribution or of a plugin; `tests` has its contract tests."""
     logging.getLogger("ovms").addHandler(logging.NullHandler())  # it is all in the findings
+    tell_what_is_slow()
     entries = _entries(package)
     if not entries:
         yield fail(
@@ -65,14 +70,29 @@ def _loading(entry: EntryPoint) -> Iterator[Finding]:
     try:
         report = load_plugins(EVERY_PLUGIN).reports[entry.name]
     except PluginError as error:
-        yield fail("loading", str(error), "Rename the plugin.")
+        yield fail("loading", str(error), "Put that right: the server does not start.")
         return
     if report.state is not PluginState.ACTIVE:
-        yield fail("loading", f"{report.state}: {report.reason}", "Put that right; 'ovms plugins' shows it too.")
+        yield fail("loading", f"{report.state}: {report.account}", f"{report.advice}.")
         return
     yield ok("loading", f"{report.state}")
+    try:
+        app = create_app(Settings())
+    except (PluginError, ConfigurationError) as error:
+        yield fail("server", str(error), "Put that right: the server does not start.")
+        return
+    report = _report(app, entry)
+    if report.state is not PluginState.ACTIVE:
+        yield fail("server", f"{report.state}: {report.account}", f"{report.advice}.")
+        return
     yield _import(entry)
-    yield _server(entry)
+    yield _server(entry, app)
+    yield from (warn("server", warning, "Look whether that is as you mean it.") for warning in report.warnings)
+    yield from _life(entry)
+
+
+def _report(app: Application, entry: EntryPoint) -> PluginReport:
+    return next(report for report in app.server.plugins if report.name == entry.name)
 
 
 def _import(entry: EntryPoint) -> Finding:
@@ -83,18 +103,31 @@ def _import(entry: EntryPoint) -> Finding:
     return ok("import", f"{entry.module} imports nothing heavy")
 
 
-def _server(entry: EntryPoint) -> Finding:
-    """A server with all that is installed."""
-    try:
-        app = create_app(Settings())
-    except PluginError as error:
-        return fail("server", str(error), "Choose another name or path, or block the other plugin.")
-    state = next(report for report in app.server.plugins if report.name == entry.name)
-    if state.state is not PluginState.ACTIVE:
-        return fail("server", f"{state.state}: {state.reason}", "Put that right; 'ovms serve' logs it too.")
+def _server(entry: EntryPoint, app: Application) -> Finding:
+    """What it has in a server with all that is installed."""
     if engines := imported_with(entry.module, registered=True) & ENGINES:
         advice = "Import it in the engine's module only: that is loaded in the engine's own process."
         return fail("server", f"the server process imports {', '.join(sorted(engines))}", advice)
     own = [route for route in app.server.routes if route.owner == entry.name]
     paths = [f"{route.method} {route.path}" for route in own if not route.path.startswith(_OTHER_PREFIXES)]
     return ok("server", ", ".join(paths) or "no routes of its own")
+
+
+def _life(entry: EntryPoint) -> Iterator[Finding]:
+    """What it has open while a server runs, without the other plugins."""
+    if not hasattr(entry.load(), "ovms_lifespan"):
+        return
+    app = create_app(Settings(plugins=PluginSettings(allow=[entry.name])))
+    asyncio.run(_live(app))
+    report = _report(app, entry)
+    if report.state is not PluginState.ACTIVE:
+        yield fail("lifespan", report.account, f"{report.advice}.")
+    elif report.warnings:
+        yield fail("lifespan", report.account, f"{CORRECT}.")
+    else:
+        yield ok("lifespan", "what it has open while a server runs opens and closes")
+
+
+async def _live(app: Application) -> None:
+    async with app.lifespan():
+        pass

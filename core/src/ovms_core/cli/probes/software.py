@@ -12,7 +12,7 @@ from importlib_metadata import PackageNotFoundError, version
 from ovms_core.cli.installed import gather_quietly
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 from ovms_core.errors import PluginError
-from ovms_core.plugin_loading.report import PluginReport, PluginState
+from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.settings import Settings
 
 _OLDEST_PYTHON = (3, 11)
@@ -70,12 +70,14 @@ def plugin_findings(reports: Sequence[PluginReport]) -> Iterator[Finding]:
     if not reports:
         yield warn("plugins", "none installed", "A server without plugins serves no models: pip install ovms-llm")
     for report in reports:
-        subject, found = f"plugin {report.name}", f"{report.version} {report.state} {report.reason}".strip()
-        if report.state in {PluginState.ACTIVE, PluginState.BLOCKED}:
-            yield ok(subject, found)
+        subject, found = f"plugin {report.name}", f"{report.version} {report.state}"
+        if report.state not in {PluginState.ACTIVE, PluginState.BLOCKED}:
+            advice = [report.advice, "Or block it (plugins.block)."] if report.advice else ["Block it (plugins.block)."]
+            yield fail(subject, f"{found}: {report.account}", ". ".join(advice))
+        elif report.warnings:
+            yield warn(subject, f"{found}: {report.account}", "It works without that. Ask its author.")
         else:
-            upgrade = f"Run: pip install --upgrade ovms-core {report.distribution}"
-            yield fail(subject, found, f"{upgrade}, or block it (plugins.block).")
+            yield ok(subject, f"{found} {report.reason}".strip())
 
 
 def pip() -> Finding:

@@ -96,7 +96,7 @@ class TextGeneration(Engine):
                 "guided_tools": loaded.options.guided_tools,
             },
             warnings=list(loaded.folder.warnings),
-            remark=f"speaks {self._intake.speech.format}: {self._intake.speech.reason}",
+            remark=f"tool format {self._intake.speech.format}: {self._intake.speech.reason}",
         )
 
     def needs_preparation(self, request: AnyRequest) -> bool:

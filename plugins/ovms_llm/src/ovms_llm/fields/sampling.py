@@ -13,7 +13,7 @@ from ovms_core.plugin import Body, Int, Part, fault
 from ovms_llm.fields.output_format import OutputFields
 from ovms_llm.fields.reasoning import NO_WISH, ReasoningWish
 from ovms_llm.messages import Generate, Prompt, Sampling
-from ovms_llm.speech.tools import ToolUse
+from ovms_llm.speech.functions.tools import ToolUse
 
 IGNORED: Final = frozenset(
     {

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ovms_core.plugin import Json, Part, fault
-from ovms_llm.speech.tools import Function, ToolUse
+from ovms_llm.speech.functions.tools import Function, ToolUse
 
 MAX_TOOLS: Final = 1024
 _NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")

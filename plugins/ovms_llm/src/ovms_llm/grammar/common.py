@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final
 
+from ovms_llm.grammar.checks.size import sizes
 from ovms_llm.grammar.json_schema.formats import RULES as OF_FORMATS
 from ovms_llm.grammar.json_schema.parts import CHARACTER
 from ovms_llm.grammar.json_schema.parts import RULES as OF_JSON
 from ovms_llm.grammar.nodes import Grammar, Literal, Repeat
 from ovms_llm.grammar.repetition import BLOCK
-from ovms_llm.grammar.size import sizes
 from ovms_llm.grammar.write import ebnf
 
 _LENGTHS: Final = {"lengths": Repeat(CHARACTER, BLOCK, 2 * BLOCK - 1)}

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ovms_llm.grammar import formats
-from ovms_llm.grammar.analysis import check
+from ovms_llm.grammar.checks.analysis import check
+from ovms_llm.grammar.checks.emptiness import without_empty_repetitions
+from ovms_llm.grammar.checks.size import size
 from ovms_llm.grammar.common import common_names
 from ovms_llm.grammar.ebnf import parsed
-from ovms_llm.grammar.emptiness import without_empty_repetitions
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
 from ovms_llm.grammar.json_schema import translate
@@ -18,9 +19,8 @@ from ovms_llm.grammar.limits import Limits
 from ovms_llm.grammar.nodes import Choice, Grammar
 from ovms_llm.grammar.nodes import Literal as Text
 from ovms_llm.grammar.recall import Recall
-from ovms_llm.grammar.regex import node
+from ovms_llm.grammar.regex.translation import node
 from ovms_llm.grammar.rewriting import bounded
-from ovms_llm.grammar.size import size
 from ovms_llm.grammar.structural_tag import own_size, structural_tag
 from ovms_llm.grammar.write import ebnf
 

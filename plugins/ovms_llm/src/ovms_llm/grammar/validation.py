@@ -9,11 +9,11 @@ from typing import Any
 import jsonschema_rs
 
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.json_schema.budget import Budget
-from ovms_llm.grammar.json_schema.checking import built, panics_as_errors
-from ovms_llm.grammar.json_schema.document import read
-from ovms_llm.grammar.json_schema.keywords import FORMATS, MANY, NAMED, ONE
-from ovms_llm.grammar.json_schema.pointers import join
+from ovms_llm.grammar.json_schema.reading.budget import Budget
+from ovms_llm.grammar.json_schema.reading.checking import built, panics_as_errors
+from ovms_llm.grammar.json_schema.reading.document import read
+from ovms_llm.grammar.json_schema.reading.keywords import FORMATS, MANY, NAMED, ONE
+from ovms_llm.grammar.json_schema.reading.pointers import join
 from ovms_llm.grammar.limits import Limits
 
 LENIENT = Limits(depth=200, size=2_000_000)

@@ -13,7 +13,7 @@ from ovms_llm.grammar.common import common_sizes
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.guides import Enforced, Output, format_of
 from ovms_llm.grammar.limits import Limits
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.tools import Function
 
 ANY_OBJECT: Final = {"type": "object"}
 

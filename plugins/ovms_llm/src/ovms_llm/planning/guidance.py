@@ -16,7 +16,7 @@ from ovms_llm.messages import Guide
 from ovms_llm.planning.admission import admitted
 from ovms_llm.planning.validated import Check, check_of
 from ovms_llm.planning.voice import Voice
-from ovms_llm.speech.tools import Function, ToolUse
+from ovms_llm.speech.functions.tools import Function, ToolUse
 
 _CONFLICTS: Final = {
     "use_beam_search": "beams do not follow a grammar",

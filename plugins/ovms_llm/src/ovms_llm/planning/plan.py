@@ -17,8 +17,8 @@ from ovms_llm.planning.hearing import Hearing
 from ovms_llm.planning.prompting import addressed
 from ovms_llm.planning.validated import Check
 from ovms_llm.planning.voice import Voice
+from ovms_llm.speech.functions.tools import Function, ToolUse
 from ovms_llm.speech.listening import Listener
-from ovms_llm.speech.tools import Function, ToolUse
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ovms_llm.fields.reasoning import ReasoningWish
 from ovms_llm.messages import Chat
 from ovms_llm.planning.voice import Voice
 from ovms_llm.speech.formats.generic import as_text
-from ovms_llm.speech.tools import Function, ToolUse
+from ovms_llm.speech.functions.tools import Function, ToolUse
 
 Message = dict[str, Any]
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ovms_core.plugin import Json, Part, fault
 from ovms_llm.fields.tools import MAX_TOOLS, FunctionFields, Word, check_names, refuse_other_tools, strings, tool_use
-from ovms_llm.speech.tools import ToolUse
+from ovms_llm.speech.functions.tools import ToolUse
 
 
 class FunctionTool(FunctionFields):

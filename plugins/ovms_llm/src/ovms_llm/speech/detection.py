@@ -42,7 +42,7 @@ def recognise(
         format, reason = _recognised(template, vocabulary)
     thinking = format.thinking or _marks_of_thoughts(template, vocabulary)
     if named is None and not knows_tools and not _has_instructions(format):
-        format, reason = formats()[GENERIC], "its chat template knows no tools"
+        format, reason = formats()[GENERIC], "its chat template has no tools"
     # Tools that a template shows in its own way would have the model write calls that nobody understands.
     shown = knows_tools and format.name != GENERIC
     return SpeechProfile(format.name, reason, shown, knows_effort, thinking, knows_system)

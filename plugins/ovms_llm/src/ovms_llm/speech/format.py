@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 
 from ovms_llm.grammar.formats import Format
 from ovms_llm.messages import Thinking
-from ovms_llm.speech.parser import SpeechParser
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import SpeechParser
 
 
 class SpeechFormat(ABC):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars
-from ovms_llm.speech.calls import KEYS, Keys, MarkedParser, StreamedCalls, WholeCalls, read_json
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame, Opening
-from ovms_llm.speech.parser import SpeechParser
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Frame, Opening
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.calls import KEYS, Keys, MarkedParser, StreamedCalls, WholeCalls, read_json
+from ovms_llm.speech.parsing.parser import SpeechParser
 
 
 class JsonFormat(SpeechFormat):

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from ovms_llm.messages import Channel, Delta, Thinking, ToolCallDelta
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, Words
-from ovms_llm.speech.thoughts import Thoughts
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted, Malformed, Piece, Words
+from ovms_llm.speech.parsing.thoughts import Thoughts
 
 MALFORMED = "malformed_tool_call"
 """The ``stop_reason`` of an answer in which a call was written wrongly."""

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars, parameter_grammars
-from ovms_llm.speech.grammars import Frame
-from ovms_llm.speech.literals import Broken, constant, written
-from ovms_llm.speech.parameters import properties
-from ovms_llm.speech.parser import Arguments, CallStarted
-from ovms_llm.speech.script import Script, Steps
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars, parameter_grammars
+from ovms_llm.speech.functions.grammars import Frame
+from ovms_llm.speech.functions.literals import Broken, constant, written
+from ovms_llm.speech.functions.parameters import properties
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted
+from ovms_llm.speech.parsing.script import Script, Steps
 
 _NAME = re.compile(r"""[^\s()\[\]{},=:'"]+""")
 _DEPTH = 64

@@ -34,12 +34,12 @@ from ovms_llm.grammar import formats
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.formats import Format
 from ovms_llm.messages import Thinking
-from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame
-from ovms_llm.speech.markers import held_back
-from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Frame
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.markers import held_back
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser, Words
 
 _log: Final = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.plugins.ovms_llm.speech.hearing import Sample
 
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.tools import Function
 
 CITY = '<arg_key>city</arg_key>\n<arg_value>Zürich "🌧"\n</arg_value>\n'
 KINDS = {

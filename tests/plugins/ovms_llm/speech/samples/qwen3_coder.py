@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.plugins.ovms_llm.speech.hearing import FUNCTIONS, Sample
 
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.tools import Function
 
 EDIT = Function(
     "edit",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ovms_llm.grammar.analysis import check
+from ovms_llm.grammar.checks.analysis import check
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.json_schema.budget import Budget
-from ovms_llm.grammar.json_schema.document import Document, read
-from ovms_llm.grammar.json_schema.facts import Nothing
 from ovms_llm.grammar.json_schema.parts import NEVER
 from ovms_llm.grammar.json_schema.pruning import pruned
+from ovms_llm.grammar.json_schema.reading.budget import Budget
+from ovms_llm.grammar.json_schema.reading.document import Document, read
+from ovms_llm.grammar.json_schema.reading.facts import Nothing
 from ovms_llm.grammar.json_schema.report import Report, Unenforced
 from ovms_llm.grammar.json_schema.translator import Translator
 from ovms_llm.grammar.limits import Limits

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from itertools import combinations
 
-from ovms_llm.grammar.json_schema.facts import Facts, Part
-from ovms_llm.grammar.json_schema.keywords import TYPES
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Part
+from ovms_llm.grammar.json_schema.reading.keywords import TYPES
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.json_schema.values import enumerated
 

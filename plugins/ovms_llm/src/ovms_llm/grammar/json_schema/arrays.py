@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Position
 from ovms_llm.grammar.json_schema.parts import COMMA, EMPTY, listed, maybe, sequence
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Nothing, Position
 from ovms_llm.grammar.json_schema.report import Report
+from ovms_llm.grammar.json_schema.translation import Translation
 from ovms_llm.grammar.nodes import Literal, Node, Repeat
 
-if TYPE_CHECKING:
-    from ovms_llm.grammar.json_schema.translator import Translator
 
-
-def array(translator: Translator, facts: Facts) -> Node:
+def array(translation: Translation, facts: Facts) -> Node:
     least, most = _counts(facts)
-    _leave(facts, most, translator.report)
-    first, most = _first_items(translator, facts, most)
+    _leave(facts, most, translation.report)
+    first, most = _first_items(translation, facts, most)
     if most is None or most > len(first):
-        rest, most = _rest(translator, facts, len(first), most)
+        rest, most = _rest(translation, facts, len(first), most)
     else:
         rest = EMPTY
     if most is not None and least > most:
         raise Nothing(f"at least {least} items are asked for, and at most {most} can be", _place(facts))
-    return sequence(Literal("["), _items(translator, first, rest, least, most), Literal("]"))
+    return sequence(Literal("["), _items(translation, first, rest, least, most), Literal("]"))
 
 
 def _counts(facts: Facts) -> tuple[int, int | None]:
@@ -42,21 +38,21 @@ def _leave(facts: Facts, most: int | None, report: Report) -> None:
             report.add(source.below("unevaluatedItems").pointer)
 
 
-def _first_items(translator: Translator, facts: Facts, most: int | None) -> tuple[list[Node], int | None]:
+def _first_items(translation: Translation, facts: Facts, most: int | None) -> tuple[list[Node], int | None]:
     """The items with a schema of their own; none may stand where nothing fits."""
     count = max((len(part.value) for part in facts.all("prefixItems")), default=0)
     nodes: list[Node] = []
     for place in range(count if most is None else min(count, most)):
         try:
-            nodes.append(translator.place(_bound_to(facts, place)))
+            nodes.append(translation.place(_bound_to(facts, place)))
         except Nothing:
             return nodes, place
     return nodes, most
 
 
-def _rest(translator: Translator, facts: Facts, count: int, most: int | None) -> tuple[Node, int | None]:
+def _rest(translation: Translation, facts: Facts, count: int, most: int | None) -> tuple[Node, int | None]:
     try:
-        return translator.place(_bound_to(facts, count)), most
+        return translation.place(_bound_to(facts, count)), most
     except Nothing:
         return EMPTY, count
 
@@ -72,7 +68,7 @@ def _bound_to(facts: Facts, place: int) -> Position:
     return tuple(found)
 
 
-def _items(translator: Translator, first: list[Node], rest: Node, least: int, most: int | None) -> Node:
+def _items(translation: Translation, first: list[Node], rest: Node, least: int, most: int | None) -> Node:
     if not first:
         return EMPTY if most == 0 else listed(rest, least, most)
     left = None if most is None else most - len(first)
@@ -80,7 +76,7 @@ def _items(translator: Translator, first: list[Node], rest: Node, least: int, mo
     for place in range(len(first) - 1, -1, -1):
         tail = sequence(COMMA if place else EMPTY, first[place], tail)
         if place >= least:
-            tail = maybe(tail if place == 0 else translator.share(tail))
+            tail = maybe(tail if place == 0 else translation.share(tail))
     return tail
 
 

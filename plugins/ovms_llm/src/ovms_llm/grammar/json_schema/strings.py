@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ovms_llm.grammar import regex
 from ovms_llm.grammar.errors import GrammarError
-from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Part
 from ovms_llm.grammar.json_schema.formats import LENGTHS, NODES
 from ovms_llm.grammar.json_schema.parts import CHARACTER, QUOTE, STRING, sequence
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Nothing, Part
 from ovms_llm.grammar.json_schema.report import WAY_OUT, Report, Unenforced
 from ovms_llm.grammar.nodes import Node, Repeat
-from ovms_llm.grammar.regex import LengthError
-from ovms_llm.grammar.regex_lengths import Lengths
+from ovms_llm.grammar.regex import translation as regex
+from ovms_llm.grammar.regex.lengths import Lengths
+from ovms_llm.grammar.regex.translation import LengthError
 
 LONGEST = 1_000_000
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from ovms_llm.grammar.json_schema import arrays, formats, numbers, objects, strings, values
+from ovms_llm.grammar.json_schema import arrays, formats, strings, values
 from ovms_llm.grammar.json_schema.alternatives import separated
-from ovms_llm.grammar.json_schema.budget import Budget
-from ovms_llm.grammar.json_schema.document import Document
-from ovms_llm.grammar.json_schema.facts import Alternatives, Facts, Nothing, Part, Position, flatten
+from ovms_llm.grammar.json_schema.numeric import numbers
 from ovms_llm.grammar.json_schema.parts import BOOLEAN, CHARACTER, NEVER, NULL, RULES, VALUE, choice
+from ovms_llm.grammar.json_schema.properties import objects
+from ovms_llm.grammar.json_schema.reading.budget import Budget
+from ovms_llm.grammar.json_schema.reading.document import Document
+from ovms_llm.grammar.json_schema.reading.facts import Alternatives, Facts, Nothing, Part, Position, flatten
 from ovms_llm.grammar.json_schema.report import Report, Unenforced
+from ovms_llm.grammar.json_schema.translation import Translation
 from ovms_llm.grammar.nodes import Characters, Choice, Literal, Node, Reference, Repeat, Sequence
 from ovms_llm.grammar.repetition import BLOCK
 
 SMALL = 4
 """Nodes of more parts than this become rules of their own, so that equal ones are written once."""
 
-Container = Callable[["Translator", Facts], Node]
+Container = Callable[[Translation, Facts], Node]
 
 
 class Translator:

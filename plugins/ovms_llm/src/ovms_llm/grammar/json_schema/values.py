@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ovms_llm.grammar.json_schema.checking import built
-from ovms_llm.grammar.json_schema.facts import Facts, Nothing, Part
-from ovms_llm.grammar.json_schema.keywords import CONSTRAINTS, FORMATS
 from ovms_llm.grammar.json_schema.parts import choice
+from ovms_llm.grammar.json_schema.reading.checking import built
+from ovms_llm.grammar.json_schema.reading.facts import Facts, Nothing, Part
+from ovms_llm.grammar.json_schema.reading.keywords import CONSTRAINTS, FORMATS
 from ovms_llm.grammar.json_schema.report import Report
 from ovms_llm.grammar.nodes import Literal, Node
 

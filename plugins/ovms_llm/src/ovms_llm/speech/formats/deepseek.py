@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame
-from ovms_llm.speech.parser import CallStarted, SpeechParser
-from ovms_llm.speech.script import Script, Steps
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Frame
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import CallStarted, SpeechParser
+from ovms_llm.speech.parsing.script import Script, Steps
 
 CALLS, CALLS_END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
 CALL, SEPARATOR, CALL_END = "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>"

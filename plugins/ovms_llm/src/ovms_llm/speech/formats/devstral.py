@@ -7,10 +7,10 @@ from typing import Final
 
 from ovms_llm.grammar.formats import Format
 from ovms_llm.grammar.write import literal
-from ovms_llm.speech import grammars
 from ovms_llm.speech.formats.mistral import ARGUMENTS, CALLS, ID, Mistral
-from ovms_llm.speech.grammars import Frame, Opening
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Frame, Opening
+from ovms_llm.speech.functions.tools import Function
 
 _HEAD: Final = f"root ::= ({literal(ID)} [a-zA-Z0-9]{{9}})? {literal(ARGUMENTS)} arguments-root\n"
 

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Final
 
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars, parameter_grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame
-from ovms_llm.speech.literals import Broken, written
-from ovms_llm.speech.parameters import value_of
-from ovms_llm.speech.parser import Arguments, CallStarted, SpeechParser
-from ovms_llm.speech.script import Script, Steps
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars, parameter_grammars
+from ovms_llm.speech.functions.grammars import Frame
+from ovms_llm.speech.functions.literals import Broken, written
+from ovms_llm.speech.functions.parameters import value_of
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted, SpeechParser
+from ovms_llm.speech.parsing.script import Script, Steps
 
 _DEPTH: Final = 64
 

@@ -9,10 +9,10 @@ from typing import Final
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.formats import Format
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.parser import SpeechParser
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import SpeechParser
+from ovms_llm.speech.parsing.script import Steps
 from ovms_llm.speech.pythonic import PythonicScript, python_calls
-from ovms_llm.speech.script import Steps
-from ovms_llm.speech.tools import Function
 
 _FENCE, _FENCE_END = "```tool_code", "```"
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from typing import Any
 
 from ovms_llm.speech.formats.hermes import Hermes
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions.tools import Function
 
 _HOW = (
     "You can call functions. They are, one a line:\n{functions}\n"

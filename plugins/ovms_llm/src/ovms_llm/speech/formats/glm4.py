@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame, Opening
-from ovms_llm.speech.parser import CallStarted, SpeechParser
-from ovms_llm.speech.script import Script, Steps
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Frame, Opening
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import CallStarted, SpeechParser
+from ovms_llm.speech.parsing.script import Script, Steps
 
 
 class Glm4(SpeechFormat):

@@ -9,13 +9,13 @@ from typing import Any, Final
 from ovms_llm.grammar import formats
 from ovms_llm.grammar.formats import Format
 from ovms_llm.messages import Channel, Thinking
-from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame
-from ovms_llm.speech.literals import Broken
-from ovms_llm.speech.parser import CallStarted, SpeechParser
-from ovms_llm.speech.script import Script, Steps
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Frame
+from ovms_llm.speech.functions.literals import Broken
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import CallStarted, SpeechParser
+from ovms_llm.speech.parsing.script import Script, Steps
 
 _CHANNEL, _START, _MESSAGE, _END = "<|channel|>", "<|start|>", "<|message|>", "<|end|>"
 _ENDS: Final = (_END, "<|call|>", "<|return|>")

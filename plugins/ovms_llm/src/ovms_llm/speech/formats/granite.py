@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.json_format import JsonFormat
-from ovms_llm.speech.markers import earliest, held_back
-from ovms_llm.speech.parser import Piece, SpeechParser
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.parsing.markers import earliest, held_back
+from ovms_llm.speech.parsing.parser import Piece, SpeechParser
 
 _TAGS: Final = ("<response>", "</response>")
 

@@ -9,13 +9,13 @@ import json
 from collections.abc import Container, Sequence
 
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars
-from ovms_llm.speech.bare_json import BareCalls
-from ovms_llm.speech.calls import CallReader, MarkedParser, StreamedCalls, WholeCalls, read_json
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame, Opening
-from ovms_llm.speech.parser import SpeechParser
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Frame, Opening
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.bare_json import BareCalls
+from ovms_llm.speech.parsing.calls import CallReader, MarkedParser, StreamedCalls, WholeCalls, read_json
+from ovms_llm.speech.parsing.parser import SpeechParser
 
 _TAG, _BEGIN, _END = "<|python_tag|>", "<|python_start|>", "<|python_end|>"
 

@@ -10,13 +10,13 @@ from collections.abc import Container, Sequence
 from typing import Final
 
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Opening
-from ovms_llm.speech.parser import SpeechParser
+from ovms_llm.speech.functions import grammars
+from ovms_llm.speech.functions.grammars import Opening
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import SpeechParser
+from ovms_llm.speech.parsing.script import Steps
 from ovms_llm.speech.pythonic import PythonicScript, python_calls, python_frames
-from ovms_llm.speech.script import Steps
-from ovms_llm.speech.tools import Function
 
 _BEGIN, _END = "<|python_start|>", "<|python_end|>"
 _SHOWN: Final = re.compile(r"\[func(?:_name|tion)?1?\(")

@@ -8,10 +8,10 @@ from ovms_llm.grammar import formats
 from ovms_llm.grammar.formats import Format
 from ovms_llm.messages import Thinking
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.parser import SpeechParser
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import SpeechParser
+from ovms_llm.speech.parsing.script import Steps
 from ovms_llm.speech.pythonic import PythonicScript, python_calls
-from ovms_llm.speech.script import Steps
-from ovms_llm.speech.tools import Function
 
 _CALLS, _CALLS_END = "<|tool_call_start|>", "<|tool_call_end|>"
 _FENCE, _FENCE_END = "\n```python\n", "\n```\n"

@@ -9,11 +9,11 @@ from collections.abc import Collection, Container, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from ovms_llm.speech.calls import CallReader, MarkedParser, StreamedCalls, WholeCalls, read_json
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.json_format import JsonFormat
-from ovms_llm.speech.json_text import Extent, is_object
-from ovms_llm.speech.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.parsing.calls import CallReader, MarkedParser, StreamedCalls, WholeCalls, read_json
+from ovms_llm.speech.parsing.json_text import Extent, is_object
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted, Malformed, Piece, SpeechParser
 
 CALLS: Final = "[TOOL_CALLS]"
 ARGUMENTS: Final = "[ARGS]"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Container, Sequence
 from typing import ClassVar
 
+from ovms_llm.speech.functions.tools import Function
 from ovms_llm.speech.json_format import JsonFormat
-from ovms_llm.speech.tools import Function
 
 
 class Phi4(JsonFormat):

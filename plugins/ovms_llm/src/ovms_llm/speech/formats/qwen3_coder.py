@@ -6,14 +6,14 @@ from collections.abc import Container, Sequence
 from typing import Any, Final
 
 from ovms_llm.grammar.formats import Format
-from ovms_llm.speech import grammars, parameter_grammars
 from ovms_llm.speech.format import SpeechFormat
-from ovms_llm.speech.grammars import Frame, Opening
-from ovms_llm.speech.literals import written
-from ovms_llm.speech.parameters import is_text, kinds, properties, value_of
-from ovms_llm.speech.parser import Arguments, CallStarted, SpeechParser
-from ovms_llm.speech.script import Script, Steps
-from ovms_llm.speech.tools import Function
+from ovms_llm.speech.functions import grammars, parameter_grammars
+from ovms_llm.speech.functions.grammars import Frame, Opening
+from ovms_llm.speech.functions.literals import written
+from ovms_llm.speech.functions.parameters import is_text, kinds, properties, value_of
+from ovms_llm.speech.functions.tools import Function
+from ovms_llm.speech.parsing.parser import Arguments, CallStarted, SpeechParser
+from ovms_llm.speech.parsing.script import Script, Steps
 
 _CALL, _CALL_END = "<tool_call>", "</tool_call>"
 _FUNCTION, _FUNCTION_END = "<function=", "</function>"

@@ -1,0 +1,97 @@
+"""An executor within its interceptors; each of these layers lets the event loop have its turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from functools import reduce
+from typing import Any, Final
+
+from ovms_core.attribution import Owned
+from ovms_core.endpoint import Call, Executor, Interceptor
+
+_TURN: Final = 0.005
+"""Seconds of work after which other requests have their turn."""
+
+
+class Rounds:
+    """Counts the rounds of the event loop, as far as somebody wants to know.
+
+    One callback a round is all that it costs, however many calls there are.
+    """
+
+    __slots__ = ("_waiting", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._waiting = False
+
+    def watch(self) -> None:
+        """Notice when this round is over."""
+        if not self._waiting:
+            self._waiting = True
+            asyncio.get_running_loop().call_soon(self._end)
+
+    def _end(self) -> None:
+        self._waiting = False
+        self.count += 1
+
+
+class Stint:
+    """How long an iteration has gone on without that the event loop had its turn."""
+
+    __slots__ = ("_ends", "_round", "_rounds")
+
+    def __init__(self, rounds: Rounds) -> None:
+        self._rounds = rounds
+        self._round = -1
+        self._ends = 0.0
+
+    def is_long(self) -> bool:
+        """Whether it is time to give way: ask after each item. Items that are awaited for real never make it long."""
+        self._rounds.watch()
+        if self._round != self._rounds.count:
+            self._round, self._ends = self._rounds.count, time.perf_counter() + _TURN
+            return False
+        return time.perf_counter() > self._ends
+
+    async def give_way(self) -> None:
+        """Let the event loop have its turn."""
+        await asyncio.sleep(0)
+        self._rounds.watch()
+        self._round, self._ends = self._rounds.count, time.perf_counter() + _TURN
+
+
+def wrap(executor: Owned[Executor], interceptors: Sequence[Owned[Interceptor]], rounds: Rounds) -> Executor:
+    """`executor` inside all `interceptors`, the first outermost.
+
+    No layer can hold the event loop by giving events that are ready, not even one whose events the next one drops.
+    """
+
+    def around(inner: Executor, interceptor: Owned[Interceptor]) -> Executor:
+        return _layer(interceptor.owner, lambda call: interceptor.it(call, inner), rounds)
+
+    return reduce(around, reversed(interceptors), _layer(executor.owner, executor.it, rounds))
+
+
+def _layer(owner: str, executor: Executor, rounds: Rounds) -> Executor:
+    async def run(call: Call[Any]) -> AsyncIterator[Any]:
+        _plugin_at_work = owner
+        events, stint = executor(call), Stint(rounds)
+        try:
+            async for event in events:
+                yield event
+                if stint.is_long():
+                    await stint.give_way()
+        finally:
+            await close(events)
+
+    return run
+
+
+async def close(events: AsyncIterator[Any]) -> None:
+    """Close an iterator, and with it everything that it iterates over; a plain iterator has nothing to close."""
+    aclose = getattr(events, "aclose", None)
+    if aclose is not None:
+        await aclose()

@@ -1,0 +1,100 @@
+"""What an endpoint must be like, so that it can work: checked when it is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ovms_core.endpoint import Endpoint, Formatter
+from ovms_core.errors import PluginError
+from ovms_core.http.routing import check_path
+from ovms_core.plugin_loading.functions import coroutine_fault, described, generator_fault, placed, plain_fault
+from ovms_core.request_body.body import Body
+from ovms_core.routes.route import Route
+
+_FORMATTER: dict[str, tuple[Callable[..., str | None], tuple[str, ...]]] = {
+    "unary": (coroutine_fault, ("call", "events")),
+    "stream": (generator_fault, ("call", "events")),
+    "stream_headers": (plain_fault, ("call",)),
+    "error": (plain_fault, ("call", "error")),
+}
+_ENDPOINT: dict[str, tuple[Callable[..., str | None], tuple[str, ...]]] = {
+    "parse": (coroutine_fault, ("request",)),
+    "execute": (generator_fault, ("call",)),
+    "texts": (plain_fault, ("call",)),
+    "to_json": (plain_fault, ("call", "events")),
+    **_FORMATTER,
+}
+"""The kind of function that each method is, and what it is called with."""
+
+
+def check_endpoint(endpoint: Endpoint[Any]) -> Endpoint[Any]:
+    """`endpoint`, if it can work. Raises `PluginError` that says what to change, and where it is written."""
+    name = type(endpoint).__name__
+    for fault in _faults(endpoint):
+        raise PluginError(placed(f"{name}{fault}", type(endpoint)))
+    for method, fault in _method_faults(endpoint, _ENDPOINT):
+        raise PluginError(placed(f"{name}.{method} cannot be used: {fault}", getattr(endpoint, method)))
+    return endpoint
+
+
+def check_route(route: Route) -> Route:
+    """As `check_endpoint`, for a route: with its method in upper case."""
+    for fault in _path_faults(route.path):
+        raise PluginError(placed(f"a Route{fault}", route.handler))
+    if unfit := coroutine_fault(route.handler, "request"):
+        message = f"{described(route.handler)}, the handler of the route {route.path}, cannot be used: {unfit}"
+        raise PluginError(placed(message, route.handler))
+    return replace(route, method=route.method.upper())
+
+
+def formatter_fault(formatter: Formatter) -> str | None:
+    """The first thing that keeps `formatter` from working."""
+    for method, fault in _method_faults(formatter, _FORMATTER):
+        return f"its {method} cannot be used: {fault}"
+    return None
+
+
+def _faults(endpoint: Endpoint[Any]) -> Iterator[str]:
+    if lacking := [name for name in ("path", "body") if not hasattr(endpoint, name)]:
+        yield f" has no {' and no '.join(lacking)}"
+    for name in ("also", "accepts"):
+        if isinstance(getattr(endpoint, name), str):
+            yield f".{name} must be a tuple: write ({getattr(endpoint, name)!r},), with the comma"
+    for path in (endpoint.path, *endpoint.also):
+        yield from _path_faults(path)
+    if endpoint.method != endpoint.method.upper():
+        yield f".method must be in upper case, not '{endpoint.method}'"
+    yield from _body_faults(endpoint)
+
+
+def _path_faults(path: Any) -> Iterator[str]:
+    if not isinstance(path, str):
+        yield f" has {described(path)} for a path: that must be a text, such as '/shout'"
+        return
+    try:
+        check_path(path)
+    except ValueError as error:
+        hint = f": write '/{path}'" if not path.startswith("/") else ""
+        yield f": {error}{hint}"
+
+
+def _body_faults(endpoint: Endpoint[Any]) -> Iterator[str]:
+    body: Any = endpoint.body
+    if not (isinstance(body, type) and issubclass(body, Body)):
+        yield f".body is {described(body)}: it must be a class that derives from ovms_core.plugin.Body"
+    parses = type(endpoint).parse is not Endpoint.parse  # then it may find out in its own way
+    if endpoint.streams and not parses and "stream" not in body.model_fields:
+        yield (
+            f".streams is True, but its body has no field 'stream', so nobody can ask for a stream: add "
+            f"'stream: bool = False' to {body.__name__}"
+        )
+
+
+def _method_faults(
+    thing: Any, methods: dict[str, tuple[Callable[..., str | None], tuple[str, ...]]]
+) -> Iterator[tuple[str, str]]:
+    for method, (fault_of, arguments) in methods.items():
+        if fault := fault_of(getattr(thing, method), *arguments):
+            yield method, fault

@@ -1,0 +1,1 @@
+"""Checks of a finished grammar: whether it is one, and what it costs the engine."""

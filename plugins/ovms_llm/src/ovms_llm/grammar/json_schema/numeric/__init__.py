@@ -1,0 +1,1 @@
+"""Numbers as grammars: which fit bounds and multiples, digit by digit."""

@@ -1,0 +1,126 @@
+"""The mistakes of plugin authors, and what each must read.
+
+To add one: write the small wrong plugin ``wrong/MODULE.py`` (its docstring says what is wrong; if it has an endpoint,
+the path is ``/MODULE``, for all are installed at once), and add a row to one of the three tables:
+
+- `STARTUP`: the plugin is set aside, or warned of, when the server starts, and all others serve;
+- `STOPPING`: the server does not start;
+- `REQUESTS`: the plugin starts, and a request shows the mistake.
+
+`told` are texts that must all stand in one record of the log that also names the plugin. White space is not compared
+elsewhere than in the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """A mistake that shows when the server starts, or at its `ending`; the server goes on without the plugin.
+
+    ``ovms plugins -v`` and ``ovms plugin check`` must say the same, unless it is not `listed` there, or `check` says
+    something else. A `check` of `None`: it cannot tell.
+    """
+
+    module: str
+    told: tuple[str, ...]
+    check: tuple[str, ...] | None = ()
+    listed: bool = True
+    ending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """A mistake that keeps the server from starting: `told` is in the error. `check` as above."""
+
+    module: str
+    told: tuple[str, ...]
+    check: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A mistake that a request shows: ``POST /v1/MODULE`` with `body`, unless it says otherwise.
+
+    The answer has `status` and, if it is given, the error's `code`. `check` is what ``ovms plugin check`` must say.
+    """
+
+    module: str
+    told: tuple[str, ...]
+    body: dict[str, object] | None = field(default_factory=dict)
+    method: str = "POST"
+    path: str = ""
+    status: int = 500
+    code: str | None = None
+    check: tuple[str, ...] | None = None
+
+
+STARTUP = [
+    Startup(
+        "missing_import",
+        ("cannot be imported: ModuleNotFoundError: No module named 'no_such_package'", "missing_import.py:3"),
+    ),
+    Startup("syntax_error", ("cannot be imported: SyntaxError: expected ':'", "syntax_error.py:9")),
+    Startup(
+        "hook_raises",
+        (
+            "ovms_register_endpoints failed: ZeroDivisionError: division by zero",
+            "hook_raises.py:7 in share",
+            "return whole / parts",
+        ),
+    ),
+    Startup("misspelt_hook", ("ovms_register_endpoint (did you mean ovms_register_endpoints?)", "misspelt_hook.py:14")),
+    Startup("unmarked_hook", ("does not mark ovms_register_endpoints with @hookimpl", "unmarked_hook.py:14")),
+    Startup("no_hook", ("implements no hook: mark its functions with @hookimpl",)),
+    Startup("hook_default", ("has a default for 'settings' of ovms_register_endpoints", "leave out the default")),
+    Startup(
+        "hook_argument",
+        ("takes 'setings' in ovms_register_endpoints", "(did you mean settings?): it passes settings", ".py:14"),
+    ),
+    Startup("hook_is_async", ("implements ovms_register_endpoints as a coroutine or wrapper: hooks are plain",)),
+    Startup(
+        "returns_an_endpoint",
+        ("ovms_register_endpoints returned a Wrong, not a list of Endpoint objects: return [Wrong()]", ".py:14"),
+    ),
+    Startup("returns_a_class", ("returned the class Wrong in its list", "return an object of it, Wrong()")),
+    Startup("returns_nothing", ("ovms_register_endpoints returned None, not a list", "or [] for none")),
+    Startup("no_slash", ("Wrong: the path 'no_slash' cannot be used: it must begin with '/': write '/no_slash'",)),
+    Startup("no_stream_field", ("Wrong.streams is True", "add 'stream: bool = False' to Body")),
+    Startup("body_of_pydantic", ("Wrong.body is the class Text", "derives from ovms_core.plugin.Body")),
+    Startup("also_is_text", ("Wrong.also must be a tuple: write ('/louder',), with the comma",)),
+    Startup(
+        "execute_is_a_coroutine",
+        ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
+    ),
+    Startup("to_json_is_async", ("Wrong.to_json cannot be used: it is async, and nobody awaits it: write 'def'",)),
+    Startup("unary_is_not_async", ("Wrong.unary cannot be used: it is no async function: write 'async def'",)),
+    Startup("to_json_without_events", ("Wrong.to_json", "it takes (call), and is called with (call, events)")),
+    Startup("misspelt_task", ("Wrong.task is 'embedings', which no plugin here has (did you mean 'embeddings'?)",)),
+    Startup("executor_is_a_coroutine", ("ovms_executor returned the function answer", "without a 'yield'")),
+    Startup(
+        "lifespan_is_a_generator", ("ovms_lifespan returned an async_generator", "@asynccontextmanager"), listed=False
+    ),
+    Startup("lifespan_raises", ("ovms_lifespan failed: OSError: the database is gone", ".py:18"), listed=False),
+    Startup(
+        "lifespan_fails_to_close",
+        ("ovms_lifespan failed at the end: OSError: the database is gone", ".py:11 in database"),
+        listed=False,
+        ending=True,
+    ),
+    Startup("observer_is_a_class", ("it observes nothing: ovms_observe returned the class Watch", "Watch()")),
+    Startup("handler_is_not_async", ("the function page, the handler of the route", "write 'async def'")),
+]
+
+STOPPING = [
+    Stopping("guard_raises", ("'guard_raises': ovms_wrap_execution failed: ValueError: no policy", ".py:8 in ovms")),
+    Stopping("guard_is_a_coroutine", ("ovms_wrap_execution returned the function guard", "without a 'yield'")),
+    Stopping("guard_is_misspelt", ("ovms_wrap_executon (did you mean ovms_wrap_execution?)",)),
+    Stopping("middleware_is_an_app", ("ovms_wrap_app returned the function middleware", "it is async")),
+    Stopping("middleware_returns_nothing", ("its middleware returned None, not an ASGI application", ".py:6")),
+]
+
+REQUESTS = [
+    Request("execute_raises", ("KeyError: 'colour'",)),
+]
