@@ -7,12 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
+from ovms_core.endpoint import Call, Endpoint, Interceptor, Proceed
 from ovms_core.hookspecs import hookimpl
 from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
     from ovms_core.application import Application
     from ovms_core.models.source import Source
@@ -66,6 +67,11 @@ class HookRecorder(Observer):
     # -- the hooks
 
     @hookimpl
+    def ovms_settings(self) -> type[BaseModel] | None:
+        self._record("ovms_settings")
+        return None
+
+    @hookimpl
     def ovms_register_tasks(self) -> Iterable[Task]:
         self._record("ovms_register_tasks")
         return ()
@@ -84,6 +90,10 @@ class HookRecorder(Observer):
     def ovms_register_sources(self) -> Iterable[Source]:
         self._record("ovms_register_sources")
         return ()
+
+    @hookimpl
+    def ovms_authenticate(self, settings: Settings) -> None:
+        self._record("ovms_authenticate", settings=settings)
 
     @hookimpl
     def ovms_parser(self, endpoint: Endpoint[Any]) -> None:
@@ -125,11 +135,11 @@ class HookRecorder(Observer):
 
     # -- what they return
 
-    async def _intercept(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    async def _intercept(self, call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
         recorded = RecordedCall(call)
         self.calls.append(recorded)
         try:
-            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+            async with aclosing(proceed(call)) as events:
                 async for event in events:
                     recorded.events.append(event)
                     yield event

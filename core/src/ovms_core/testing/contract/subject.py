@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from ovms_core.app import Application
-from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
+from ovms_core.endpoint import Call, Endpoint, Interceptor, Proceed
 from ovms_core.errors import APIError
+from ovms_core.execution import close
 from ovms_core.hookspecs import hookimpl
 from ovms_core.models.model import Model, State
 from ovms_core.plugin_loading.loader import name_of
@@ -57,6 +58,8 @@ class Contract:
     """
     ends_with: ClassVar[str] = "[DONE]"
     """The data, or the event type, of a stream's last frame."""
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """Further settings of the server, such as the plugin's own: ``{"plugins": {"notes": {"limit": 3}}}``."""
     patience: ClassVar[float] = 60.0
     """Seconds that anything may take before it counts as hung."""
 
@@ -104,7 +107,7 @@ def _said(document: Any) -> Iterator[str]:
 BLOCKED = "contract_blocked"
 
 
-def block(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+def block(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
     """A guardrail that lets nothing through."""
     raise APIError(403, "The request was rejected.", code=BLOCKED)
 
@@ -123,11 +126,13 @@ class Control:
         self.endpoints.append(endpoint)
         return self._intercept
 
-    async def _intercept(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    async def _intercept(self, call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
         events = self.interceptor(call, proceed) if self.interceptor else proceed(call)
-        async with aclosing(events) as events:  # type: ignore[type-var]
+        try:
             async for event in events:
                 yield event
+        finally:
+            await close(events)
 
 
 @dataclass(slots=True)
@@ -236,8 +241,7 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
         *contract.needs,
         control,
         models=models,
-        max_body_size=limit,
-        api_keys={"contract": API_KEY},
+        **{"max_body_size": limit, **contract.settings, "api_keys": {"contract": API_KEY}},
     )
     headers = {"authorization": f"Bearer {API_KEY}"}
     async with connected(app, headers=headers) as client:
