@@ -48,6 +48,13 @@ FLOORS = {
         "command",
     ),
     "ovms-conformance": ("feature", "examination features", "report", "command", "hooks"),
+    "ovms-imagegen": (
+        "command messages options probe",
+        "adapters pictures sizes store task",
+        "limits recipe",
+        "engine http",
+        "hooks",
+    ),
     "ovms-sources": ("command wheel", "hub pypi", "hooks"),
     "ovms-llm": (
         "grammar messages",
