@@ -152,7 +152,7 @@ def _answers(endpoint: Endpoint[Any], formatter: Formatter, schemas: dict[str, A
         schemas.update(components)
         answer["schema"] = schema
     kinds = {"application/json": answer}
-    return kinds | ({formatter.media_type.partition(";")[0]: {}} if endpoint.streams else {})
+    return kinds | ({formatter.stream_media_type.partition(";")[0]: {}} if endpoint.streams else {})
 
 
 def _errors(*statuses: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class PackageTests(Contract):
             for content in operation["requestBody"]["content"].values():
                 self._check_schema(document, content["schema"], subject)
         if subject.endpoint.streams:
-            kind = subject.endpoint.media_type.partition(";")[0]
+            kind = subject.endpoint.stream_media_type.partition(";")[0]
             assert kind in operation["responses"]["200"]["content"]
 
     def _check_schema(self, document: Any, schema: Any, subject: Subject) -> None:
