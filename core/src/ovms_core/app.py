@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.application import Application, AppMiddleware, Server
 from ovms_core.attribution import Owned
+from ovms_core.background import BackgroundTasks
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError, PluginError
 from ovms_core.http.admission import Admission, dispatch
@@ -57,6 +58,8 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     routes = _route_table(_mounted(host, offerings, settings, down))
     inside = _around(dispatch, app_wrappers(host, settings))
     admission = Admission(inside, routes, Keys(_keys(settings)), settings)
+    background = BackgroundTasks()
+    metrics = Metrics(models, [(OWN, background.restarts), *offerings.collectors])
     server = Server(
         settings=settings,
         models=models,
@@ -64,7 +67,8 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
         routes=routes,
         lifecycle=lifecycle,
         admission=admission,
-        metrics=Metrics(models, offerings.observers),
+        metrics=metrics,
+        background=background,
         openapi=_described(offerings, settings),
     )
     stack = _stack(admission, server_wrappers(host, settings), settings)
@@ -175,7 +179,10 @@ def _unless_down(app: ASGIApp, owner: str, down: set[str]) -> ASGIApp:
 @asynccontextmanager
 async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIterator[None]:
     lifecycle = app.server.lifecycle
+    background = app.server.background
+    background.open()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(background.close)  # should the start fail
         for owner, implementation in host.implementations("ovms_lifespan"):
             try:
                 if (context := implementation(app=app)) is not None:
@@ -184,6 +191,7 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
                 down.add(owner)
                 host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))
                 require(host, app.server.settings.plugins)
+        stack.push_async_callback(background.close)  # before what the plugins have open
         lifecycle.start()
         stack.push_async_callback(lifecycle.stop)
         yield

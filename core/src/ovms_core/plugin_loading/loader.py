@@ -74,7 +74,7 @@ def load_plugins(settings: PluginSelection, plugins: Sequence[object] | None = N
     host = PluginHost()
     from ovms_core import builtin
 
-    host.add(PluginReport(OWN, CORE, ovms_core.__version__), builtin)
+    host.add(PluginReport(OWN, CORE, ovms_core.__version__), builtin.CorePlugin())
     if plugins is None:
         for entry in _discover():
             _load(host, entry, settings)
