@@ -133,6 +133,20 @@ STARTUP = [
         listed=False,
         ending=True,
     ),
+    Startup(
+        "mounts_in_lifespan",
+        (
+            "ovms_lifespan failed: AttributeError: an ovms application has no 'mount': "
+            "use a plugin's hook ovms_register_routes, which returns a Mount",
+            "mounts_in_lifespan.py:14 in studio",
+        ),
+        listed=False,
+    ),
+    Startup("mounts_at_root", ("nothing can be mounted at /: choose a path of its own, such as /studio",)),
+    Startup(
+        "socket_handler_is_a_page",
+        ("the function talk, the handler of the route /talk, cannot be used: it takes", "(websocket)"),
+    ),
     Startup("observer_is_a_class", ("it observes nothing: ovms_observe returned the class Watch", "Watch()")),
     Startup("handler_is_not_async", ("the function page, the handler of the route", "write 'async def'")),
 ]
@@ -141,6 +155,14 @@ STOPPING = [
     Stopping("guard_raises", ("'guard_raises': ovms_wrap_execution failed: ValueError: no policy", ".py:8 in ovms")),
     Stopping("guard_is_a_coroutine", ("ovms_wrap_execution returned the function guard", "without a 'yield'")),
     Stopping("guard_is_misspelt", ("ovms_wrap_executon (did you mean ovms_wrap_execution?)",)),
+    Stopping(
+        "authenticator_fails_at_start",
+        ("ovms_authenticate failed: FileNotFoundError:", ".py:10 in ovms_authenticate"),
+    ),
+    Stopping(
+        "authenticator_is_not_async",
+        ("ovms_authenticate returned the function owner", "it is no async function: write 'async def'"),
+    ),
     Stopping("middleware_is_an_app", ("ovms_wrap_app returned the function middleware", "it is async")),
     Stopping("middleware_returns_nothing", ("its middleware returned None, not an ASGI application", ".py:6")),
 ]

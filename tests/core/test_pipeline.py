@@ -108,6 +108,32 @@ async def test_every_interceptor_is_closed_when_the_client_leaves() -> None:
         assert closed == ["b", "a"]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_an_execution_may_return_the_events_of_another_which_the_server_closes(stream: bool) -> None:
+    begun, closed = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    def returning(call: Call[Any]) -> AsyncIterator[str]:
+        if call.body.text == "refused":
+            raise APIError(403, "no", code="refused")
+        return endless()
+
+    async with serving(app_with(talking(returning))) as url, Client(url) as client:
+        refused = await client.say(text="refused", stream=stream)
+        assert (refused.status_code, error_of(refused)["code"]) == (403, "refused")
+        request = asyncio.create_task(client.say(stream=stream))
+        await begun.wait()
+        request.cancel()
+        await asyncio.wait_for(closed.wait(), 10)
+
+
 async def test_an_executor_need_not_be_a_generator() -> None:
     class Plain:
         def __init__(self, call: Call[Any]) -> None:

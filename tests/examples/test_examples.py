@@ -7,9 +7,11 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tests.core.routes.test_openapi import FIRST_PARTY, document
 from tests.examples.conftest import EXAMPLES
 
 FOLDERS = sorted(file.parent for file in EXAMPLES.glob("*/pyproject.toml"))
@@ -104,3 +106,12 @@ def test_the_code_in_its_readme_is_its_code(folder: Path) -> None:
 
 def _flat(code: str) -> str:
     return "\n".join(line.strip() for line in code.splitlines() if line.strip())
+
+
+def test_the_examples_and_all_first_party_plugins_are_described_in_one_valid_document(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GUARDRAIL_WORDS", "tulip")
+    examples = [f"ovms_{folder.name}" for folder in FOLDERS]
+    paths = document(*(import_module(f"{name}.hooks") for name in (*FIRST_PARTY, *examples)))["paths"]
+    assert {"/classify", "/messages", "/chat/completions"} <= paths.keys()

@@ -46,7 +46,7 @@ class CorePlugin:
             Route("GET", "/v2/health/live", health.health, public=True),
             Route("GET", "/v2/health/ready", health.ready, public=True),
             Route("GET", "/version", health.version),
-            Route("GET", "/metrics", metrics.metrics),
+            Route("GET", "/metrics", metrics.metrics, media_type="text/plain"),
             Route("GET", "/openapi.json", openapi.show_openapi, include_in_schema=False),
             Route("GET", "/docs", docs.show_docs, include_in_schema=False),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
@@ -84,7 +84,9 @@ class Call(Generic[B]):
 
 Parser = Callable[[Request], Awaitable[Call[Any]]]
 Executor = Callable[[Call[Any]], AsyncIterator[Any]]
-Interceptor = Callable[[Call[Any], Executor], AsyncIterator[Any]]
+Proceed = Callable[[Call[Any]], AsyncGenerator[Any, None]]
+"""Executes a call inside an interceptor: its events, which the interceptor closes (`contextlib.aclosing`)."""
+Interceptor = Callable[[Call[Any], Proceed], AsyncIterator[Any]]
 
 
 class Formatter(ABC):
@@ -161,10 +163,8 @@ class Endpoint(Formatter, Generic[B]):
             body = ShoutBody
             task = "shouting"
 
-            async def execute(self, call: Call[ShoutBody]) -> AsyncIterator[Said]:
-                async with aclosing(call.require_model().submit(Say(call.body.text))) as events:
-                    async for event in events:
-                        yield event
+            def execute(self, call: Call[ShoutBody]) -> AsyncIterator[Said]:
+                return call.require_model().submit(Say(call.body.text))
 
             def to_json(self, call: Call[ShoutBody], events: Sequence[Said]) -> object:
                 return {"text": "".join(event.text for event in events)}
@@ -186,6 +186,8 @@ class Endpoint(Formatter, Generic[B]):
     of the query (``?limit=5``). That is the default where `method` is GET, HEAD or DELETE. An array is written
     ``tag=a&tag=b`` or ``tag[]=a&tag[]=b``.
     """
+    gives: ClassVar[tuple[str, ...]] = ("application/json",)
+    """The media types of whole answers, for the API's documentation; what a stream is, the formatter says."""
     response: ClassVar[Any] = None
     """The type of the whole answer, for the API's documentation: anything that `msgspec` knows."""
 
@@ -223,7 +225,11 @@ class Endpoint(Formatter, Generic[B]):
 
     @abstractmethod
     def execute(self, call: Call[B]) -> AsyncIterator[Any]:
-        """Do what the call asks for: an async generator of events, the same for unary and streaming."""
+        """Do what the call asks for: its events, the same for unary and streaming.
+
+        Return those of a model as they are (``return call.require_model().submit(…)``), or write an async generator.
+        The server closes what is returned when the client leaves.
+        """
 
     def texts(self, call: Call[B]) -> Iterator[str]:
         """Every text in the request that a guardrail must read; by default every string of the body."""
@@ -321,4 +327,15 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-__all__ = ["Body", "Call", "Endpoint", "Executor", "Formatter", "Interceptor", "Parser", "read_json", "require_json"]
+__all__ = [
+    "Body",
+    "Call",
+    "Endpoint",
+    "Executor",
+    "Formatter",
+    "Interceptor",
+    "Parser",
+    "Proceed",
+    "read_json",
+    "require_json",
+]

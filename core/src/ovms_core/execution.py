@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import reduce
 from typing import Any, Final
 
 from ovms_core.attribution import Owned
-from ovms_core.endpoint import Call, Executor, Interceptor
+from ovms_core.endpoint import Call, Executor, Interceptor, Proceed
 
 _TURN: Final = 0.005
 """Seconds of work after which other requests have their turn."""
@@ -63,20 +63,20 @@ class Stint:
         self._round, self._ends = self._rounds.count, time.perf_counter() + _TURN
 
 
-def wrap(executor: Owned[Executor], interceptors: Sequence[Owned[Interceptor]], rounds: Rounds) -> Executor:
+def wrap(executor: Owned[Executor], interceptors: Sequence[Owned[Interceptor]], rounds: Rounds) -> Proceed:
     """`executor` inside all `interceptors`, the first outermost.
 
     No layer can hold the event loop by giving events that are ready, not even one whose events the next one drops.
     """
 
-    def around(inner: Executor, interceptor: Owned[Interceptor]) -> Executor:
+    def around(inner: Proceed, interceptor: Owned[Interceptor]) -> Proceed:
         return _layer(interceptor.owner, lambda call: interceptor.it(call, inner), rounds)
 
     return reduce(around, reversed(interceptors), _layer(executor.owner, executor.it, rounds))
 
 
-def _layer(owner: str, executor: Executor, rounds: Rounds) -> Executor:
-    async def run(call: Call[Any]) -> AsyncIterator[Any]:
+def _layer(owner: str, executor: Executor, rounds: Rounds) -> Proceed:
+    async def run(call: Call[Any]) -> AsyncGenerator[Any, None]:
         _plugin_at_work = owner
         events, stint = executor(call), Stint(rounds)
         try:

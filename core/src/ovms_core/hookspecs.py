@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from ovms_core.application import Application, AppMiddleware
     from ovms_core.endpoint import Endpoint, Executor, Formatter, Interceptor, Parser
+    from ovms_core.http.auth import Authenticator
     from ovms_core.models.source import Source
     from ovms_core.observe import Observer
-    from ovms_core.routes.route import Route
+    from ovms_core.routes.route import AnyRoute
     from ovms_core.settings import Settings
     from ovms_core.task import Task
 
@@ -84,8 +85,8 @@ def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
 
 
 @hookspec
-def ovms_register_routes(settings: Settings) -> Iterable[Route]:
-    """Plain routes, such as pages for people. The same method and path twice is an error."""
+def ovms_register_routes(settings: Settings) -> Iterable[AnyRoute]:
+    """Plain routes, WebSockets, and whole applications under a path. The same method and path twice is an error."""
     return ()
 
 
@@ -93,6 +94,11 @@ def ovms_register_routes(settings: Settings) -> Iterable[Route]:
 def ovms_register_sources() -> Iterable[Source]:
     """Where models can come from. The same scheme twice is an error."""
     return ()
+
+
+@hookspec
+def ovms_authenticate(settings: Settings) -> Authenticator | None:
+    """Says whose a request is that carries no known API key. Two are an error."""
 
 
 @hookspec

@@ -1,6 +1,6 @@
 """A plugin that registers an endpoint."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from ovms_core.plugin import Body, Call, Endpoint, Settings, hookimpl
 
@@ -19,8 +19,8 @@ class Limits(Endpoint[Body]):
     async def execute(self, call: Call[Body]) -> AsyncIterator[dict[str, float]]:
         yield {"max_body_size": self._settings.max_body_size, "request_timeout": self._settings.request_timeout}
 
-    def to_json(self, call: Call[Body], events: object) -> object:
-        return next(iter(events))  # type: ignore[call-overload]
+    def to_json(self, call: Call[Body], events: Sequence[dict[str, float]]) -> object:
+        return events[0]
 
 
 @hookimpl

@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from typing import Annotated
 
 from pydantic import Field
@@ -23,11 +22,8 @@ class Similarity(Endpoint[SimilarityBody]):
     body = SimilarityBody
     task = "embeddings"
 
-    async def execute(self, call: Call[SimilarityBody]) -> AsyncIterator[Embedded]:
-        request = Embed(inputs=[call.body.text, *call.body.others], normalize=True)
-        async with aclosing(call.require_model().submit(request)) as events:
-            async for event in events:
-                yield event
+    def execute(self, call: Call[SimilarityBody]) -> AsyncIterator[Embedded]:
+        return call.require_model().submit(Embed(inputs=[call.body.text, *call.body.others], normalize=True))
 
     def to_json(self, call: Call[SimilarityBody], events: Sequence[Embedded]) -> object:
         text, *others = (array("f", vector) for vector in events[-1].vectors)

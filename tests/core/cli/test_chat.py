@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from ovms_core.cli.chat.conversation import Conversation, chatting_model
 from ovms_core.cli.client import Client, ServerError
-from ovms_core.cli.conversation import Conversation, chatting_model
 
 Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 

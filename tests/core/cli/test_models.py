@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from tests.core.cli.impostor import answering, document
 
+from ovms_core.cli.fetching import fetch_all
+from ovms_core.models.source import SourceError
+from ovms_core.settings import PluginSettings, Settings
+
 Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.usefixtures("share_plugin")
 
@@ -36,6 +40,12 @@ def test_a_model_that_is_here_is_not_fetched_again(ovms: Ovms) -> None:
 def test_a_model_that_cannot_be_had_is_one_line_and_exit_status_2(ovms: Ovms) -> None:
     finished = ovms("pull", "share:absent")
     assert (finished.returncode, finished.stderr) == (2, "ovms: share:absent is not there: name another.\n")
+
+
+@pytest.mark.parametrize("model", ["org/name", "hf:org/name", "pypi:name"])
+def test_without_the_plugin_that_fetches_it_a_model_is_refused_with_what_to_install(model: str) -> None:
+    with pytest.raises(SourceError, match="run 'pip install ovms-sources'"):
+        fetch_all([model], Settings(plugins=PluginSettings(block=["sources"])))
 
 
 def test_ctrl_c_stops_a_pull_with_a_word_and_exit_status_130(environment: dict[str, str], tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import shlex
 import pytest
 from rich.console import Console
 
-from ovms_core.cli import report
 from ovms_core.cli.output import shown_size
 from ovms_core.cli.progress import Downloads
+from ovms_core.cli.serve import report
 
 CHAT = report.ModelRow("it's", "text_generation", "detected", "CPU", "AUTO", "ready")
 FAILED = report.ModelRow("lost", "", "detected", "AUTO", "AUTO", "failed", "no such [file]")

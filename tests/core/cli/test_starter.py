@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ovms_core.cli.starter import with_starter_models
+from ovms_core.cli.serve.starter import with_starter_models
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models.source import FetchProgress, Offer
 from ovms_core.plugin_loading.offerings import Offerings

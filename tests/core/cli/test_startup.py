@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from ovms_core.app import Application, create_app
-from ovms_core.cli.startup import StartupReport
+from ovms_core.cli.serve.startup import StartupReport
 from ovms_core.configuration import read_settings
 from ovms_core.models.model import Model, State
 

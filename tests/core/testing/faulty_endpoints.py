@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ovms_core import sse
-from ovms_core.plugin import Body, Call, Endpoint, Json, Task, hookimpl
+from ovms_core.plugin import Body, Call, Endpoint, Event, Json, Task, hookimpl
 from ovms_core.testing import EndpointContract, model_without_files
 from ovms_core.testing.scripted import TASK, ScriptOptions
 from ovms_core.testing.scripted_engine import Probe, Script, ScriptedEngine, Word
@@ -121,6 +121,49 @@ class HidesTexts(Echo):
 
 class TestHidesTexts(Echoing):
     plugin = plugin_of(HidesTexts())
+
+
+class Opaque:
+    """Nobody knows what is in it."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+
+class HidesItsAnswer(Echo):
+    """Gives events that nobody can look into."""
+
+    streams = False
+
+    async def execute(self, call: Call[EchoBody]) -> AsyncIterator[Any]:
+        for word in call.body.text.split(" "):
+            yield Opaque(word)
+
+    def to_json(self, call: Call[EchoBody], events: Sequence[Any]) -> object:
+        return {"text": [event.word for event in events]}
+
+
+class TestHidesItsAnswer(Echoing):
+    plugin = plugin_of(HidesItsAnswer())
+
+
+class Line(Event, tag="line"):
+    text: str
+
+
+class RunsLinesTogether(HidesItsAnswer):
+    """Its events are lines of their own, and it says that they are pieces of one text."""
+
+    async def execute(self, call: Call[EchoBody]) -> AsyncIterator[Any]:
+        for word in call.body.text.split(" "):
+            yield Line(word)
+
+    def to_json(self, call: Call[EchoBody], events: Sequence[Any]) -> object:
+        return {"text": [event.text for event in events]}
+
+
+class TestRunsLinesTogether(Echoing):
+    plugin = plugin_of(RunsLinesTogether())
 
 
 class SaysLess(Echo):

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from ovms_core.cli.chat import chat
+from ovms_core.cli.chat.command import chat
 from ovms_core.cli.doctor import doctor
 from ovms_core.cli.models import models
 from ovms_core.cli.plugin_kit import plugin
 from ovms_core.cli.plugins import plugins
 from ovms_core.cli.pull import pull
-from ovms_core.cli.serve import serve
+from ovms_core.cli.serve.command import serve
 
 _COMMANDS = (serve, pull, models, plugins, doctor, chat)
 

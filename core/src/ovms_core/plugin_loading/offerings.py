@@ -12,8 +12,10 @@ from prometheus_client.registry import Collector
 from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import PluginError
+from ovms_core.http.auth import Authenticator
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
+from ovms_core.plugin_loading.authentication import authenticator
 from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
@@ -21,7 +23,7 @@ from ovms_core.plugin_loading.loader import require
 from ovms_core.plugin_loading.own_settings import with_plugin_settings
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
 from ovms_core.plugin_report import PluginReport
-from ovms_core.routes.route import Route
+from ovms_core.routes.route import AnyRoute
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
@@ -51,9 +53,10 @@ class Offerings:
     sources: dict[str, Source] = field(default_factory=dict)
     endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
     replacements: list[Replacement] = field(default_factory=list)
-    routes: list[tuple[str, Route]] = field(default_factory=list)
+    routes: list[tuple[str, AnyRoute]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
     collectors: list[tuple[str, Collector]] = field(default_factory=list)
+    authenticator: Owned[Authenticator] | None = None
 
     def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
@@ -71,7 +74,7 @@ class _Registered:
     tasks: list[Task]
     sources: list[Source]
     endpoints: list[Endpoint[Any]]
-    routes: list[Route]
+    routes: list[AnyRoute]
 
 
 def gather(host: PluginHost, settings: Settings) -> Offerings:
@@ -97,6 +100,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
         replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
         collectors=[*_collectors(host, settings)],
+        authenticator=authenticator(host, settings),
     )
 
 

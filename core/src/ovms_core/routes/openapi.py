@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import count, islice
 from typing import Any
 
 import msgspec
@@ -19,8 +21,16 @@ from ovms_core.routes.index import NAME
 from ovms_core.routes.mounting import PREFIXES
 from ovms_core.routes.route import Route
 
-_REF = "#/components/schemas/{model}"
-_PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
+log = logging.getLogger("ovms.openapi")
+
+_REF = "#/components/schemas/"
+_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_KINDS: dict[str, dict[str, str]] = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "uuid": {"type": "string", "format": "uuid"},
+}
+_ERROR_NAME = "ovms.Error"  # no class has a dot in its name
 
 _ERROR = {
     "type": "object",
@@ -52,7 +62,8 @@ def document(endpoints: Mapping[Endpoint[Any], Formatter], routes: Sequence[Rout
     Each endpoint comes with what formats its answers.
     """
     bodies, definitions = _bodies(endpoints)
-    schemas: dict[str, Any] = {"Error": _ERROR, **definitions}
+    answers, components = _answers(endpoints, definitions)
+    schemas: dict[str, Any] = {_ERROR_NAME: _ERROR, **definitions, **components}
     paths: dict[str, Any] = {}
     for route in routes:
         if route.include_in_schema:
@@ -60,8 +71,10 @@ def document(endpoints: Mapping[Endpoint[Any], Formatter], routes: Sequence[Rout
             there[route.method.lower()] = _route(route)
     for endpoint, formatter in endpoints.items():
         for path in (endpoint.path, *endpoint.also):
-            operation = _operation(endpoint, formatter, path, bodies[endpoint.body], schemas)
+            operation = _operation(endpoint, path, bodies[endpoint.body], schemas)
+            operation["responses"]["200"]["content"] = _content(endpoint, formatter, answers)
             paths.setdefault(_plain(path), {})[endpoint.method.lower()] = operation
+    _number_clashing_ids(paths)
     return {
         "openapi": "3.1.0",
         "info": {"title": NAME, "version": ovms_core.__version__},
@@ -78,25 +91,69 @@ def document(endpoints: Mapping[Endpoint[Any], Formatter], routes: Sequence[Rout
 def _bodies(endpoints: Iterable[Endpoint[Any]]) -> tuple[dict[type, Any], dict[str, Any]]:
     """The schema of every body, and the definitions that they refer to."""
     unique = list(dict.fromkeys(endpoint.body for endpoint in endpoints))
-    found, definitions = models_json_schema([(body, "validation") for body in unique], ref_template=_REF)
+    found, definitions = models_json_schema([(body, "validation") for body in unique], ref_template=_REF + "{model}")
     schemas = {body: found[body, "validation"] for body in unique}
     return schemas, definitions.get("$defs", {})
+
+
+def _answers(endpoints: Iterable[Endpoint[Any]], taken: Container[str]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """The schema of every whole answer, and the components that they refer to, under none of the names in `taken`."""
+    unique = list(dict.fromkeys(endpoint.response for endpoint in endpoints if _can_be_described(endpoint)))
+    schemas, components = msgspec.json.schema_components(unique, ref_template=_REF + "{name}")
+    names = {name: f"{name}.Answer" if name in taken else name for name in components}
+    refs = {_REF + name: _REF + new for name, new in names.items()}
+    renamed = {names[name]: _referring(schema, refs) for name, schema in components.items()}
+    return dict(zip(unique, (_referring(schema, refs) for schema in schemas), strict=True)), renamed
+
+
+def _can_be_described(endpoint: Endpoint[Any]) -> bool:
+    """Whether its answers have a type with a schema; says in the log what is wrong with one that has none."""
+    if endpoint.response is None:
+        return False
+    try:
+        msgspec.json.schema_components([endpoint.response])
+    except TypeError as error:
+        name = f"{type(endpoint).__module__}.{type(endpoint).__qualname__}"
+        log.warning("%s.response is left out of /openapi.json, since msgspec makes no schema of it: %s", name, error)
+        return False
+    return True
+
+
+def _referring(schema: Any, refs: Mapping[str, str]) -> Any:
+    """`schema` with other references."""
+    if isinstance(schema, dict):
+        return {key: refs[value] if key == "$ref" else _referring(value, refs) for key, value in schema.items()}
+    if isinstance(schema, list | tuple):
+        return [_referring(item, refs) for item in schema]
+    return refs.get(schema, schema) if isinstance(schema, str) else schema  # a discriminator's mapping has them bare
+
+
+def _number_clashing_ids(paths: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give each operation an id of its own, where two paths make the same."""
+    seen: set[str] = set()
+    for operations in paths.values():
+        for method, operation in operations.items():
+            if method == "servers":
+                continue
+            wanted = operation["operationId"]
+            others = (f"{wanted}_{number}" for number in count(2))
+            operation["operationId"] = next(id for id in (wanted, *islice(others, len(seen) + 1)) if id not in seen)
+            seen.add(operation["operationId"])
 
 
 def _route(route: Route) -> dict[str, Any]:
     operation = _described(inspect.getdoc(route.handler) or route.path, route.path, public=route.public)
     operation["operationId"] = f"{_name(route.path)}_{route.method.lower()}"
-    operation["responses"] = {"200": {"description": "The answer"}, **_errors(*(() if route.public else ("401",)))}
+    answer = {"description": "The answer", "content": {route.media_type.partition(";")[0]: {}}}
+    operation["responses"] = {"200": answer, **_errors(*(() if route.public else ("401",)))}
     return operation
 
 
-def _operation(
-    endpoint: Endpoint[Any], formatter: Formatter, path: str, body: Any, schemas: dict[str, Any]
-) -> dict[str, Any]:
+def _operation(endpoint: Endpoint[Any], path: str, body: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     operation = _described(inspect.cleandoc(type(endpoint).__doc__ or path), path, public=endpoint.public)
     operation["operationId"] = _name(path) if endpoint.method == "POST" else f"{_name(path)}_{endpoint.method.lower()}"
     operation["responses"] = {
-        "200": {"description": "The answer", "content": _answers(endpoint, formatter, schemas)},
+        "200": {"description": "The answer"},
         **_errors("400", "401", "404", "413", "415", "429", "500", "503", "504"),
     }
     if not endpoint.accepts:
@@ -113,9 +170,11 @@ def _described(text: str, path: str, *, public: bool) -> dict[str, Any]:
     operation: dict[str, Any] = {"summary": " ".join(summary.split())}
     if description:
         operation["description"] = description
-    if names := _PARAMETER.findall(path):
-        schema = {"in": "path", "required": True, "schema": {"type": "string"}}
-        operation["parameters"] = [{"name": name, **schema} for name in names]
+    if parameters := _PARAMETER.findall(path):
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": _KINDS.get(kind, {"type": "string"})}
+            for name, kind in parameters
+        ]
     if public:
         operation["security"] = []
     return operation
@@ -143,18 +202,13 @@ def _plain(path: str) -> str:
     return _PARAMETER.sub(r"{\1}", path)
 
 
-def _answers(endpoint: Endpoint[Any], formatter: Formatter, schemas: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {}
-    if endpoint.response is not None:
-        (schema,), components = msgspec.json.schema_components(
-            [endpoint.response], ref_template="#/components/schemas/{name}"
-        )
-        schemas.update(components)
-        answer["schema"] = schema
-    kinds = {"application/json": answer}
-    return kinds | ({formatter.stream_media_type.partition(";")[0]: {}} if endpoint.streams else {})
+def _content(endpoint: Endpoint[Any], formatter: Formatter, answers: Mapping[Any, Any]) -> dict[str, Any]:
+    """What a whole answer is, and what a stream."""
+    schema = {"schema": answers[endpoint.response]} if endpoint.response in answers else {}
+    whole = dict.fromkeys(endpoint.gives, schema)
+    return whole | ({formatter.stream_media_type.partition(";")[0]: {}} if endpoint.streams else {})
 
 
 def _errors(*statuses: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    content = {"application/json": {"schema": {"$ref": _REF + _ERROR_NAME}}}
     return {status: {"description": "An error", "content": content} for status in statuses}

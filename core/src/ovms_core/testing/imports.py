@@ -22,7 +22,7 @@ from ovms_core.app import create_app
 from ovms_core.settings import Settings
 create_app(Settings(), plugins=[plugin])
 """
-_PRINT = "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+_PRINT = "print(json.dumps(sorted({name.partition('.')[0] for name in list(sys.modules)})))"
 
 
 def imported_with(module: str, *, registered: bool = False) -> set[str]:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
+from ovms_core.endpoint import Call, Endpoint, Interceptor, Proceed
 from ovms_core.hookspecs import hookimpl
 from ovms_core.observe import Observer, Outcome
 
@@ -93,6 +93,10 @@ class HookRecorder(Observer):
         return ()
 
     @hookimpl
+    def ovms_authenticate(self, settings: Settings) -> None:
+        self._record("ovms_authenticate", settings=settings)
+
+    @hookimpl
     def ovms_parser(self, endpoint: Endpoint[Any]) -> None:
         self._record("ovms_parser", endpoint=endpoint)
 
@@ -137,11 +141,11 @@ class HookRecorder(Observer):
 
     # -- what they return
 
-    async def _intercept(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    async def _intercept(self, call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
         recorded = RecordedCall(call)
         self.calls.append(recorded)
         try:
-            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+            async with aclosing(proceed(call)) as events:
                 async for event in events:
                     recorded.events.append(event)
                     yield event

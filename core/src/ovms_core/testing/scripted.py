@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,11 +50,8 @@ class ScriptEndpoint(Endpoint[ScriptBody]):
     task = "scripted"
     streams = True
 
-    async def execute(self, call: Call[ScriptBody]) -> AsyncIterator[Word]:
-        fields = call.body.model_dump(exclude={"model", "stream", "text"})
-        async with aclosing(call.require_model().submit(Script(**fields))) as events:
-            async for event in events:
-                yield event
+    def execute(self, call: Call[ScriptBody]) -> AsyncIterator[Word]:
+        return call.require_model().submit(Script(**call.body.model_dump(exclude={"model", "stream", "text"})))
 
     def to_json(self, call: Call[ScriptBody], events: Sequence[Word]) -> object:
         return {"text": "".join(event.text for event in events)}

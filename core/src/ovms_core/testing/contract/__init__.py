@@ -12,6 +12,7 @@ from ovms_core.testing.contract.packages import PackageTests
 from ovms_core.testing.contract.refusals import RefusalTests
 from ovms_core.testing.contract.streams import StreamTests
 from ovms_core.testing.contract.subject import Subject
+from ovms_core.testing.contract.windows import WindowTests
 
 __all__ = ["EndpointContract", "Subject"]
 
@@ -21,7 +22,7 @@ MARKER: Final = "ovms_contract"
 
 @pytest.mark.ovms_contract
 @pytest.mark.asyncio(loop_scope="class")
-class EndpointContract(RefusalTests, ExecutionTests, StreamTests, EngineTests, PackageTests):
+class EndpointContract(RefusalTests, ExecutionTests, StreamTests, WindowTests, EngineTests, PackageTests):
     """Subclass it with `plugin` and `valid_body`, and `models` when the endpoint has a task.
 
     One server runs for the whole class, with a real worker process for each of `models`. Tests that do not

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from ovms_core.client.frames import read_frames
-from ovms_core.endpoint import Call, Executor
+from ovms_core.endpoint import Call, Proceed
 from ovms_core.messages import Request
 from ovms_core.runner import Runner, RunnerLoad
 from ovms_core.testing.contract.execution import Held, reject
@@ -36,8 +36,8 @@ class EngineTests(Contract):
         """Python closes a generator that is just left only later: hence ``async with aclosing(model.submit(...))``."""
         open_requests: list[int] = []
 
-        async def stop_at_first_event(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
-            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+        async def stop_at_first_event(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
+            async with aclosing(proceed(call)) as events:
                 first = await anext(events)
             open_requests.append(counted.open)
             for event in reject([first]):
@@ -98,9 +98,9 @@ class EngineTests(Contract):
         worker = subject.worker()
         alive = True
 
-        async def kill_at_first_event(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+        async def kill_at_first_event(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
             nonlocal alive
-            async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+            async with aclosing(proceed(call)) as events:
                 async for event in events:
                     if alive and call.stream:
                         worker.kill()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
-from ovms_core.endpoint import Call, Executor
+from ovms_core.endpoint import Call, Proceed
 from ovms_core.errors import APIError
 from ovms_core.testing.contract.subject import BLOCKED, Contract, Subject, block, error_of
 
@@ -46,7 +46,7 @@ class ExecutionTests(Contract):
     async def test_a_guardrail_can_read_every_text(self, subject: Subject) -> None:
         read: list[str] = []
 
-        def guard(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+        def guard(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
             read.extend(call.texts())
             return block(call, proceed)
 
@@ -75,8 +75,8 @@ class Held:
         self.entered = asyncio.Event()
         self.closed = asyncio.Event()
 
-    async def intercept(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
-        async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+    async def intercept(self, call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
+        async with aclosing(proceed(call)) as events:
             async for event in events:
                 await self.hold()
                 yield event
@@ -90,7 +90,7 @@ class Held:
             self.closed.set()
 
 
-async def _block_late(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+async def _block_late(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
     """A guardrail that must see the whole answer first."""
     events = [event async for event in proceed(call)]
     for event in reject(events):

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ovms_core.client.frames import Frame, read_frames
-from ovms_core.endpoint import Call, Executor
+from ovms_core.endpoint import Call, Proceed
 from ovms_core.errors import APIError
 from ovms_core.testing.contract.subject import Contract, Subject
 
@@ -59,8 +59,8 @@ class StreamTests(Contract):
         return self.ends_with in (frame.data, frame.event)
 
 
-async def _fail_after_the_last(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
-    async with aclosing(proceed(call)) as events:  # type: ignore[type-var]
+async def _fail_after_the_last(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
+    async with aclosing(proceed(call)) as events:
         async for event in events:
             yield event
     raise APIError(403, _LATE, code="contract")

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from ovms_core.app import Application
-from ovms_core.endpoint import Call, Endpoint, Executor, Interceptor
+from ovms_core.endpoint import Call, Endpoint, Interceptor, Proceed
 from ovms_core.errors import APIError
+from ovms_core.execution import close
 from ovms_core.hookspecs import hookimpl
 from ovms_core.models.model import Model, State
 from ovms_core.plugin_loading.loader import name_of
@@ -106,7 +107,7 @@ def _said(document: Any) -> Iterator[str]:
 BLOCKED = "contract_blocked"
 
 
-def block(call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+def block(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
     """A guardrail that lets nothing through."""
     raise APIError(403, "The request was rejected.", code=BLOCKED)
 
@@ -125,11 +126,13 @@ class Control:
         self.endpoints.append(endpoint)
         return self._intercept
 
-    async def _intercept(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    async def _intercept(self, call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
         events = self.interceptor(call, proceed) if self.interceptor else proceed(call)
-        async with aclosing(events) as events:  # type: ignore[type-var]
+        try:
             async for event in events:
                 yield event
+        finally:
+            await close(events)
 
 
 @dataclass(slots=True)

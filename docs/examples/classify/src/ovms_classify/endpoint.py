@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -36,10 +35,8 @@ class Classifications(Endpoint[ClassifyBody]):
     body = ClassifyBody
     task = "text_classification"
 
-    async def execute(self, call: Call[ClassifyBody]) -> AsyncIterator[Classified]:
-        async with aclosing(call.require_model().submit(Classify(call.body.items, call.body.truncate))) as events:
-            async for event in events:
-                yield event
+    def execute(self, call: Call[ClassifyBody]) -> AsyncIterator[Classified]:
+        return call.require_model().submit(Classify(call.body.items, call.body.truncate))
 
     def texts(self, call: Call[ClassifyBody]) -> Iterator[str]:
         yield from call.body.items

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from ovms_core.plugin import APIError, Call, Executor, windowed
+from ovms_core.plugin import APIError, Call, Proceed, windowed
 
 REDACTED = "[redacted]"
 
@@ -32,7 +32,7 @@ class Guard:
         choices = "|".join(map(re.escape, longest_first))
         self._pattern = re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
 
-    async def __call__(self, call: Call[Any], proceed: Executor) -> AsyncIterator[Any]:
+    async def __call__(self, call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
         """The events of `call`, redacted. Raises `APIError` 400 for one that is against the rules."""
         if await call.off_loop(self._is_forbidden, call):
             raise APIError(400, "The request was rejected by this server's policy.", code="policy_violation")

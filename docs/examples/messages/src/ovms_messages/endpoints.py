@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
 from typing import Any
 
 from ovms_core.plugin import APIError, Call, Endpoint, sse
@@ -20,11 +19,8 @@ class Messages(Endpoint[MessagesBody]):
     task = "text_generation"
     streams = True
 
-    async def execute(self, call: Call[MessagesBody]) -> AsyncIterator[Any]:
-        request = Generate(prompt=call.body.chat(), sampling=call.body.sampling())
-        async with aclosing(call.require_model().submit(request)) as events:
-            async for event in events:
-                yield event
+    def execute(self, call: Call[MessagesBody]) -> AsyncIterator[Any]:
+        return call.require_model().submit(Generate(prompt=call.body.chat(), sampling=call.body.sampling()))
 
     def texts(self, call: Call[MessagesBody]) -> Iterator[str]:
         return call.body.texts()
@@ -57,10 +53,8 @@ class CountTokens(Endpoint[ConversationBody]):
     body = ConversationBody
     task = "text_generation"
 
-    async def execute(self, call: Call[ConversationBody]) -> AsyncIterator[Tokenized]:
-        async with aclosing(call.require_model().submit(Tokenize(prompt=call.body.chat()))) as events:
-            async for event in events:
-                yield event
+    def execute(self, call: Call[ConversationBody]) -> AsyncIterator[Tokenized]:
+        return call.require_model().submit(Tokenize(prompt=call.body.chat()))
 
     def texts(self, call: Call[ConversationBody]) -> Iterator[str]:
         return call.body.texts()

@@ -1,7 +1,6 @@
 """``POST /language``."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from typing import Annotated
 
 from pydantic import Field
@@ -23,10 +22,8 @@ class Language(Endpoint[LanguageBody]):
     body = LanguageBody
     task = "language"
 
-    async def execute(self, call: Call[LanguageBody]) -> AsyncIterator[Identified]:
-        async with aclosing(call.require_model().submit(Identify(call.body.input))) as events:
-            async for event in events:
-                yield event
+    def execute(self, call: Call[LanguageBody]) -> AsyncIterator[Identified]:
+        return call.require_model().submit(Identify(call.body.input))
 
     def to_json(self, call: Call[LanguageBody], events: Sequence[Identified]) -> object:
         return {"model": call.require_model().name, "languages": events[-1].languages}

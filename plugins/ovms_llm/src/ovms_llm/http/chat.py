@@ -150,6 +150,7 @@ class ChatCompletions(ChoicesEndpoint[ChatBody]):
 
     path = "/chat/completions"
     body = ChatBody
+    response = ChatCompletion
     id_prefix = "chatcmpl"
     object = "chat.completion"
     chunk_object = "chat.completion.chunk"

@@ -130,6 +130,7 @@ class Completions(ChoicesEndpoint[CompletionBody]):
 
     path = "/completions"
     body = CompletionBody
+    response = TextCompletion
     id_prefix = "cmpl"
     object = "text_completion"
     chunk_object = "text_completion"

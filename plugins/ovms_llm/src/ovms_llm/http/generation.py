@@ -42,7 +42,7 @@ class GenerationEndpoint(Endpoint[G]):
     task = "text_generation"
     streams = True
 
-    async def execute(self, call: Call[G]) -> AsyncIterator[Any]:
+    async def execute(self, call: Call[G]) -> AsyncGenerator[Any, None]:
         """The events of all prompts; a delta's `index` is that of its choice: prompt by prompt, `n` each."""
         call.context[_STARTED] = time.perf_counter()
         model, body = call.require_model(), call.body

@@ -138,14 +138,12 @@ class DetokenizeTokens(Endpoint[DetokenizeBody]):
     path = "/detokenize"
     bare = True
     body = DetokenizeBody
+    response = DetokenizeAnswer
     task = "text_generation"
 
-    async def execute(self, call: Call[DetokenizeBody]) -> AsyncIterator[Detokenized]:
+    def execute(self, call: Call[DetokenizeBody]) -> AsyncIterator[Detokenized]:
         """One event."""
-        request = Detokenize(call.body.tokens, call.body.skip_special_tokens)
-        async with aclosing(call.require_model().submit(request)) as events:
-            async for event in events:
-                yield event
+        return call.require_model().submit(Detokenize(call.body.tokens, call.body.skip_special_tokens))
 
     def to_json(self, call: Call[DetokenizeBody], events: Sequence[Detokenized]) -> DetokenizeAnswer:
         text = "".join(event.text for event in events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ class Job:
             self._grown.set()
             self._grown = asyncio.Event()
 
-    async def follow(self, after: int = -1) -> AsyncIterator[bytes]:
+    async def follow(self, after: int = -1) -> AsyncGenerator[bytes, None]:
         """The frames of the stream behind number `after`, as they come."""
         at = after + 1
         while True:

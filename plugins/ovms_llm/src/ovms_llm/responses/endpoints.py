@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ovms_core.plugin import APIError, Body, Call, Endpoint, Int
+from ovms_core.plugin import APIError, Body, Call, Endpoint, Event, Int
 from ovms_llm.http.generation import GenerationEndpoint
 from ovms_llm.responses.body import ResponsesBody
 from ovms_llm.responses.composer import Composer, new_id
@@ -47,7 +47,7 @@ class CreateResponse(GenerationEndpoint[ResponsesBody]):
         call.detached = call.body.background
         return call
 
-    async def execute(self, call: Call[ResponsesBody]) -> AsyncIterator[Any]:
+    async def execute(self, call: Call[ResponsesBody]) -> AsyncGenerator[Any, None]:
         """The events of the answer; where the input is too long and may be truncated, to as much as there is room for.
 
         That it is too long is known before the first event, so nothing is told twice.
@@ -55,7 +55,7 @@ class CreateResponse(GenerationEndpoint[ResponsesBody]):
         ignored, dropped = list(call.ignored), 0
         while True:
             try:
-                async with aclosing(super().execute(call)) as events:  # type: ignore[type-var]
+                async with aclosing(super().execute(call)) as events:
                     async for event in events:
                         yield event
                 return
@@ -185,6 +185,12 @@ class ShownResponse(ResponseId):
     starting_after: Annotated[Int, Field(ge=0)] | None = None
 
 
+class Frame(Event):
+    """A frame of a stream, of events that have passed all interceptors."""
+
+    data: bytes
+
+
 class ShowResponse(StoredResponseEndpoint[ShownResponse]):
     """A stored response.
 
@@ -210,13 +216,13 @@ class ShowResponse(StoredResponseEndpoint[ShownResponse]):
                 400, message + "for a while. Leave out 'stream'.", param="stream", code="stream_not_available"
             )
         after = -1 if body.starting_after is None else body.starting_after
-        async with aclosing(job.follow(after)) as frames:  # type: ignore[type-var]
+        async with aclosing(job.follow(after)) as frames:
             async for frame in frames:
-                yield frame
+                yield Frame(frame)
 
-    async def stream(self, call: Call[ShownResponse], events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for frame in events:
-            yield frame
+    async def stream(self, call: Call[ShownResponse], events: AsyncIterator[Frame]) -> AsyncIterator[bytes]:
+        async for event in events:
+            yield event.data
 
 
 class DeleteResponse(StoredResponseEndpoint[ResponseId]):

@@ -46,7 +46,7 @@ def serve(
 
     Settings come from the configuration file, OVMS_… variables and these options; the last wins.
     """
-    from ovms_core.cli.startup import StartupReport
+    from ovms_core.cli.serve.startup import StartupReport
     from ovms_core.configuration import read_settings
     from ovms_core.serve import run
 
@@ -68,7 +68,7 @@ def serve(
 
 def _with_starter(settings: Settings) -> Settings:
     from ovms_core.cli.installed import gather_quietly
-    from ovms_core.cli.starter import with_starter_models
+    from ovms_core.cli.serve.starter import with_starter_models
 
     _, offerings = gather_quietly(settings)
     return with_starter_models(settings, offerings)

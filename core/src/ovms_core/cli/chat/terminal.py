@@ -8,8 +8,8 @@ from contextlib import closing, suppress
 
 import typer
 
+from ovms_core.cli.chat.conversation import Conversation, Thought
 from ovms_core.cli.client import ServerError
-from ovms_core.cli.conversation import Conversation, Thought
 
 _HELP = "/reset forgets the conversation, /quit or Ctrl-D ends it, Ctrl-C stops an answer."
 _PROMPT = "> "

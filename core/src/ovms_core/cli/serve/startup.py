@@ -13,8 +13,8 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
-from ovms_core.cli import report
 from ovms_core.cli.output import open_console
+from ovms_core.cli.serve import report
 from ovms_core.models.model import Model, State
 from ovms_core.routes.mounting import PREFIXES
 
@@ -73,7 +73,7 @@ class StartupReport:
             return
         rows = [_row(index, model, app.server.settings) for index, model in enumerate(app.server.models)]
         report.print_models(self._out, rows)
-        report.print_invitation(self._out, url, rows, needs_key=bool(app.server.settings.api_keys))
+        report.print_invitation(self._out, url, rows, needs_key=app.server.admission.keyed)
 
     def _tell_changes(self, waiting: list[Model]) -> None:
         for model in waiting:

@@ -10,7 +10,7 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ovms_core.plugin import APIError, Body, Call, Endpoint, Settings
+from ovms_core.plugin import APIError, Body, Call, Endpoint, Event, Settings
 from ovms_imagegen.store import is_alive
 
 
@@ -20,6 +20,12 @@ class FileBody(Body):
     name: str
 
 
+class FileRead(Event):
+    """A kept picture."""
+
+    data: bytes
+
+
 class KeptFiles(Endpoint[FileBody]):
     """Serves kept pictures. Public: browsers fetch such URLs without a key, and nobody can guess the names."""
 
@@ -27,6 +33,7 @@ class KeptFiles(Endpoint[FileBody]):
     method = "GET"
     body = FileBody
     public = True
+    gives = ("image/png", "image/jpeg", "image/webp")
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = list(folders)
@@ -34,14 +41,14 @@ class KeptFiles(Endpoint[FileBody]):
     async def parse(self, request: Request) -> Call[FileBody]:
         return self.call(request, FileBody(name=request.path_params["name"]))
 
-    async def execute(self, call: Call[FileBody]) -> AsyncIterator[bytes]:
+    async def execute(self, call: Call[FileBody]) -> AsyncIterator[FileRead]:
         data = await anyio.to_thread.run_sync(self._read, call.body.name) if is_alive(call.body.name) else None
         if data is None:
             raise APIError(404, "There is no such picture, or its time is over.", code="picture_not_found")
-        yield data
+        yield FileRead(data)
 
-    async def unary(self, call: Call[FileBody], events: AsyncIterator[bytes]) -> Response:
-        content = b"".join([data async for data in events])
+    async def unary(self, call: Call[FileBody], events: AsyncIterator[FileRead]) -> Response:
+        content = b"".join([event.data async for event in events])
         headers = {"cache-control": "private", "x-content-type-options": "nosniff"}
         return Response(content, media_type=f"image/{call.body.name.rpartition('.')[2]}", headers=headers)
 

@@ -17,9 +17,9 @@ def chat(
     system: Annotated[str | None, typer.Option(help="The system message.")] = None,
 ) -> None:
     """Chat with a running server. Piped input works too: every line is a turn."""
+    from ovms_core.cli.chat.conversation import Conversation, chatting_model
+    from ovms_core.cli.chat.terminal import talk
     from ovms_core.cli.client import Client
-    from ovms_core.cli.conversation import Conversation, chatting_model
-    from ovms_core.cli.terminal import talk
 
     client = Client(url, api_key)
     conversation = Conversation(client, model or chatting_model(client), system)

@@ -1,0 +1,1 @@
+"""``ovms chat``: the command, a conversation, and what a terminal shows of it."""
