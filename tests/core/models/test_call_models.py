@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.core.support import error_of, plugin
 
-from ovms_core.plugin import Body, Call, Endpoint, Model
+from ovms_core.plugin import Body, Call, Endpoint, Model, Request
 from ovms_core.testing import FakeEngine, app_with, connected
 
 
@@ -84,3 +84,7 @@ async def test_a_second_model_is_held_until_the_call_ends() -> None:
         pair.go_on.set()
         assert (await answer).status_code == 200
         await unused
+
+
+async def test_all_events_of_a_request_are_collected() -> None:
+    assert await FakeEngine("embeddings", [1, 2]).model().collect(Request()) == [1, 2]
