@@ -57,7 +57,7 @@ FLOORS = {
     ),
     "ovms-sources": ("command wheel", "hub pypi", "hooks"),
     "ovms-llm": (
-        "grammar messages",
+        "grammar messages settings",
         "options speech",
         "fields prompt task",
         "model planning",
