@@ -60,6 +60,18 @@ class Request:
 
 STARTUP = [
     Startup(
+        "metric_is_taken",
+        ("its metric ovms_task_restarts is left out, for plugin core has one of that name",),
+        check=None,
+        listed=False,
+    ),
+    Startup(
+        "task_raises",
+        ("the background task 'task_raises: refresh' failed: KeyError: 'address'", "task_raises.py:9"),
+        check=None,
+        listed=False,
+    ),
+    Startup(
         "settings_are_an_object",
         (
             "ovms_settings returned a WrongSettings",

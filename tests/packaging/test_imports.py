@@ -24,9 +24,9 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "attribution client errors event_texts field_errors messages paths plugin_report request_id settings threads "
-        "tracebacks",
-        "configuration engines json_answers off_loop redaction watch windowed",
+        "attribution client errors event_texts field_errors messages paths plugin_report request_id settings",
+        "threads tracebacks",
+        "background configuration engines json_answers off_loop redaction watch windowed",
         "engine request_body sse",
         "openvino",
         "model_files",

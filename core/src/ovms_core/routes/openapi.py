@@ -227,7 +227,7 @@ def _content(endpoint: Endpoint[Any], formatter: Formatter, answers: Mapping[Any
     """What a whole answer is, and what a stream."""
     schema = {"schema": answers[endpoint.response]} if endpoint.response in answers else {}
     whole = dict.fromkeys(endpoint.gives, schema)
-    return whole | ({formatter.media_type.partition(";")[0]: {}} if endpoint.streams else {})
+    return whole | ({formatter.stream_media_type.partition(";")[0]: {}} if endpoint.streams else {})
 
 
 def _errors(*statuses: str) -> dict[str, Any]:

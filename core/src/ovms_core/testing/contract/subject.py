@@ -176,7 +176,7 @@ class Subject:
 
     def require_streaming(self) -> None:
         """Skip the test unless the endpoint streams, and does so in server-sent events: other formats are not read."""
-        if not self.endpoint.streams or not self.endpoint.media_type.startswith("text/event-stream"):
+        if not self.endpoint.streams or not self.endpoint.stream_media_type.startswith("text/event-stream"):
             pytest.skip("the endpoint does not stream")
 
     def worker(self) -> Worker:
