@@ -102,7 +102,7 @@ async def test_an_authenticator_believes_signed_tokens_until_their_time() -> Non
     good, old = (f"{claim}.{signature(claim)}" for claim in (f"ada.{int(time.time()) + 3600}", "ada.1"))
     async with served("hooks/signed") as client:
         for token, code in ((old, "token_expired"), (f"bob{good[3:]}", "invalid_api_key"), ("ä", "invalid_api_key")):
-            answer = await client.get("/v1/models", headers={"authorization": f"Bearer {token}".encode()})
+            answer = await client.get("/v1/models", headers={b"authorization": f"Bearer {token}".encode()})
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
         answer = await client.get("/v1/models", headers={"authorization": f"Bearer {good}"})
         assert answer.status_code == 200
