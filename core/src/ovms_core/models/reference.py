@@ -36,7 +36,7 @@ class Reference:
 
 def is_scheme(text: str) -> bool:
     """Whether a source can have this scheme: what stands before the colon, lower case."""
-    return text == text.lower() and _SCHEME.fullmatch(f"{text}:") is not None
+    return _split_scheme(f"{text}:NAME") == (text, "NAME")
 
 
 def parse_reference(text: str, schemes: Collection[str]) -> Reference:
