@@ -59,6 +59,18 @@ class Request:
 
 STARTUP = [
     Startup(
+        "settings_are_an_object",
+        (
+            "ovms_settings returned a WrongSettings",
+            "return the class WrongSettings itself",
+            "settings_are_an_object.py:12",
+        ),
+    ),
+    Startup(
+        "settings_of_another",
+        ("WrongSettings is not the class of a plugin's settings: return it from the hook ovms_settings", ".py:14"),
+    ),
+    Startup(
         "missing_import",
         ("cannot be imported: ModuleNotFoundError: No module named 'no_such_package'", "missing_import.py:3"),
     ),
@@ -109,6 +121,20 @@ STARTUP = [
         listed=False,
         ending=True,
     ),
+    Startup(
+        "mounts_in_lifespan",
+        (
+            "ovms_lifespan failed: AttributeError: an ovms application has no 'mount': "
+            "use a plugin's hook ovms_register_routes, which returns a Mount",
+            "mounts_in_lifespan.py:14 in studio",
+        ),
+        listed=False,
+    ),
+    Startup("mounts_at_root", ("nothing can be mounted at /: choose a path of its own, such as /studio",)),
+    Startup(
+        "socket_handler_is_a_page",
+        ("the function talk, the handler of the route /talk, cannot be used: it takes", "(websocket)"),
+    ),
     Startup("observer_is_a_class", ("it observes nothing: ovms_observe returned the class Watch", "Watch()")),
     Startup(
         "source_fetches_async", ("returned a Share in its list of sources: its fetch cannot be used: it is async",)
@@ -121,6 +147,14 @@ STOPPING = [
     Stopping("guard_raises", ("'guard_raises': ovms_wrap_execution failed: ValueError: no policy", ".py:8 in ovms")),
     Stopping("guard_is_a_coroutine", ("ovms_wrap_execution returned the function guard", "without a 'yield'")),
     Stopping("guard_is_misspelt", ("ovms_wrap_executon (did you mean ovms_wrap_execution?)",)),
+    Stopping(
+        "authenticator_fails_at_start",
+        ("ovms_authenticate failed: FileNotFoundError:", ".py:10 in ovms_authenticate"),
+    ),
+    Stopping(
+        "authenticator_is_not_async",
+        ("ovms_authenticate returned the function owner", "it is no async function: write 'async def'"),
+    ),
     Stopping("middleware_is_an_app", ("ovms_wrap_app returned the function middleware", "it is async")),
     Stopping("middleware_returns_nothing", ("its middleware returned None, not an ASGI application", ".py:6")),
 ]

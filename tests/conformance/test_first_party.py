@@ -14,7 +14,7 @@ import ovms_starter.hooks
 from ovms_core.settings import ModelSettings
 from ovms_core.testing import EndpointContract
 from ovms_embeddings.endpoint import Embeddings
-from ovms_imagegen.endpoints import Edits, Generations
+from ovms_imagegen.http.endpoints import Edits, Generations
 from ovms_llm.http.chat import ChatCompletions
 from ovms_llm.http.completions import Completions
 from ovms_rerank.rerank import Rerank

@@ -15,7 +15,8 @@ from ovms_core.testing import app_with
     ("name", "hook"),
     [
         ("add_route", "ovms_register_routes"),
-        ("mount", "ovms_register_routes"),
+        ("mount", "ovms_register_routes, which returns a Mount"),
+        ("add_websocket_route", "ovms_register_routes, which returns a WebSocketRoute"),
         ("router", "ovms_register_routes"),
         ("add_middleware", "ovms_wrap_app or ovms_wrap_server"),
         ("add_exception_handler", "ovms_wrap_app"),
@@ -23,7 +24,7 @@ from ovms_core.testing import app_with
     ],
 )
 def test_what_would_have_no_effect_is_refused_and_the_hook_for_it_named(name: str, hook: str) -> None:
-    with pytest.raises(AttributeError, match=rf"no '{name}': use the hook {hook} of a plugin"):
+    with pytest.raises(AttributeError, match=rf"no '{name}': use a plugin's hook {hook}"):
         getattr(app_with(), name)
 
 
@@ -68,13 +69,3 @@ async def test_why_it_cannot_start_is_told_plainly(hooks: dict[str, Any], messag
         await app({"type": "lifespan"}, receive, send)
     assert [each["type"] for each in said] == ["lifespan.startup.failed"]
     assert said[0]["message"].startswith(message)
-
-
-async def test_a_web_socket_is_closed_at_once() -> None:
-    said: list[dict[str, Any]] = []
-
-    async def send(message: Any) -> None:
-        said.append(message)
-
-    await app_with()({"type": "websocket"}, raising(AssertionError()), send)
-    assert [message["type"] for message in said] == ["websocket.close"]

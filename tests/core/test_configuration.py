@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import ValidationError, field_validator
 from tests.core.support import another_user
 
 from ovms_core.configuration import ConfigurationError, default_name, read_settings, validate_options
-from ovms_core.configuration.options import plugin_options
 from ovms_core.settings import ModelSettings, Settings, TaskOptions
 
 
@@ -519,27 +518,3 @@ def test_settings_know_where_they_were_written(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         Settings().port = 1
-
-
-class NotesOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    path: str | None = None
-
-
-@pytest.mark.parametrize(
-    "environ", [{}, {"OVMS_PLUGINS__OPTIONS": "{notes: {path: /else}}"}], ids=["from the file", "from the environment"]
-)
-def test_a_plugin_reads_its_own_options(tmp_path: Path, environ: dict[str, str]) -> None:
-    settings = read(tmp_path, "plugins:\n  options:\n    notes: {path: /here}\n", environ=environ)
-    assert plugin_options("notes", NotesOptions, settings) == NotesOptions(path="/else" if environ else "/here")
-    assert plugin_options("other", NotesOptions, settings) == NotesOptions()
-
-
-def test_a_wrong_option_of_a_plugin_is_told_with_its_place(tmp_path: Path) -> None:
-    settings = read(tmp_path, "plugins:\n  options:\n    notes:\n      pth: /here\n")
-    with pytest.raises(ConfigurationError) as caught:
-        plugin_options("notes", NotesOptions, settings)
-    assert str(caught.value) == (
-        "ovms.yaml, line 4: 'plugins.options.notes.pth' is not a setting. Did you mean 'path'?"
-    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import ModuleType
 
 import httpx
@@ -13,6 +15,7 @@ import pytest
 import typer
 from tests.docs.pages import SNIPPETS
 from typer.testing import CliRunner
+from websockets.asyncio.client import connect
 
 from ovms_core.testing import app_with, connected, serving
 
@@ -51,10 +54,50 @@ async def test_what_is_registered_is_accepted(name: str) -> None:
         assert (await client.get("/health")).status_code == 200
 
 
+async def test_a_plugin_reads_its_own_settings() -> None:
+    app = app_with(example("hooks/settings"), plugins={"settings": {"limit": 3}})
+    async with connected(app) as client:
+        assert (await client.get("/notes/limit")).json() == {"limit": 3}
+
+
 async def test_an_endpoint_may_have_no_body() -> None:
     async with served("hooks/endpoints") as client:
         answer = await client.get("/v3/limits")
     assert answer.json() == {"max_body_size": 33554432, "request_timeout": 3600.0}
+
+
+async def test_a_web_socket_shouts_back() -> None:
+    async with served("hooks/sockets") as client:
+        url = str(client.base_url).replace("http", "ws", 1)
+        async with connect(f"{url}/v1/shout/live", proxy=None) as socket:
+            await socket.send("hello there")
+            assert [await socket.recv(), await socket.recv()] == ["HELLO", "THERE"]
+
+
+async def test_an_application_answers_under_a_path() -> None:
+    async with served("hooks/mount") as client:
+        assert (await client.get("/studio/")).text == "The studio"
+
+
+async def test_an_authenticator_knows_the_users_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("ada one-token\n\nbob another-token\n")
+    monkeypatch.setenv("TOKEN_FILE", str(file))
+    async with served("hooks/authenticate") as client:
+        for token, status in (("one-token", 200), ("another-token", 200), ("wrong", 401)):
+            answer = await client.get("/v1/models", headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+
+
+async def test_an_authenticator_believes_signed_tokens_until_their_time() -> None:
+    signature = example("hooks/signed").signature
+    good, old = (f"{claim}.{signature(claim)}" for claim in (f"ada.{int(time.time()) + 3600}", "ada.1"))
+    async with served("hooks/signed") as client:
+        for token, code in ((old, "token_expired"), (f"bob{good[3:]}", "invalid_api_key"), ("ä", "invalid_api_key")):
+            answer = await client.get("/v1/models", headers={"authorization": f"Bearer {token}".encode()})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
+        answer = await client.get("/v1/models", headers={"authorization": f"Bearer {good}"})
+        assert answer.status_code == 200
 
 
 async def test_a_parser_reads_another_field_name() -> None:

@@ -24,7 +24,8 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "attribution client errors event_texts field_errors messages paths plugin_report settings threads tracebacks",
+        "attribution client errors event_texts field_errors messages paths plugin_report request_id settings",
+        "threads tracebacks",
         "configuration engines json_answers off_loop redaction watch windowed",
         "engine request_body sse",
         "openvino",
@@ -47,9 +48,16 @@ FLOORS = {
         "command",
     ),
     "ovms-conformance": ("feature", "examination features", "report", "command", "hooks"),
+    "ovms-imagegen": (
+        "command messages options probe",
+        "adapters pictures sizes store task",
+        "limits recipe",
+        "engine http",
+        "hooks",
+    ),
     "ovms-sources": ("command wheel", "hub pypi", "hooks"),
     "ovms-llm": (
-        "grammar messages",
+        "grammar messages settings",
         "options speech",
         "fields prompt task",
         "model planning",

@@ -14,7 +14,7 @@ from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError, PluginError
 from ovms_core.http.admission import Admission, dispatch
-from ovms_core.http.auth import Keys
+from ovms_core.http.auth import Keys, Owners
 from ovms_core.http.cors import Cors
 from ovms_core.http.errors import ErrorMiddleware
 from ovms_core.http.request_ids import RequestIdMiddleware
@@ -32,8 +32,8 @@ from ovms_core.plugin_loading.loader import load_plugins, require
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
-from ovms_core.routes.mounting import as_app, endpoint_paths, route_paths
-from ovms_core.routes.route import Route
+from ovms_core.routes.mounting import endpoint_paths, route_app, route_paths
+from ovms_core.routes.route import AnyRoute, Route
 from ovms_core.settings import Settings
 from ovms_core.workers.local import local_runners
 
@@ -49,13 +49,16 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     """
     host = load_plugins(settings.plugins, plugins)
     offerings = gather(host, settings)
+    settings = offerings.settings
     models = Models(Model(model) for model in settings.models)
     lifecycle = Lifecycle(settings, models, offerings.tasks, offerings.sources, local_runners(settings))
     lifecycle.check()
     down: set[str] = set()
     routes = _route_table(_mounted(host, offerings, settings, down))
     inside = _around(dispatch, app_wrappers(host, settings))
-    admission = Admission(inside, routes, Keys(_keys(settings)), settings)
+    keys = Keys(_keys(settings))
+    owners = Owners(keys, offerings.authenticator) if offerings.authenticator else None
+    admission = Admission(inside, routes, keys, settings, owners)
     server = Server(
         settings=settings,
         models=models,
@@ -64,7 +67,7 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
         lifecycle=lifecycle,
         admission=admission,
         metrics=Metrics(models, offerings.observers),
-        openapi=_described(offerings, settings),
+        openapi=_described(offerings, keyed=admission.keyed),
     )
     stack = _stack(admission, server_wrappers(host, settings), settings)
     return Application(server, stack, partial(_live, host, down))
@@ -111,11 +114,11 @@ def _keys(settings: Settings) -> dict[str, str]:
     return {name: key.get_secret_value() for name, key in settings.api_keys.items()}
 
 
-def _described(offerings: Offerings, settings: Settings) -> dict[str, Any]:
+def _described(offerings: Offerings, *, keyed: bool) -> dict[str, Any]:
     formatters = {each: offerings.stage("ovms_formatter", each) for _, each in offerings.endpoints}
     endpoints = {each: formatter.it if formatter else each for each, formatter in formatters.items()}
-    routes = [route for _, route in offerings.routes]
-    return openapi.document(endpoints, routes, keyed=bool(settings.api_keys))
+    routes = [route for _, route in offerings.routes if isinstance(route, Route)]
+    return openapi.document(endpoints, routes, keyed=keyed)
 
 
 # -- routes
@@ -133,15 +136,18 @@ def _mounted(host: PluginHost, offerings: Offerings, settings: Settings, down: s
     observers = Observers(offerings.observers)
     fragile = {owner for owner, _ in host.implementations("ovms_lifespan")}
 
-    def mount(owner: str, what: Route | Endpoint[Any], paths: Sequence[str], app: ASGIApp) -> Iterable[MountedRoute]:
+    def mount(
+        owner: str, what: AnyRoute | Endpoint[Any], method: str, paths: Sequence[str], app: ASGIApp
+    ) -> Iterable[MountedRoute]:
         app = _unless_down(app, owner, down) if owner in fragile else app
-        return (MountedRoute(what.method, path, app, what.public, owner, what.path) for path in paths)
+        return (MountedRoute(method, path, app, what.public, owner, what.path) for path in paths)
 
     for owner, route in offerings.routes:
-        yield from mount(owner, route, route_paths(route), as_app(route.handler))
+        method, answering = route_app(route)
+        yield from mount(owner, route, method, route_paths(route), answering)
     for owner, endpoint in offerings.endpoints:
         pipeline = _pipeline(host, offerings, Owned(owner, endpoint), settings, observers)
-        yield from mount(owner, endpoint, endpoint_paths(endpoint), pipeline)
+        yield from mount(owner, endpoint, endpoint.method, endpoint_paths(endpoint), pipeline)
 
 
 def _pipeline(

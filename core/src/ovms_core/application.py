@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
 
 from ovms_core.errors import PluginError
 
@@ -28,7 +27,11 @@ AppMiddleware = Callable[[ASGIApp], ASGIApp]
 """ASGI middleware: given the application inside, the application outside."""
 
 _HOOKS = {
-    **dict.fromkeys(("add_route", "route", "mount", "routes", "router"), "ovms_register_routes"),
+    **dict.fromkeys(("add_route", "route", "routes", "router"), "ovms_register_routes"),
+    **dict.fromkeys(
+        ("add_websocket_route", "websocket_route", "websocket"), "ovms_register_routes, which returns a WebSocketRoute"
+    ),
+    **dict.fromkeys(("mount", "include_router"), "ovms_register_routes, which returns a Mount"),
     **dict.fromkeys(("add_middleware", "middleware", "user_middleware"), "ovms_wrap_app or ovms_wrap_server"),
     **dict.fromkeys(("add_exception_handler", "exception_handler"), "ovms_wrap_app"),
     **dict.fromkeys(("add_event_handler", "on_event"), "ovms_lifespan"),
@@ -76,12 +79,10 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
-        if scope["type"] == "http":
-            await self._stack(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
-            await WebSocketClose()(scope, receive, send)
+            await self._stack(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         stage = "startup"
@@ -100,5 +101,5 @@ class Application:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:
-            hint = f": use the hook {_HOOKS[name]} of a plugin" if name in _HOOKS else ""
+            hint = f": use a plugin's hook {_HOOKS[name]}" if name in _HOOKS else ""
             raise AttributeError(f"an ovms application has no '{name}'{hint}")

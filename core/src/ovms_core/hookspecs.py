@@ -14,12 +14,14 @@ import pluggy
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
     from ovms_core.application import Application, AppMiddleware
     from ovms_core.endpoint import Endpoint, Executor, Formatter, Interceptor, Parser
+    from ovms_core.http.auth import Authenticator
     from ovms_core.models.source import Source
     from ovms_core.observe import Observer
-    from ovms_core.routes.route import Route
+    from ovms_core.routes.route import AnyRoute
     from ovms_core.settings import Settings
     from ovms_core.task import Task
 
@@ -65,6 +67,11 @@ def place_of(implementation: Callable[..., Any]) -> Place | None:
 
 
 @hookspec
+def ovms_settings() -> type[BaseModel] | None:
+    """The class of the plugin's own settings, ``plugins.NAME``. Two plugins with the same class are an error."""
+
+
+@hookspec
 def ovms_register_tasks() -> Iterable[Task]:
     """The tasks that the plugin's engines can do. The same name twice is an error."""
     return ()
@@ -77,8 +84,8 @@ def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
 
 
 @hookspec
-def ovms_register_routes(settings: Settings) -> Iterable[Route]:
-    """Plain routes, such as pages for people. The same method and path twice is an error."""
+def ovms_register_routes(settings: Settings) -> Iterable[AnyRoute]:
+    """Plain routes, WebSockets, and whole applications under a path. The same method and path twice is an error."""
     return ()
 
 
@@ -86,6 +93,11 @@ def ovms_register_routes(settings: Settings) -> Iterable[Route]:
 def ovms_register_sources() -> Iterable[Source]:
     """Where models can come from. The same scheme twice is an error."""
     return ()
+
+
+@hookspec
+def ovms_authenticate(settings: Settings) -> Authenticator | None:
+    """Says whose a request is that carries no known API key. Two are an error."""
 
 
 @hookspec

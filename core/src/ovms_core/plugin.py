@@ -12,7 +12,6 @@ from ovms_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from ovms_core import sse
     from ovms_core.application import Application, AppMiddleware, Server
-    from ovms_core.configuration.options import plugin_options
     from ovms_core.endpoint import (
         Call,
         Endpoint,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         require_json,
     )
     from ovms_core.errors import APIError
+    from ovms_core.http.auth import Authenticator
     from ovms_core.http.headers import header_text
     from ovms_core.messages import Event, Request
     from ovms_core.model_files import ModelFiles
@@ -33,14 +33,13 @@ if TYPE_CHECKING:
     from ovms_core.observe import Observer, Outcome
     from ovms_core.off_loop import give_way, off_loop
     from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault, validate_body
-    from ovms_core.routes.route import Route
+    from ovms_core.routes.route import AnyRoute, Mount, Route, WebSocketRoute
     from ovms_core.settings import ModelSettings, Settings, TaskOptions
     from ovms_core.task import Task
     from ovms_core.windowed import Window, windowed
 
 _HOMES = {
     "application": ("AppMiddleware", "Application", "Server"),
-    "configuration.options": ("plugin_options",),
     "request_body.body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
     "endpoint": (
         "Call",
@@ -54,6 +53,7 @@ _HOMES = {
         "require_json",
     ),
     "errors": ("APIError",),
+    "http.auth": ("Authenticator",),
     "http.headers": ("header_text",),
     "messages": ("Event", "Request"),
     "model_files": ("ModelFiles",),
@@ -61,7 +61,7 @@ _HOMES = {
     "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
     "observe": ("Observer", "Outcome"),
     "off_loop": ("give_way", "off_loop"),
-    "routes.route": ("Route",),
+    "routes.route": ("AnyRoute", "Mount", "Route", "WebSocketRoute"),
     "settings": ("ModelSettings", "Settings", "TaskOptions"),
     "sse": ("sse",),
     "task": ("Task",),
@@ -81,8 +81,10 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "APIError",
+    "AnyRoute",
     "AppMiddleware",
     "Application",
+    "Authenticator",
     "Body",
     "Call",
     "Endpoint",
@@ -96,6 +98,7 @@ __all__ = [
     "Model",
     "ModelFiles",
     "ModelSettings",
+    "Mount",
     "Observer",
     "Offer",
     "Outcome",
@@ -110,6 +113,7 @@ __all__ = [
     "SourceError",
     "Task",
     "TaskOptions",
+    "WebSocketRoute",
     "Window",
     "decode_body",
     "fault",
@@ -117,7 +121,6 @@ __all__ = [
     "header_text",
     "hookimpl",
     "off_loop",
-    "plugin_options",
     "read_json",
     "require_json",
     "sse",

@@ -134,7 +134,9 @@ def configure(app: Application) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         lifespan="on",
-        ws="none",
+        ws=_sockets(app),
+        ws_max_size=settings.max_body_size,
+        ws_per_message_deflate=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.drain_timeout) or 1,
@@ -147,6 +149,15 @@ def _protocol() -> Any:
     except ImportError:  # no httptools on this platform: h11 has a limit of its own
         return "h11"
     return BoundedProtocol
+
+
+def _sockets(app: Application) -> Any:
+    """The protocol of WebSockets, which is not even imported where there are none."""
+    if not app.server.routes.any_sockets():
+        return "none"
+    from ovms_core.http.websocket_protocol import DrainingWebSocket
+
+    return DrainingWebSocket
 
 
 def listen(host: str, port: int) -> socket.socket:

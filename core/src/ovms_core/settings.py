@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Bytes = Annotated[int, Field(gt=0)]
 Where = Callable[[Sequence[str | int]], str | None]
 """Tells where the setting at a path, such as ``("models", 0, "device")``, was written."""
+S = TypeVar("S", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -24,16 +26,30 @@ class TaskOptions(Section):
     """The base of a task's `options:` section: an unknown key is an error with its path."""
 
 
-class PluginSettings(Section):
-    """Which plugins are loaded."""
+def _as_section(value: Any) -> Any:
+    """A plugin's section, which may be empty. What is no mapping can be no section, so it is a key that is wrong."""
+    if value is not None and not isinstance(value, dict):
+        raise PydanticCustomError("extra_forbidden", "is not a setting")
+    return value or {}
 
+
+class PluginSettings(Section):
+    """Which plugins are loaded. Every further key is the name of a plugin, and holds that plugin's own settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, Annotated[dict[str, Any], BeforeValidator(_as_section)]] = Field(init=False)
     allow: list[str] | None = Field(default=None, description="Load only these plugins; all when not set.")
     block: list[str] = Field(default=[], description="Never load these plugins.")
     required: list[str] = Field(default=[], description="Refuse to start unless these plugins work.")
     order: list[str] = Field(
         default=[], description="How plugins that wrap the same thing nest, outermost first; the others follow."
     )
-    options: dict[str, dict[str, Any]] = Field(default={}, description="The plugins' own options, by plugin.")
+
+    @property
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """The plugins' own settings as they are written, by the plugin's name: read them with `Settings.plugin`."""
+        return self.__pydantic_extra__
 
 
 class ModelSettings(Section):
@@ -90,6 +106,7 @@ class Settings(Section):
     access_log: bool = Field(default=False, description="Log a line of JSON for every request.")
 
     _where: Where | None = PrivateAttr(default=None)
+    _of_plugins: Mapping[type[BaseModel], BaseModel] = PrivateAttr(default={})
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +115,27 @@ class Settings(Section):
             return values
         models = [_with_device(model, values["device"]) for model in values["models"]]
         return {**values, "models": models}
+
+    def plugin(self, cls: type[S]) -> S:
+        """A plugin's own settings: the section ``plugins.NAME``, as the class that its hook ``ovms_settings`` returns.
+
+        Raises `LookupError` for a class that no such hook returns.
+
+        Example::
+
+            limit = settings.plugin(NotesSettings).limit
+        """
+        found = self._of_plugins.get(cls)
+        if not isinstance(found, cls):
+            hint = f"return it from the hook ovms_settings, or ask for one of {_names(self._of_plugins)}"
+            raise LookupError(f"{cls.__name__} is not the class of a plugin's settings: {hint}.")
+        return found
+
+    def with_plugins(self, found: Mapping[type[BaseModel], BaseModel]) -> Self:
+        """These settings, and what `plugin` finds: the plugins' own settings, by their class."""
+        settings = self.model_copy()
+        settings._of_plugins = found
+        return settings
 
     def written_at(self, where: Where) -> Self:
         """These settings, which know where each of them was written."""
@@ -113,6 +151,10 @@ class Settings(Section):
         """The start of an error message about the setting at `path`: where it was written, and a colon."""
         where = self.where(path)
         return f"{where}: " if where else ""
+
+
+def _names(classes: Mapping[type[BaseModel], BaseModel]) -> str:
+    return ", ".join(cls.__name__ for cls in classes) or "those that are (there are none)"
 
 
 def _with_device(model: Any, device: Any) -> Any:

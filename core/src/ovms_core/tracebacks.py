@@ -31,19 +31,19 @@ def author_traceback(error: BaseException) -> str:
 
 def author_place(error: BaseException) -> str | None:
     """Where `error` left the author's code, as ``/home/me/shout/endpoint.py:12 in execute``; `None` if nowhere."""
-    stack = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_authors(frame.filename)]
+    stack = [frame for frame in traceback.extract_tb(error.__traceback__) if is_authors(frame.filename)]
     return _place(stack[-1]) if stack else None
 
 
 def frame_place(frame: FrameType | None) -> str | None:
     """As `author_place`, of a running `frame`: the innermost of the author's."""
-    stack = [each for each in traceback.extract_stack(frame) if _is_authors(each.filename)] if frame else []
+    stack = [each for each in traceback.extract_stack(frame) if is_authors(each.filename)] if frame else []
     return _place(stack[-1]) if stack else None
 
 
 def place_among(frames: Iterable[FrameType]) -> str | None:
     """As `frame_place`, of running `frames`, innermost first."""
-    found = next((each for each in frames if _is_authors(each.f_code.co_filename)), None)
+    found = next((each for each in frames if is_authors(each.f_code.co_filename)), None)
     return f"{found.f_code.co_filename}:{found.f_lineno} in {found.f_code.co_name}" if found else None
 
 
@@ -55,7 +55,7 @@ def awaited_place(awaited: Any) -> str | None:
         if kind is None:
             break
         frame = getattr(awaited, f"{kind}_frame")
-        if frame is not None and _is_authors(frame.f_code.co_filename):
+        if frame is not None and is_authors(frame.f_code.co_filename):
             place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
         awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
     return place
@@ -68,7 +68,7 @@ def definition_place(thing: Any) -> str | None:
             file, (_, line) = inspect.getsourcefile(each), inspect.getsourcelines(each)
         except (OSError, TypeError):
             continue
-        if file is not None and _is_authors(file):
+        if file is not None and is_authors(file):
             return f"{file}:{line}"
     return None
 
@@ -78,12 +78,12 @@ def _place(frame: traceback.FrameSummary) -> str:
 
 
 def _cut(stack: traceback.StackSummary) -> traceback.StackSummary:
-    first = next((index for index, frame in enumerate(stack) if _is_authors(frame.filename)), len(stack))
+    first = next((index for index, frame in enumerate(stack) if is_authors(frame.filename)), len(stack))
     kept = [frame for frame in stack[first:] if not frame.filename.startswith(("<frozen ", *_files_of("importlib")))]
     return traceback.StackSummary.from_list(kept)
 
 
-def _is_authors(file: str) -> bool:
+def is_authors(file: str) -> bool:
     """Whether it is neither the server's nor Python's own."""
     standard = file.startswith(_STANDARD) and not file.startswith(_INSTALLED)
     return not standard and not file.startswith(("<frozen ", *_files_of(*_SERVER)))

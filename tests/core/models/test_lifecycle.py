@@ -181,22 +181,29 @@ async def test_a_server_that_waits_to_try_a_fetch_again_can_be_stopped(tmp_path:
         assert next(iter(app.server.models)).state is State.FAILED
 
 
+SECRET = "not with the token in /srv/models/m/token"
+
+
 @pytest.mark.parametrize(
     "kind", [SourceError, ZeroDivisionError, SystemExit, KeyboardInterrupt, asyncio.CancelledError]
 )
-async def test_a_fetch_that_fails_fails_its_model_with_the_reason(tmp_path: Path, kind: type[BaseException]) -> None:
+async def test_a_fetch_that_fails_fails_its_model_and_only_what_is_written_for_its_reader_is_told(
+    tmp_path: Path, kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     model = ModelSettings(name="m", source="slow:m")
-    source = from_source(Broken(kind("There is no model 'm'.")))
+    source = from_source(Broken(kind(SECRET)))
     app = app_with(scripted_plugin, source, models=[model], model_repository=str(tmp_path))
     async with asyncio.timeout(5), serving(app) as url, Client(url) as client:
         shown = (await client.get("/v3/models/m")).json()
         assert shown["state"] == "failed"
-        assert "There is no model 'm'." in shown["error"]
+        assert ("not with the token in …/token" in shown["error"]) == (kind is SourceError)
+        assert kind is SourceError or "the server's log says why" in shown["error"]
+    assert SECRET in caplog.text
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
 async def test_a_task_that_fails_at_a_look_at_the_files_fails_neither_the_start_nor_the_other_tasks(
-    tmp_path: Path, kind: type[BaseException]
+    tmp_path: Path, kind: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Task("broken", "no:Engine", TaskOptions, Any, Any, detect=raising(kind("cannot look")))
     for name in ("known", "unknown"):
@@ -209,18 +216,20 @@ async def test_a_task_that_fails_at_a_look_at_the_files_fails_neither_the_start_
         known, unknown = app.server.models
         assert known.state is State.READY
         assert unknown.state is State.FAILED
-        assert f"Task 'broken' could not examine them: {kind.__name__}: cannot look." in str(unknown.problem)
+        assert "Task 'broken' could not examine them; the server's log says why." in str(unknown.problem)
+    assert f"{kind.__name__}: cannot look" in caplog.text
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
-async def test_an_engine_that_cannot_be_started_fails_its_model_with_the_reason(
-    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+async def test_an_engine_that_cannot_be_started_fails_its_model_and_the_log_says_why(
+    monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("ovms_core.app.local_runners", lambda settings: raising(kind("no process")))
     app = app_with(scripted_plugin, models=[scripted_model()])
     async with asyncio.timeout(5), serving(app):
         (model,) = app.server.models
-        assert (model.state, model.problem) == (State.FAILED, f"{kind.__name__}: no process")
+        assert (model.state, model.problem) == (State.FAILED, lifecycle._UNEXPECTED)
+    assert f"{kind.__name__}: no process" in caplog.text
 
 
 async def test_only_the_event_loop_changes_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,12 @@ from typing import Any
 
 import pytest
 import typer
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.core.support import Client, Talk, echo, error_of, frames, plugin, raising, talking
 
-from ovms_core.configuration import ConfigurationError
 from ovms_core.errors import PluginError
-from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route, Settings, plugin_options
+from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route
 from ovms_core.plugin_loading.answers import ANSWERS as ANSWERS_OF_HOOKS
 from ovms_core.plugin_loading.implementations import GUARDS, specifications
 from ovms_core.plugin_report import PluginReport, PluginState
@@ -92,21 +90,6 @@ async def test_a_plugin_whose_hook_raises_is_quarantined_and_the_others_serve(ho
     async with serving(app) as url, Client(url) as client:
         assert (await client.say(text="a")).json() == {"text": "a"}
         assert (await client.say("/v1/broken", text="a")).status_code == 404
-
-
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-def test_a_plugins_wrong_option_stops_the_start() -> None:
-    def register(settings: Settings) -> list[Endpoint[Any]]:
-        plugin_options("talk", _Options, settings)
-        return []
-
-    with pytest.raises(ConfigurationError, match=r"'plugins.options.talk.volume' is not a setting"):
-        app_with(
-            plugin("talk", ovms_register_endpoints=register), plugins=PluginSettings(options={"talk": {"volume": 3}})
-        )
 
 
 @pytest.mark.parametrize("hook", ["ovms_parser", "ovms_executor", "ovms_formatter"])

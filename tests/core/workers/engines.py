@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ovms_core.engine import (
@@ -191,3 +194,67 @@ class Talkative(ScriptedEngine):
         print("said on stderr", file=sys.stderr)  # noqa: T201
         os.write(1, b"said by native code\n")
         return super().step()
+
+
+class HangsInItsFunction(ScriptedEngine):
+    """Hangs in a function of its own."""
+
+    def step(self) -> Iterable[tuple[int, Gain]]:
+        return self.ponder()
+
+    def ponder(self) -> Iterable[tuple[int, Gain]]:
+        time.sleep(3600)
+        return super().step()
+
+
+class Segfaults(ScriptedEngine):
+    """Dies in native code."""
+
+    def step(self) -> Iterable[tuple[int, Gain]]:
+        print("terminate called after throwing", file=sys.stderr, flush=True)  # noqa: T201
+        ctypes.string_at(0)
+        return []
+
+
+class AddRaises(ScriptedEngine):
+    """Has got a request when it finds that it does not like its padding."""
+
+    def add(self, id: int, request: Script | Probe) -> None:
+        super().add(id, request)
+        if getattr(request, "padding", 0):
+            raise KeyError("/secret/path")
+
+
+class Logs(ScriptedEngine):
+    """Logs and warns, from several loggers."""
+
+    def step(self) -> Iterable[tuple[int, Gain]]:
+        logging.getLogger("shout.weights").debug("hidden")
+        logging.getLogger("shout.weights").warning("the weights of %s\nare\x1e old \udcff", "m")
+        logging.info("at the root")
+        warnings.warn("use the other one", stacklevel=1)
+        try:
+            raise OSError("no such weights")
+        except OSError:
+            logging.getLogger("shout").exception("cannot read")
+        sys.stderr.write("printed without an end")
+        sys.stderr.flush()
+        logging.getLogger("shout").error("right behind it")
+        return super().step()
+
+
+class Loses(ScriptedEngine):
+    """Forgets scripts of 13 words after the first."""
+
+    def step(self) -> Iterable[tuple[int, Gain]]:
+        yield from super().step()
+        for id, (request, at) in list(self._at.items()):
+            if isinstance(request, Script) and request.count == 13 and at == 1:
+                del self._at[id]
+
+
+class LosesAndSays(Loses):
+    """Says what it has."""
+
+    def in_flight(self) -> Collection[int]:
+        return self._at.keys()

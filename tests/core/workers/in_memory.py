@@ -20,6 +20,7 @@ class InMemoryWorker:
     """A `Connection` to an engine of this process, which steps whenever the event loop gets to it."""
 
     last_words = ""
+    place: str | None = None
 
     def __init__(self, engine: Engine, on_message: Callable[[Any], None]) -> None:
         self.engine = engine
@@ -42,12 +43,19 @@ class InMemoryWorker:
                 self.engine.cancel(message.id)
         self._step_soon()
 
+    async def show_stacks(self) -> None:
+        """There are none but the test's own."""
+
     def kill(self) -> None:
         if not self.exited.done():
             self.exited.set_result("killed")
 
     async def stop(self, grace: float) -> None:
         self.kill()
+
+    def mute(self) -> None:
+        """Say nothing any more, not even that the engine has loaded."""
+        self._on_message = lambda message: None
 
     def hear(self, message: Any) -> None:
         """Say something to the supervisor."""

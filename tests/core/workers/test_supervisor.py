@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.core.workers import engines, in_memory
 from ovms_core.engine import Engine
 from ovms_core.errors import APIError
 from ovms_core.messages import ModelSpec
+from ovms_core.request_id import current_request_id
 from ovms_core.task import Task
 from ovms_core.testing import Probe, Probed, Script, Word
 from ovms_core.testing.scripted import TASK
@@ -34,6 +36,8 @@ from ovms_core.workers.pending import UNREAD_LIMIT
 from ovms_core.workers.process import WorkerProcess
 from ovms_core.workers.supervisor import Supervisor
 from ovms_core.workers.wire import Step
+
+LOADING_RAISED = "the engine raised an exception while it loaded the model; the server's log says why"
 
 
 @asynccontextmanager
@@ -170,7 +174,8 @@ async def test_a_poison_among_good_requests_fails_alone(how: str, word: int) -> 
         assert isinstance(failure, APIError)
         assert failure.status == 500
         assert failure.code == "engine_failed"
-        assert ("signal 9" if how == "die_at" else f"RuntimeError: step raised at word {word}") in failure.message
+        why = ": the engine died (signal 9)" if how == "die_at" else ""
+        assert failure.message == f"The engine failed on this request{why}; the server's log says why."
         assert await run(supervisor, Script(count=2)) == [0, 1]
 
 
@@ -181,7 +186,7 @@ async def test_an_engine_that_hangs_is_replaced_and_the_request_to_blame_fails()
         assert await good == list(range(30))
         failure = await poison
         assert isinstance(failure, APIError)
-        assert "it made no progress for 0.3 s" in failure.message
+        assert "the engine made no progress for 0.3 s" in failure.message
 
 
 async def test_a_hang_that_does_not_come_back_harms_nobody(tmp_path: Path) -> None:
@@ -360,11 +365,14 @@ async def test_a_value_of_the_wrong_type_fails_its_request_and_not_the_engine() 
         assert supervisor.restarts == 0
 
 
-async def test_an_event_that_the_task_does_not_declare_is_the_engines_failure() -> None:
+async def test_an_event_that_the_task_does_not_declare_is_the_engines_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with supervised(with_engine(engines.SaysWrong)) as supervisor:
         failure = await outcome(supervisor, Script())
         assert isinstance(failure, APIError)
-        assert "does not declare" in failure.message
+        assert failure.code == "engine_failed"
+        assert "sent an event that its task does not declare: Expected `array`, got `object`" in caplog.text
 
 
 async def test_a_load_error_is_told_and_not_tried_again() -> None:
@@ -384,14 +392,17 @@ async def test_an_engine_that_dies_while_loading_is_tried_three_times() -> None:
         assert supervisor.problem == "the engine died while loading (signal 9), 3 times"
 
 
-async def test_an_engine_whose_info_fails_has_failed_to_load() -> None:
+async def test_an_engine_whose_info_fails_has_failed_to_load(caplog: pytest.LogCaptureFixture) -> None:
     async with supervised(with_engine(engines.NoInfo)) as supervisor:
-        assert supervisor.problem == "ZeroDivisionError: no info"
+        assert supervisor.problem == LOADING_RAISED
+        (record,) = (each for each in caplog.records if "ZeroDivisionError" in each.message)
+        assert f"no info ({engines.__file__}:" in record.message
+        assert "Traceback" in record.message
 
 
 async def test_an_engine_that_cannot_be_imported_has_failed_to_load() -> None:
     async with supervised(dataclasses.replace(TASK, engine="no_such_module:Engine")) as supervisor:
-        assert "no_such_module" in str(supervisor.problem)
+        assert supervisor.problem == LOADING_RAISED
 
 
 async def test_loading_has_a_time_limit() -> None:
@@ -530,3 +541,125 @@ async def test_what_an_engine_prints_goes_to_the_log_and_not_on_the_wire(caplog:
     async with supervised(with_engine(engines.Talkative)) as supervisor:
         assert await run(supervisor, Script(count=1)) == [0]
         await until(lambda: {"said on stdout", "said on stderr", "said by native code"} <= set(caplog.messages))
+
+
+def error_records(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
+    """The errors in the log in which `text` stands."""
+    return [each.message for each in caplog.records if each.levelname == "ERROR" and text in each.message]
+
+
+async def test_a_request_that_makes_add_raise_fails_alone_and_the_engine_forgets_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with supervised(with_engine(engines.AddRaises)) as supervisor:
+        good = asyncio.create_task(run(supervisor, Script(count=20, seconds=0.005)))
+        failure = await outcome(supervisor, Script(count=4, padding=1))
+        assert isinstance(failure, APIError)
+        assert (failure.status, failure.code) == (500, "engine_failed")
+        assert failure.message == "The engine failed on this request; the server's log says why."
+        assert await good == list(range(20))
+        assert (await probe(supervisor)).in_flight == 0
+        assert supervisor.restarts == 0
+    (told,) = error_records(caplog, "the engine failed on request")
+    assert f"add() raised KeyError: '/secret/path' ({engines.__file__}:" in told
+    assert error_records(caplog, "Traceback")
+
+
+async def test_the_error_of_an_engine_names_the_http_request_and_so_does_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    current_request_id.set("abc")
+    async with supervised() as supervisor:
+        failure = await outcome(supervisor, Script(raise_at=0))
+        assert isinstance(failure, APIError)
+        assert failure.message.endswith("the server's log says why (request id abc).")
+    (told,) = error_records(caplog, "request abc")
+    assert "RuntimeError: step raised at word 0" in told
+
+
+async def test_the_log_says_where_an_engine_hung(caplog: pytest.LogCaptureFixture) -> None:
+    async with supervised(with_engine(engines.HangsInItsFunction), step_timeout=0.2) as supervisor:
+        await outcome(supervisor, Script())
+    (stacks, *_) = error_records(caplog, "where the engine is:\n")
+    assert stacks.index("in ponder") < stacks.index("in step") < stacks.index("worker.py")
+    (told, *_) = error_records(caplog, "no progress for 0.2 s (step_timeout) in ")
+    assert f" in {engines.__file__}:" in told
+    assert " in ponder; starting it again with 1 requests" in told
+
+
+async def test_an_engine_that_does_not_load_in_time_is_asked_where_it_is_before_it_is_killed() -> None:
+    asked: list[bool] = []
+
+    async def connect(*arguments: Any) -> Connection:
+        worker = await in_memory.connecting()(*arguments)
+        assert isinstance(worker, in_memory.InMemoryWorker)
+        worker.mute()
+        worker.show_stacks = show_stacks  # type: ignore[method-assign]
+        return worker
+
+    async def show_stacks() -> None:
+        assert supervisor.connection is not None
+        asked.append(supervisor.connection.exited.done())
+
+    spec = ModelSpec(name="m", task=TASK.name, path="", work_dir="", options={})
+    supervisor = Supervisor(TASK, spec, connect, max_queue=1, load_timeout=0.01, step_timeout=30)
+    supervisor.start()
+    await supervisor.settled()
+    assert supervisor.problem == "loading took longer than 0.01 s: raise load_timeout."
+    assert asked == [False]
+
+
+async def test_a_native_crash_leaves_the_python_stack_as_the_engines_last_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "ovms.model.m")
+    async with supervised(with_engine(engines.Segfaults), breaker=Breaker(limit=1)) as supervisor:
+        await outcome(supervisor, Script())
+    (words,) = error_records(caplog, "the engine's last words:\n")
+    assert "terminate called after throwing\nFatal Python error: Segmentation fault" in words
+    assert "in step" in words
+    (died,) = error_records(caplog, "the engine died (signal 11) in ")
+    assert f" in {engines.__file__}:" in died
+    assert not [each for each in caplog.records if each.levelname == "INFO" and "Fatal" in each.message]
+
+
+async def test_what_an_engine_logs_keeps_its_level_and_its_logger(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ovms.model.m")
+    async with supervised(with_engine(engines.Logs)) as supervisor:
+        await run(supervisor, Script(count=1))
+        await until(lambda: "right behind it" in caplog.messages)
+    told = {each.message: (each.levelname, each.name) for each in caplog.records}
+    assert told["the weights of m\nare\x1e old \\udcff"] == ("WARNING", "ovms.model.m.shout.weights")
+    assert told["at the root"] == ("INFO", "ovms.model.m")
+    assert told["printed without an end"] == ("INFO", "ovms.model.m")
+    assert told["right behind it"] == ("ERROR", "ovms.model.m.shout")
+    (warning,) = (text for text in told if "UserWarning: use the other one" in text)
+    assert told[warning] == ("WARNING", "ovms.model.m.py.warnings")
+    (raised,) = (text for text in told if text.startswith("cannot read\nTraceback"))
+    assert raised.endswith("OSError: no such weights")
+    assert "hidden" not in told
+
+
+async def test_a_lost_request_of_an_engine_that_says_what_it_has_fails_at_once_and_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connect = partial(WorkerProcess.start, step_timeout=0.4)
+    async with supervised(with_engine(engines.LosesAndSays), connect=connect) as supervisor:
+        good = asyncio.create_task(run(supervisor, Script(count=100, seconds=0.01)))
+        failure = await outcome(supervisor, Script(count=13))
+        assert isinstance(failure, APIError)
+        assert failure.code == "engine_failed"
+        assert await good == list(range(100))
+        assert supervisor.restarts == 0
+    assert error_records(caplog, "the engine has it no more (in_flight)")
+
+
+async def test_an_engine_that_does_nothing_for_its_last_request_has_lost_it(caplog: pytest.LogCaptureFixture) -> None:
+    connect = partial(WorkerProcess.start, step_timeout=0.2)
+    async with supervised(with_engine(engines.Loses), connect=connect) as supervisor:
+        failure = await outcome(supervisor, Script(count=13))
+        assert isinstance(failure, APIError)
+        assert failure.code == "engine_failed"
+        assert await run(supervisor, Script(count=2)) == [0, 1]
+        assert supervisor.restarts == 0
+    assert error_records(caplog, "gained nothing for it in 0.2 s (step_timeout), and its steps did nothing at all")

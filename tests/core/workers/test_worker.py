@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.core.workers import engines
 
 from ovms_core.messages import ModelSpec
 from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
@@ -29,6 +30,8 @@ from ovms_core.workers.wire import (
 from ovms_core.workers.worker import EngineLoop, Inbox, Outbox
 
 SCRIPTED = "ovms_core.testing.scripted_engine:ScriptedEngine"
+RAISED = "the engine raised an exception while it loaded the model; the server's log says why"
+
 _decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[Word | Probed]).decode
 
 
@@ -119,16 +122,16 @@ def test_a_rejected_request_is_answered_while_others_run() -> None:
     ("engine", "options", "reason"),
     [
         (SCRIPTED, {"load_error": "no weights"}, "no weights"),
-        ("no_such_module:Engine", {}, "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("ovms_core.testing.scripted_engine:NoSuchEngine", {}, "AttributeError"),
-        (SCRIPTED, {"slots": "many"}, "ValidationError: Expected `int`, got `str`"),
+        ("no_such_module:Engine", {}, RAISED),
+        ("ovms_core.testing.scripted_engine:NoSuchEngine", {}, RAISED),
+        (SCRIPTED, {"slots": "many"}, RAISED),
     ],
 )
 def test_what_cannot_be_loaded_says_why_and_ends(engine: str, options: dict[str, Any], reason: str) -> None:
     worker = Worker(engine, **options)
     heard = worker.hear()
     assert isinstance(heard, LoadFailed)
-    assert reason in heard.reason
+    assert heard.reason == reason
     assert worker.wait() == 2
 
 
@@ -136,7 +139,7 @@ def test_a_step_that_raises_says_why_and_ends() -> None:
     worker = Worker()
     worker.hear()
     worker.say(Submit(1, Script(raise_at=0)))
-    assert worker.hear() == Crashed("RuntimeError: step raised at word 0")
+    assert worker.hear() == Crashed("the engine raised an exception", "RuntimeError: step raised at word 0")
     assert worker.wait() == 1
 
 
@@ -144,7 +147,7 @@ def test_a_crash_is_told_before_the_engine_is_closed() -> None:
     worker = Worker("tests.core.workers.engines:NeverCloses")
     worker.hear()
     worker.say(Submit(1, Script(raise_at=0)))
-    assert worker.hear() == Crashed("RuntimeError: step raised at word 0")
+    assert worker.hear() == Crashed("the engine raised an exception", "RuntimeError: step raised at word 0")
     worker.process.kill()
     worker.wait()
 
@@ -207,10 +210,9 @@ def test_a_preparation_that_fails_is_its_own_requests_failure(tmp_path: Path) ->
     worker.say(Submit(1, Script(count=2)))
     assert worker.hear().failed == [(1, Failure(400, "it cannot be served", "count", "invalid_value"))]
     worker.say(Submit(2, Script(count=3)))
-    ((id, failure),) = worker.hear().failed
-    assert (id, failure.status, failure.code) == (2, 500, "internal_error")
-    assert "ZeroDivisionError" in failure.message
-    assert "secret" not in failure.message
+    ((id, details),) = worker.hear().faults
+    assert id == 2
+    assert details.startswith(f"prepare() raised ZeroDivisionError: /secret/path ({engines.__file__}:")
     worker.say(Submit(3, Script(count=1)))
     assert worker.hear().done == [3]
     worker.end()

@@ -22,7 +22,7 @@ from ovms_core.engine import Event, Gain, ModelSpec, RequestError
 from ovms_core.settings import ModelSettings
 from ovms_core.testing import app_with, serving
 from ovms_imagegen import hooks
-from ovms_imagegen.engine import ImageGeneration
+from ovms_imagegen.engine.generation import ImageGeneration
 from ovms_imagegen.messages import Draw, Drawn
 
 SHAPES = Path(str(files("ovms_starter"))) / "models" / "shapes"

@@ -19,7 +19,7 @@ from PIL import Image
 from tests.plugins.ovms_imagegen.conftest import Served, as_file, last_file, load, opened, run_to_end, served_model
 
 from ovms_core.engine import RequestError
-from ovms_imagegen.engine import ImageGeneration
+from ovms_imagegen.engine.generation import ImageGeneration
 from ovms_imagegen.messages import Draw
 from ovms_imagegen.task import variants
 

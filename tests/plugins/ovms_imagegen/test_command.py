@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from ovms_core.client.frames import parse_frames
 from ovms_core.command import ServerError
-from ovms_imagegen.blocks import half_blocks
-from ovms_imagegen.command import register
-from ovms_imagegen.stream_client import parse
+from ovms_imagegen.command.blocks import half_blocks
+from ovms_imagegen.command.image import register
+from ovms_imagegen.command.stream_client import parse
 
 PROMPT = "a red circle on a blue background"
 

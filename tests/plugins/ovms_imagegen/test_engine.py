@@ -15,9 +15,9 @@ from tests.plugins.ovms_imagegen.conftest import Drawing, as_file, last_file, lo
 
 from ovms_core.engine import LoadError, RequestError
 from ovms_imagegen import pictures
-from ovms_imagegen.engine import ImageGeneration, preview_steps
+from ovms_imagegen.engine.generation import ImageGeneration, preview_steps
+from ovms_imagegen.engine.pipelines import Pipelines, load_pipelines
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
-from ovms_imagegen.pipelines import Pipelines, load_pipelines
 
 pytestmark = pytest.mark.real
 
@@ -379,7 +379,7 @@ def test_the_quota_of_a_container_reaches_the_pipelines(
         given.append(properties)
         return load_pipelines(folder, device, properties)
 
-    monkeypatch.setattr("ovms_imagegen.engine.thread_limit", lambda device: {"INFERENCE_NUM_THREADS": 1})
-    monkeypatch.setattr("ovms_imagegen.engine.load_pipelines", recorded)
+    monkeypatch.setattr("ovms_imagegen.engine.generation.thread_limit", lambda device: {"INFERENCE_NUM_THREADS": 1})
+    monkeypatch.setattr("ovms_imagegen.engine.generation.load_pipelines", recorded)
     load(shapes, tmp_path).close()
     assert given[0]["INFERENCE_NUM_THREADS"] == 1

@@ -14,13 +14,13 @@ from tests.plugins.ovms_imagegen.families import CLASSES, save_family, write_jso
 
 from ovms_core.engine import LoadError, RequestError
 from ovms_core.model_files import ModelFiles
-from ovms_imagegen.bodies import VariationBody
-from ovms_imagegen.endpoints import Variations
-from ovms_imagegen.engine import ImageGeneration
-from ovms_imagegen.family import Encoder, family_of
+from ovms_imagegen.engine.family import Encoder, family_of
+from ovms_imagegen.engine.generation import ImageGeneration
+from ovms_imagegen.engine.parts import read_parts
+from ovms_imagegen.http.bodies import VariationBody
+from ovms_imagegen.http.endpoints import Variations
 from ovms_imagegen.limits import Limits
 from ovms_imagegen.messages import Draw, Preview, Stepped, Upload
-from ovms_imagegen.parts import read_parts
 from ovms_imagegen.task import PIPELINES, detect
 
 pytestmark = pytest.mark.real

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from ovms_core.model_files import ModelFiles
-from ovms_imagegen.model_folder import options_of
+from ovms_imagegen.engine.model_folder import options_of
 from ovms_imagegen.options import ImageOptions
 from ovms_imagegen.task import detect
 
@@ -58,7 +58,7 @@ def test_weights_in_another_format_are_not_detected(tmp_path: Path, name: Any) -
 def test_the_server_process_imports_nothing_heavy() -> None:
     program = """
 import sys
-import ovms_imagegen.hooks, ovms_imagegen.task, ovms_imagegen.endpoints, ovms_imagegen.command
+import ovms_imagegen.hooks, ovms_imagegen.task, ovms_imagegen.http.endpoints, ovms_imagegen.command.image
 print([name for name in ("openvino", "openvino_genai", "numpy", "PIL") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -31,7 +31,7 @@ def plugins(config: ConfigFile = None, as_json: AsJson = False, verbose: Verbose
     settings = read_settings(config)
     host, offerings = gather_quietly(settings)
     reports = list(host.reports.values())
-    around = nestings(host, [endpoint for _, endpoint in offerings.endpoints], settings) if verbose else {}
+    around = nestings(host, [endpoint for _, endpoint in offerings.endpoints], offerings.settings) if verbose else {}
     if as_json:
         rows = [asdict(report) for report in reports]
         print_json({"plugins": rows, "nesting": around} if verbose else rows)

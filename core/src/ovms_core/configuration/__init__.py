@@ -49,9 +49,10 @@ def read_settings(
     and value with its path, and where it was written.
     """
     directory = directory or Path.cwd()
+    from_file = _file_layer(file, environ, directory)
     layers = [
-        _file_layer(file, environ, directory),
-        normalized(read_environment(environ), directory),
+        from_file,
+        normalized(read_environment(environ, _sections(from_file)), directory),
         normalized(_command_line(overrides or {}), directory),
     ]
     layer = merged(layers)
@@ -67,6 +68,11 @@ def _file_layer(file: Path | None, environ: Mapping[str, str], directory: Path) 
         return Layer({}, {})
     document = read_document(path, shown=str(named or CONFIG_FILE))
     return normalized(substituted(document, environ), path.parent)
+
+
+def _sections(layer: Layer) -> list[str]:
+    plugins = layer.values.get("plugins")
+    return [name for name in plugins if isinstance(name, str)] if isinstance(plugins, dict) else []
 
 
 def _is_there(path: Path) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any, Self, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -27,6 +27,20 @@ _SERVICE_LINK = re.compile(r"OVMS_(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_
 _SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
 
 
+_PLUGINS = f"{PREFIX}PLUGINS__"
+
+
+class Text(str):
+    """What a variable holds whose type is not known yet: the setting of a plugin."""
+
+    def __new__(cls, text: str, *, variable: str) -> Self:
+        made = super().__new__(cls, text)
+        made.variable = variable
+        return made
+
+    variable: str
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """The setting that a variable stands for."""
@@ -39,14 +53,22 @@ def variables(section: type[BaseModel] = Settings, at: Path = ()) -> Iterator[tu
     """Every variable by name; ``__`` stands between a section and its key."""
     for name, field in section.model_fields.items():
         path = (*at, name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from variables(field.annotation, path)
+        if (inner := _section(field.annotation)) is not None:
+            yield from variables(inner, path)
         else:
-            yield PREFIX + "__".join(str(step).upper() for step in path), Variable(path, field.annotation)
+            yield PREFIX + "__".join(variable_part(str(step)) for step in path), Variable(path, field.annotation)
 
 
-def read_environment(environ: Mapping[str, str]) -> Layer:
-    """The settings in `environ`. A variable that starts like ours but is none is warned of, no more."""
+def variable_part(name: str) -> str:
+    """`name` as a part of a variable's name: ``MY_NOTES`` for the plugin ``my-notes``."""
+    return re.sub(r"\W", "_", name).upper()
+
+
+def read_environment(environ: Mapping[str, str], sections: Collection[str] = ()) -> Layer:
+    """The settings in `environ`. A variable that starts like ours but is none is warned of, no more.
+
+    `sections` are the plugins' sections that are written elsewhere: theirs are called the same.
+    """
     known = dict(variables())
     values: dict[str, Any] = {}
     marks: dict[Path, str] = {}
@@ -56,9 +78,37 @@ def read_environment(environ: Mapping[str, str]) -> Layer:
             value = [text] if name == _KEY else _value(name, text, variable.annotation)
             _put(values, variable.path, value)
             marks[variable.path] = name
+        elif (path := _path_in_section(name, sections)) is not None:
+            _put(values, path, Text(text, variable=name))
+            marks[path] = name
         elif name not in _OTHERS:
             _log.warning("%s is not a setting.%s", name, suggestion(name, [*known, *_OTHERS]))
     return Layer(values, marks)
+
+
+def _path_in_section(name: str, sections: Collection[str]) -> Path | None:
+    """The setting of a plugin that ``OVMS_PLUGINS__NAME__FIELD`` stands for."""
+    section, *fields = name.removeprefix(_PLUGINS).split("__")
+    if not name.startswith(_PLUGINS) or not fields or not all((section, *fields)):
+        return None
+    written = next((each for each in sections if variable_part(each) == section), section.lower())
+    return ("plugins", written, *(field.lower() for field in fields))
+
+
+def read_texts(values: Mapping[str, Any], section: type[BaseModel]) -> dict[str, Any]:
+    """`values` with every `Text` read as its field in `section` wants it."""
+    read = dict(values)
+    for name, field in section.model_fields.items():
+        value, inner = values.get(name), _section(field.annotation)
+        if isinstance(value, Text):
+            read[name] = _value(value.variable, value, dict[str, Any] if inner else field.annotation)
+        elif inner is not None and isinstance(value, dict):
+            read[name] = read_texts(value, inner)
+    return read
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def _ours(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -91,5 +141,8 @@ def _holds(annotation: Any, *kinds: type) -> bool:
 
 def _put(values: dict[str, Any], path: Path, value: Any) -> None:
     for step in path[:-1]:
-        values = values.setdefault(str(step), {})
+        inner = values.setdefault(str(step), {})
+        if isinstance(inner, Text):
+            raise ConfigurationError(f"{inner.variable} is set, and so is a variable for a part of it: set only one.")
+        values = inner
     values[str(path[-1])] = value

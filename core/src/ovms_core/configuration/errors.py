@@ -36,10 +36,13 @@ class ConfigurationError(Exception):
     """The settings are wrong. The message says which, where it was written, and what would be right."""
 
 
-def validated(cls: type[M], values: Any, where: Where, at: Path = ()) -> M:
-    """`values` as a `cls`. Raises `ConfigurationError` with every problem, a line each; `at` is where they stand."""
+def validated(cls: type[M], values: Any, where: Where, at: Path = (), *, strict: bool = False) -> M:
+    """`values` as a `cls`. Raises `ConfigurationError` with every problem, a line each; `at` is where they stand.
+
+    With `strict`, unknown keys are problems even if the class ignores them.
+    """
     try:
-        return cls.model_validate(values)
+        return cls.model_validate(values, extra="forbid" if strict else None)
     except ValidationError as error:
         lines = dict.fromkeys(_problems(error, cls, values, where, at))
         raise ConfigurationError("\n".join(lines)) from None

@@ -1,4 +1,4 @@
-"""The `options:` sections: a model's, checked against its task, and a plugin's."""
+"""The `options:` section of a model, checked against its task."""
 
 from __future__ import annotations
 
@@ -23,25 +23,6 @@ def validate_options(
     """
     at = ("models", model, "options")
     return validated(options_cls, dict(options), settings.where if settings else _nowhere, at)
-
-
-def plugin_options(plugin: str, options_cls: type[O], settings: Settings) -> O:
-    """The options of `plugin`, ``plugins.options.NAME``, as its `options_cls`; what is not set has its default.
-
-    Call it in ``ovms_register_endpoints``. Raises `ConfigurationError`, which stops the start, with the path of what
-    is wrong and the place where it was written.
-
-    Example::
-
-        class NotesOptions(BaseModel):
-            model_config = ConfigDict(extra="forbid")
-
-            path: str | None = None
-
-        options = plugin_options("notes", NotesOptions, settings)
-    """
-    at = ("plugins", "options", plugin)
-    return validated(options_cls, settings.plugins.options.get(plugin, {}), settings.where, at)
 
 
 def _nowhere(path: object) -> None:

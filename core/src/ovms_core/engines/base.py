@@ -25,7 +25,7 @@ locks, and asks it for one bounded piece of work at a time::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from ovms_core.errors import RequestError
@@ -82,7 +82,8 @@ class Engine(ABC):
     def add(self, id: int, request: Any) -> None:
         """Take on a request, as `prepare` returned it. Raise `RequestError` when it cannot be served: a 400.
 
-        Brief: the requests in flight wait for it.
+        Brief: the requests in flight wait for it. Whatever else is raised fails the request with a 500; then the engine
+        is told to `cancel` it, and goes on.
         """
 
     @abstractmethod
@@ -106,6 +107,16 @@ class Engine(ABC):
         threads have done says here whether these have done anything.
         """
         return True
+
+    def in_flight(self) -> Collection[int] | None:
+        """The ids of the requests that the engine has not ended yet; `None`, the default, where it does not say.
+
+        A request that was added and not ended, and is not here, is lost: it fails within seconds, and the log says so.
+
+        An engine that does not say is given longer. A request of its own is lost when it gains nothing for the model's
+        `step_timeout` while requests that came later end, or while the engine's steps do nothing at all.
+        """
+        return None
 
     def close(self) -> None:  # noqa: B027 - optional
         """Free what process exit would not free by itself."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -134,6 +134,9 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
         """Whether the oldest batch has ended since the last call: the others do not hide one that hangs."""
         watched, self._watched = self._watched, self._started[0] if self._started else None
         return self._watched is None or self._watched is not watched
+
+    def in_flight(self) -> Collection[int]:
+        return self._in_flight.keys()
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)

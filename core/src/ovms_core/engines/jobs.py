@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
@@ -100,6 +100,9 @@ class JobEngine(Engine):
     def progressed(self) -> bool:
         reported, self._reported = self._reported, False
         return reported
+
+    def in_flight(self) -> Collection[int]:
+        return self._jobs.keys()
 
     def close(self) -> None:
         """Stop the running job at its next report and end the thread."""

@@ -8,15 +8,20 @@ import time
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ovms_core.http.routing import SOCKET
+from ovms_core.http.sockets import STARTS
+
 log = logging.getLogger("ovms.access")
 
 _CLIENT_LEFT = 499
+_SWITCHED = 101
 
 
 class AccessLog:
     """Logs every request as JSON when it is over, those that were refused too; never a body, a key or a query.
 
-    `user` is the name of the API key that was used. A client that left before its answer began has the status 499.
+    `user` is the name of the API key that was used, or what the authenticator said. A client that left before its
+    answer began has the status 499, a WebSocket that was accepted 101.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,8 +34,8 @@ class AccessLog:
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            if message["type"] in STARTS:
+                status = message.get("status", _SWITCHED)
             await send(message)
 
         try:
@@ -45,7 +50,7 @@ def _line(scope: Scope, path: str, status: int, seconds: float) -> str:
     return msgspec.json.encode(
         {
             "id": state["request_id"],
-            "method": scope["method"],
+            "method": scope.get("method", SOCKET),
             "path": path,
             "status": status,
             "seconds": round(seconds, 6),

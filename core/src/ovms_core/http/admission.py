@@ -1,14 +1,15 @@
-"""Admission: finds the route, asks for the key, and turns away what is too much."""
+"""Admission: finds the route, asks whose the request is, and turns away what is too much."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.errors import APIError
-from ovms_core.http.auth import Keys
-from ovms_core.http.cors import NoCors
+from ovms_core.http.auth import Keys, Owners
+from ovms_core.http.cors import NoCors, is_preflight
 from ovms_core.http.limits import BodyBudget
-from ovms_core.http.routing import MountedRoute, RouteTable
+from ovms_core.http.routing import SOCKET, MountedRoute, RouteTable
+from ovms_core.http.sockets import check_origin, serve_socket, take_key
 from ovms_core.settings import Settings
 
 
@@ -17,24 +18,34 @@ class Admission:
 
     Its `BodyMeter` is in ``scope["ovms.body"]``: who has parsed the body may release it before the request is over.
     A path that no route has needs the key as well: a stranger learns nothing from it. Once `draining` is set, only
-    public routes answer.
+    public routes answer. WebSockets pass the same gate; an open one is a request in flight. `keyed` says whether
+    requests must name their owner: with `owners`, of a plugin's authenticator, else with an API key if there are any.
     """
 
-    def __init__(self, app: ASGIApp, routes: RouteTable, keys: Keys, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, routes: RouteTable, keys: Keys, settings: Settings, owners: Owners | None = None
+    ) -> None:
         self.app = app
+        self.keyed = owners is not None or bool(keys)
         self.draining = False
         self.in_flight = 0
         self._routes = routes
         self._keys = keys
+        self._owners = owners
+        self._origins = settings.cors_origins
         self._no_cors = NoCors()
         self._budget = BodyBudget(settings)
         self._max_requests = settings.max_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        if scope["type"] == "websocket":
+            take_key(scope)
+        if self._owners is not None:
+            await self._find_owner(scope, self._owners)
         self._admit(scope)
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+            return
         body = scope["ovms.body"] = self._budget.meter(scope, receive)
         self.in_flight += 1
         try:
@@ -43,26 +54,56 @@ class Admission:
             self.in_flight -= 1
             body.release()
 
-    def _admit(self, scope: Scope) -> None:
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        check_origin(scope, self._origins)
+        self.in_flight += 1
         try:
-            route, parameters = self._routes.find(scope["method"], scope["path"])
+            await serve_socket(self.app, scope, receive, send)
+        finally:
+            self.in_flight -= 1
+
+    async def _find_owner(self, scope: Scope, owners: Owners) -> None:
+        """Ask whose the request is, unless it is for a public route: while that takes, it is a request in flight."""
+        try:
+            route, _ = self._routes.find(scope.get("method", SOCKET), scope["path"])
         except APIError:
-            self._no_cors.refuse(scope["method"], scope["ovms.headers"])  # a browser sends no key with it
-            self._keys.user(scope)
+            if is_preflight(scope.get("method", SOCKET), scope["ovms.headers"]):
+                return
+            self._check_load("")
+        else:
+            if route.public:
+                return
+            self._check_load(route.owner)
+        self.in_flight += 1
+        try:
+            scope["state"]["user"] = await owners.owner(scope)
+        finally:
+            self.in_flight -= 1
+
+    def _user(self, scope: Scope) -> str | None:
+        return self._keys.user(scope) if self._owners is None else scope["state"]["user"]
+
+    def _admit(self, scope: Scope) -> None:
+        method = scope.get("method", SOCKET)
+        try:
+            route, parameters = self._routes.find(method, scope["path"])
+        except APIError:
+            self._no_cors.refuse(method, scope["ovms.headers"])  # a browser sends no key with it
+            self._user(scope)
             raise
         if not route.public:
-            scope["state"]["user"] = self._keys.user(scope)
-            self._check_load(route)
+            scope["state"]["user"] = self._user(scope)
+            self._check_load(route.owner)
         if scope["path"] != route.path:  # middleware that looks at paths must see what it knows
-            scope["path"] = route.at(parameters)
+            scope["path"] = route.at(scope["path"], parameters)
         scope["ovms.route"] = route
         scope["path_params"] = parameters
 
-    def _check_load(self, route: MountedRoute) -> None:
+    def _check_load(self, owner: str) -> None:
         if self.draining:
             message = "The server is shutting down."
             raise APIError(503, message, code="draining", retry_after=5, headers={"connection": "close"})
-        if self.in_flight >= self._max_requests and route.owner != "core":  # metrics tell what goes on
+        if self.in_flight >= self._max_requests and owner != "core":  # metrics tell what goes on
             raise APIError(503, "The server has too many requests in flight.", code="overloaded", retry_after=1)
 
 

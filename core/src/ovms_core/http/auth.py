@@ -1,14 +1,29 @@
-"""API keys."""
+"""Whose request it is: API keys, and what a plugin's authenticator says."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from ovms_core.attribution import Owned
 from ovms_core.errors import APIError
+from ovms_core.http.errors import unexpected
+from ovms_core.http.failures import log_failure
+
+log = logging.getLogger("ovms.http")
+
+Authenticator = Callable[[HTTPConnection], Awaitable[str | None]]
+"""Says whose request it is: an async function from Starlette's `HTTPConnection` to the owner's name, or `None`."""
+
+PATIENCE: Final = 10.0
+"""Seconds that an authenticator may take."""
 
 
 class Keys:
@@ -24,14 +39,56 @@ class Keys:
         """The name of the key that the request carries. Raises `APIError` 401 when it carries none of ours."""
         if not self._digests:
             return None
+        return self.known(scope) or _refuse(scope)
+
+    def known(self, scope: Scope) -> str | None:
+        """The name of the key that the request carries; `None` when it carries none of ours."""
         presented = _presented(scope)
         if presented is None:
-            raise _refusal("This server needs an API key: send 'Authorization: Bearer KEY'.", "missing_api_key")
+            return None
         digest = _digest(presented)
         found = [name for name, known in self._digests if hmac.compare_digest(known, digest)]
-        if not found:
-            raise _refusal("The API key is not valid.", "invalid_api_key")
-        return found[0]
+        return found[0] if found else None
+
+
+class Owners:
+    """Whose request it is: by a known key first, then as the authenticator of the plugin `plugin` says.
+
+    Whatever goes wrong with the authenticator, the request is refused.
+    """
+
+    def __init__(self, keys: Keys, authenticator: Owned[Authenticator]) -> None:
+        self._keys = keys
+        self._authenticator = authenticator
+
+    async def owner(self, scope: Scope) -> str:
+        """The owner of the request. Raises `APIError` 401 when it has none, and what the authenticator says."""
+        return self._keys.known(scope) or await self._asked(scope) or _refuse(scope)
+
+    async def _asked(self, scope: Scope) -> str | None:
+        _plugin_at_work = self._authenticator.owner
+        try:
+            async with asyncio.timeout(PATIENCE) as patience:
+                return _checked(await self._authenticator.it(HTTPConnection(scope)))
+        except APIError:
+            raise
+        except Exception as error:
+            if patience.expired():
+                raise self._too_slow(scope) from None
+            log_failure(scope["state"]["request_id"], "ovms_authenticate", error)
+            raise unexpected(scope["state"]["request_id"]) from None
+
+    def _too_slow(self, scope: Scope) -> APIError:
+        id = scope["state"]["request_id"]
+        log.error("request %s: plugin '%s', ovms_authenticate: took over %g s", id, self._authenticator.owner, PATIENCE)
+        message = "The server could not find out in time whose request this is."
+        return APIError(503, message, code="authentication_timeout", retry_after=1)
+
+
+def _checked(owner: object) -> str | None:
+    if owner is None or (isinstance(owner, str) and owner and owner.isprintable()):
+        return owner
+    raise TypeError(f"an authenticator returns the owner's name, a printable str, or None for nobody; not {owner!r}")
 
 
 def _presented(scope: Scope) -> bytes | None:
@@ -47,5 +104,9 @@ def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
-def _refusal(message: str, code: str) -> APIError:
-    return APIError(401, message, code=code, headers={"www-authenticate": 'Bearer realm="ovms"'})
+def _refuse(scope: Scope) -> str:
+    if _presented(scope) is None:
+        message, code = "This server needs an API key: send 'Authorization: Bearer KEY'.", "missing_api_key"
+    else:
+        message, code = "The API key is not valid.", "invalid_api_key"
+    raise APIError(401, message, code=code, headers={"www-authenticate": 'Bearer realm="ovms"'})

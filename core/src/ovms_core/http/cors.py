@@ -31,6 +31,11 @@ class Cors(CORSMiddleware):
         return Response(body, response.status_code, headers | {"content-type": "application/json"})
 
 
+def is_preflight(method: str, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a browser asks if a page of another origin may send a request: it sends no key with it."""
+    return method == "OPTIONS" and b"access-control-request-method" in headers
+
+
 class NoCors:
     """Says what to set to a browser that asks where no other origin may call, and once to the log."""
 
@@ -39,7 +44,7 @@ class NoCors:
 
     def refuse(self, method: str, headers: Mapping[bytes, bytes]) -> None:
         """Raise `APIError` 400 if this is a preflight."""
-        if method != "OPTIONS" or b"access-control-request-method" not in headers:
+        if not is_preflight(method, headers):
             return
         origin = headers.get(b"origin", b"").decode("latin-1")
         shown = origin if _ORIGIN.fullmatch(origin) else "another origin"

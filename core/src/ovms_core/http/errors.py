@@ -7,10 +7,11 @@ import logging
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from ovms_core.errors import APIError
 from ovms_core.http.failures import log_failure
-from ovms_core.http.headers import raw_headers
+from ovms_core.http.sockets import as_response, end_socket
 
 log = logging.getLogger("ovms.http")
 
@@ -20,7 +21,7 @@ _CLOSE = {"connection": "close"}
 class ErrorMiddleware:
     """Turns every exception into the one error shape; inside CORS, so that browsers may read it.
 
-    An error after the response has started can only end the connection.
+    An error after the response has started can only end the connection. A WebSocket that was accepted is closed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,17 +30,17 @@ class ErrorMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self.app(scope, receive, send)
-        except ClientDisconnect:
-            log.debug("request %s: the client left before its body was complete", scope["state"]["request_id"])
+        except (ClientDisconnect, WebSocketDisconnect):
+            log.debug("request %s: the client left before it was over", scope["state"]["request_id"])
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and cut_short():
-                if not scope.get("ovms.started"):
-                    await send_error(stopping(), send)
-                return
-            told = _told(error, scope)
-            if scope.get("ovms.started"):
+            stopped = isinstance(error, asyncio.CancelledError) and cut_short()
+            told = stopping() if stopped else _told(error, scope)
+            if scope["type"] == "websocket":
+                await end_socket(told, scope, send)
+            elif not scope.get("ovms.started"):
+                await send_error(told, send)
+            elif not stopped:
                 raise
-            await send_error(told, send)
 
 
 def _told(error: Exception | asyncio.CancelledError, scope: Scope) -> APIError:
@@ -75,8 +76,5 @@ def unexpected(id: str) -> APIError:
 
 async def send_error(error: APIError, send: Send) -> None:
     """Send `error` as a whole response."""
-    body = error.document()
-    headers = raw_headers(error.headers)
-    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    for message in as_response(error):
+        await send(message)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from itertools import chain
 from typing import Any, Final
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -13,6 +14,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from ovms_core.errors import APIError
 from ovms_core.http.http10 import Unchunked
 from ovms_core.http.request_ids import request_id
+from ovms_core.http.routing import RouteTable
+from ovms_core.http.sockets import is_handshake
 
 MAX_HEADERS: Final = 64 << 10
 """Bytes that the request line and the headers may have together; also what follows a body in chunks (trailers)."""
@@ -36,8 +39,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Refuses a request whose headers are too large, or that has not arrived whole within ``body_timeout``.
 
     uvicorn with httptools has no such limits. What is not HTTP at all gets the one error shape as well.
-    An offer to go on in another protocol is declined. Further requests are read while one is answered. A client that
-    reads nothing of its answer for ``request_timeout`` is given up.
+    An offer to go on in another protocol is declined, but for a WebSocket at a path that has one. Further requests are
+    read while one is answered. A client that reads nothing of its answer for ``request_timeout`` is given up.
     """
 
     _size = 0
@@ -115,7 +118,33 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("Invalid HTTP request received.")
                 return
             except httptools.HttpParserUpgrade as offer:
-                data = self._declined(data[offer.args[0] :])
+                rest = data[offer.args[0] :]
+                if self._is_socket(rest):
+                    self._open_socket()
+                    return
+                data = self._declined(rest)
+
+    def _is_socket(self, rest: bytes) -> bool:
+        """Whether a WebSocket is asked for where there is one. A client waits for the answer: no `rest` follows."""
+        if not self._offers or rest or not self._should_upgrade() or not is_handshake(dict(self.headers)):
+            return False
+        if self.parser.get_method() != b"GET" or self._is_busy():
+            return False
+        routes: RouteTable = self.config.app.server.routes  # type: ignore[union-attr]
+        with contextlib.suppress(httptools.HttpParserInvalidURLError):
+            return routes.takes_sockets(unquote(httptools.parse_url(self.url).path.decode("ascii")))
+        return False
+
+    def _is_busy(self) -> bool:
+        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+
+    def _open_socket(self) -> None:
+        """Hand the connection over to the protocol of WebSockets, which begins with the request."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._stop_watching_reader()
+        self.scope["method"] = "GET"
+        self.handle_websocket_upgrade()
 
     def _declined(self, rest: bytes) -> bytes:
         """A request that offers another protocol as if it did not, and the `rest` that follows its headers.

@@ -9,6 +9,8 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ovms_core.http.headers import sendable
+from ovms_core.http.sockets import STARTS, noting
+from ovms_core.request_id import current_request_id
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -34,9 +36,13 @@ class RequestIdMiddleware:
         headers = scope["ovms.headers"] = dict(scope["headers"])
         id = request_id(headers.get(b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = id.decode()
+        current_request_id.set(id.decode())
+
+        if scope["type"] == "websocket":
+            send = noting(scope, send)
 
         def send_with_id(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
+            if message["type"] in STARTS:
                 scope["ovms.started"] = True
                 message["headers"] = [*sendable(message.get("headers", ())), (b"x-request-id", id)]
             return send(message)

@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from starlette.convertors import CONVERTOR_TYPES, Convertor
 from starlette.types import ASGIApp
 
 from ovms_core.errors import APIError
+
+SOCKET: Final = "WEBSOCKET"
+"""The method of a WebSocket's route."""
+ANY: Final = "ANY"
+"""The method of a route that answers everything below its path, WebSockets included: an application of its own."""
 
 _SLASHES = re.compile("//+")
 _PARAMETER = re.compile(r"(\{[^}]*\})")
@@ -36,8 +41,10 @@ class MountedRoute:
         """What the log calls it: ``POST /chat/completions``."""
         return f"{self.method} {self.endpoint or self.path}"
 
-    def at(self, parameters: Mapping[str, Any]) -> str:
-        """The path with `parameters` in it, without the superfluous slashes that a client may have sent."""
+    def at(self, path: str, parameters: Mapping[str, Any]) -> str:
+        """The `path` that a client sent, with these `parameters`, without its superfluous slashes."""
+        if self.method == ANY:
+            return _SLASHES.sub("/", path)
         return _PARAMETER.sub(lambda found: str(parameters[found[0][1:-1].partition(":")[0]]), self.path)
 
 
@@ -59,14 +66,20 @@ class RouteTable:
         self._routes = list(routes)
         self._exact: dict[str, dict[str, MountedRoute]] = {}
         self._patterns: dict[str, _Pattern] = {}
+        self._mounts: dict[str, dict[str, MountedRoute]] = {}
         for route in self._routes:
             self._add(route)
 
     def __iter__(self) -> Iterator[MountedRoute]:
         return iter(self._routes)
 
+    def _methods(self, route: MountedRoute) -> dict[str, MountedRoute]:
+        if route.method == ANY:
+            return self._mounts.setdefault(route.path, {})
+        return self._pattern(route.path).routes if "{" in route.path else self._exact.setdefault(route.path, {})
+
     def _add(self, route: MountedRoute) -> None:
-        methods = self._pattern(route.path).routes if "{" in route.path else self._exact.setdefault(route.path, {})
+        methods = self._methods(route)
         other = methods.setdefault(route.method, route)
         if other is not route:
             raise RouteConflictError(
@@ -80,17 +93,27 @@ class RouteTable:
         return self._patterns[path]
 
     def find(self, method: str, path: str) -> tuple[MountedRoute, dict[str, Any]]:
-        """The route and its path parameters. Raises `APIError` 404, or 405 with ``Allow``.
+        """The route and its path parameters. Raises `APIError` 404, 405 with ``Allow``, or 426 for a WebSocket.
 
         Several slashes count as one, as clients write them that join a base URL and a path; but not in a parameter.
         """
         methods, parameters = self._match(path)
-        route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+        route = methods.get(method) or methods.get(ANY) or (methods.get("GET") if method == "HEAD" else None)
         if route is None:
-            allowed = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
-            message = f"Method {method} is not allowed for {path[:200]}; allowed: {allowed}."
-            raise APIError(405, message, code="method_not_allowed", headers={"allow": allowed})
+            raise _refusal(method, path[:200], methods)
         return route, parameters
+
+    def takes_sockets(self, path: str) -> bool:
+        """Whether a WebSocket can be opened at `path`."""
+        try:
+            self.find(SOCKET, path)
+        except APIError:
+            return False
+        return True
+
+    def any_sockets(self) -> bool:
+        """Whether there is any route for WebSockets."""
+        return any(route.method in (SOCKET, ANY) for route in self._routes)
 
     def _match(self, path: str) -> tuple[dict[str, MountedRoute], dict[str, Any]]:
         path = path.rstrip("/") or "/"
@@ -101,9 +124,25 @@ class RouteTable:
             if match := pattern.regex.fullmatch(path):
                 found = match.groupdict().items()
                 return pattern.routes, {name: pattern.converters[name].convert(value) for name, value in found}
+        for prefix in sorted(self._mounts, reverse=True):  # a longer one before what it begins with
+            if f"{folded}/".startswith(f"{prefix}/"):
+                return self._mounts[prefix], {}
         close = get_close_matches(path[:200], self._exact, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise APIError(404, f"There is no {path[:200]} here.{hint}", code="unknown_route")
+
+
+def _refusal(method: str, path: str, methods: Iterable[str]) -> APIError:
+    """What a client is told that uses none of the `methods` of a path."""
+    allowed = sorted({*methods, *({"HEAD"} if "GET" in methods else ())} - {SOCKET})
+    if method == SOCKET:
+        return APIError(404, f"There is no WebSocket at {path}.", code="unknown_route")
+    if not allowed:
+        headers = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}
+        message = f"{path} is a WebSocket: connect to it as one."
+        return APIError(426, message, code="websocket_required", headers=headers)
+    message = f"Method {method} is not allowed for {path}; allowed: {', '.join(allowed)}."
+    return APIError(405, message, code="method_not_allowed", headers={"allow": ", ".join(allowed)})
 
 
 def check_path(path: str) -> None:

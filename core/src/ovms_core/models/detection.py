@@ -38,9 +38,9 @@ def choose_task(files: ModelFiles, tasks: Mapping[str, Task], wanted: str | None
 def _score(task: Task, files: ModelFiles) -> int:
     try:
         return task.detect(files)
-    except (Exception, SystemExit) as error:
-        log.warning("task '%s' could not examine %s", task.name, files.path, exc_info=error)
-        files.problems.append(f"Task '{task.name}' could not examine them: {type(error).__name__}: {error}.")
+    except (Exception, SystemExit):
+        log.warning("task '%s' could not examine %s", task.name, files.path, exc_info=True)
+        files.problems.append(f"Task '{task.name}' could not examine them; the server's log says why.")
         return 0
 
 

@@ -19,7 +19,6 @@ from ovms_core.models.source import Source, SourceError
 from ovms_core.runner import RunnerFactory
 from ovms_core.settings import ModelSettings, Settings
 from ovms_core.task import Task
-from ovms_core.threads import CallEndedError
 
 log = logging.getLogger("ovms.models")
 
@@ -27,6 +26,8 @@ _FIRST_PATIENCE, _LAST_PATIENCE = 10.0, 300.0  # seconds until a fetch is tried 
 _TURN = 60.0
 """Seconds after which a model that still loads lets the next one begin. Most have loaded by then: one whose load hangs
 would hold all others for its `load_timeout`, which is half an hour so that a large model can be compiled."""
+_UNEXPECTED = "it could not be brought up; the server's log says why"
+"""What is told of an exception that nobody wrote for its reader: what is in it is for the log only."""
 _STOP_GRACE = 1.0  # seconds in which a fetch sees that it must stop, unless the network hangs
 
 
@@ -163,14 +164,13 @@ class Lifecycle:
             return not error.transient
         except (LoadError, ConfigurationError, FileNotFoundError) as error:
             self._fail(model, str(error))
-        except CallEndedError as error:
-            self._fail(model, str(error), error)
         except (Exception, SystemExit) as error:
-            self._fail(model, f"{type(error).__name__}: {error}", error)
+            log.error("model %s failed: %s", model.name, error, exc_info=error)
+            model.become(State.FAILED, problem=_UNEXPECTED)
         return True
 
-    def _fail(self, model: Model, reason: str, error: BaseException | None = None) -> None:
-        log.error("model %s failed: %s", model.name, reason, exc_info=error)
+    def _fail(self, model: Model, reason: str) -> None:
+        log.error("model %s failed: %s", model.name, reason)
         model.become(State.FAILED, problem=reason)
 
     async def _prepare(self, model: Model) -> Prepared:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pydantic import BaseModel
+
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
 from ovms_core.models.reference import is_scheme
@@ -14,7 +16,7 @@ from ovms_core.models.source import Source
 from ovms_core.observe import Observer
 from ovms_core.plugin_loading.endpoints import formatter_fault
 from ovms_core.plugin_loading.functions import coroutine_fault, described, generator_fault, placed, plain_fault
-from ovms_core.routes.route import Route
+from ovms_core.routes.route import Mount, Route, WebSocketRoute
 from ovms_core.task import Task
 
 Fault = Callable[[Any], str | None]
@@ -89,6 +91,16 @@ def _source_fault(value: Any) -> str | None:
     return next((f"its {name} cannot be used: {fault}" for name, fault in faults.items() if fault), None)
 
 
+def _route_fault(value: Any) -> str | None:
+    return None if isinstance(value, WebSocketRoute | Mount) else instance_fault(Route, value)
+
+
+def _authenticator_fault(value: Any) -> str | None:
+    if isinstance(value, type):
+        return f"return an object of it, {_call_of(value)}"
+    return coroutine_fault(value, "connection")
+
+
 def _context_fault(value: Any) -> str | None:
     if hasattr(value, "__aenter__") and hasattr(value, "__aexit__"):
         return None
@@ -111,11 +123,22 @@ def _middleware_fault(value: Any) -> str | None:
 
 _MIDDLEWARE = One("a function that takes an ASGI application and returns the one around it", _middleware_fault)
 
+
+def _settings_fault(value: Any) -> str | None:
+    if isinstance(value, BaseModel):
+        return f"return the class {type(value).__name__} itself"
+    if not isinstance(value, type) or not issubclass(value, BaseModel):
+        return "it does not derive from pydantic's BaseModel"
+    return None
+
+
 ANSWERS: dict[str, One | Several] = {
+    "ovms_settings": One("a class derived from pydantic's BaseModel", _settings_fault),
     "ovms_register_tasks": Several("Task objects", partial(instance_fault, Task)),
     "ovms_register_endpoints": Several("Endpoint objects", partial(instance_fault, Endpoint)),
-    "ovms_register_routes": Several("Route objects", partial(instance_fault, Route)),
+    "ovms_register_routes": Several("Route objects", _route_fault),
     "ovms_register_sources": Several("sources", _source_fault),
+    "ovms_authenticate": One("an async function of the connection", _authenticator_fault),
     "ovms_parser": One("an async function of the request", lambda value: coroutine_fault(value, "request")),
     "ovms_executor": One("an async generator of the call", lambda value: generator_fault(value, "call")),
     "ovms_formatter": One("a Formatter", _formatter_fault),

@@ -11,7 +11,7 @@ from ovms_core.errors import PluginError
 from ovms_core.http.routing import check_path
 from ovms_core.plugin_loading.functions import coroutine_fault, described, generator_fault, placed, plain_fault
 from ovms_core.request_body.body import Body
-from ovms_core.routes.route import Route
+from ovms_core.routes.route import AnyRoute, Mount, Route, WebSocketRoute
 
 _FORMATTER: dict[str, tuple[Callable[..., str | None], tuple[str, ...]]] = {
     "unary": (coroutine_fault, ("call", "events")),
@@ -39,14 +39,26 @@ def check_endpoint(endpoint: Endpoint[Any]) -> Endpoint[Any]:
     return endpoint
 
 
-def check_route(route: Route) -> Route:
+def check_route(route: AnyRoute) -> AnyRoute:
     """As `check_endpoint`, for a route: with its method in upper case."""
+    answering = route.app if isinstance(route, Mount) else route.handler
     for fault in _path_faults(route.path):
-        raise PluginError(placed(f"a Route{fault}", route.handler))
-    if unfit := coroutine_fault(route.handler, "request"):
+        raise PluginError(placed(f"a {type(route).__name__}{fault}", answering))
+    if isinstance(route, Mount):
+        return _check_mount(route)
+    argument = "websocket" if isinstance(route, WebSocketRoute) else "request"
+    if unfit := coroutine_fault(route.handler, argument):
         message = f"{described(route.handler)}, the handler of the route {route.path}, cannot be used: {unfit}"
         raise PluginError(placed(message, route.handler))
-    return replace(route, method=route.method.upper())
+    return replace(route, method=route.method.upper()) if isinstance(route, Route) else route
+
+
+def _check_mount(mount: Mount) -> Mount:
+    if mount.path == "/" or "{" in mount.path:
+        raise PluginError(f"nothing can be mounted at {mount.path}: choose a path of its own, such as /studio")
+    if isinstance(mount.app, type) or not callable(mount.app):
+        raise PluginError(f"{described(mount.app)}, which is mounted at {mount.path}, is no ASGI application")
+    return mount
 
 
 def formatter_fault(formatter: Formatter) -> str | None:

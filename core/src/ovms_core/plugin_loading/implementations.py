@@ -13,8 +13,10 @@ from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
 from ovms_core.plugin_loading.functions import placed
 
-GUARDS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
-"""The hooks that wrap. A plugin with one may guard requests, so the server does not start without it."""
+WRAPS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
+"""The hooks that wrap."""
+GUARDS = (*WRAPS, "ovms_authenticate")
+"""A plugin with one of these hooks may guard requests, so the server does not start without it."""
 _MARKER = f"{hookspecs.PROJECT}_impl"
 _PASSED = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -87,7 +89,7 @@ def _listed(passed: list[str]) -> str:
 def _place_faults(hook: str, place: Place | None) -> Iterator[str]:
     if place is not None and place not in get_args(Place):
         yield f"marks {hook} with nests={place!r}, which is none of 'outside', 'inside' or 'anywhere'"
-    if place is not None and hook not in GUARDS:
+    if place is not None and hook not in WRAPS:
         yield f"says how {hook} nests, which wraps nothing"
 
 

@@ -95,8 +95,10 @@ def _warn_of_unknown(host: PluginHost, settings: PluginSelection) -> None:
 
 
 def name_of(plugin: object) -> str:
-    """The name of a plugin that was not found by an entry point."""
-    return str(getattr(plugin, "__name__", type(plugin).__name__))
+    """The name of a plugin that no entry point names: ``my-notes`` for the module ``ovms_my_notes.hooks``."""
+    name = str(getattr(plugin, "__name__", type(plugin).__name__))
+    package, _, module = name.rpartition(".")
+    return package.rpartition(".")[2].removeprefix("ovms_").replace("_", "-") if module == "hooks" else name
 
 
 def require(host: PluginHost, settings: PluginSelection) -> None:

@@ -10,15 +10,18 @@ from typing import Any, TypeVar
 from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import PluginError
+from ovms_core.http.auth import Authenticator
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
+from ovms_core.plugin_loading.authentication import authenticator
 from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
+from ovms_core.plugin_loading.own_settings import with_plugin_settings
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
 from ovms_core.plugin_report import PluginReport
-from ovms_core.routes.route import Route
+from ovms_core.routes.route import AnyRoute
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
@@ -42,12 +45,15 @@ class Replacement:
 class Offerings:
     """Everything that the active plugins offer, each with the name of its plugin."""
 
+    settings: Settings = field(default_factory=Settings)
+    """The server's, with the plugins' own."""
     tasks: dict[str, Task] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     endpoints: list[tuple[str, Endpoint[Any]]] = field(default_factory=list)
     replacements: list[Replacement] = field(default_factory=list)
-    routes: list[tuple[str, Route]] = field(default_factory=list)
+    routes: list[tuple[str, AnyRoute]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
+    authenticator: Owned[Authenticator] | None = None
 
     def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
         """What a plugin puts in the place of a stage of `endpoint`. Raises `PluginError` when two do."""
@@ -65,15 +71,17 @@ class _Registered:
     tasks: list[Task]
     sources: list[Source]
     endpoints: list[Endpoint[Any]]
-    routes: list[Route]
+    routes: list[AnyRoute]
 
 
 def gather(host: PluginHost, settings: Settings) -> Offerings:
-    """Ask every plugin what it offers.
+    """Ask every plugin what it offers, after its own settings were checked.
 
     A plugin that raises is quarantined whole: nothing of it stays. Raises `PluginError` when two plugins
-    offer the same, when one that guards requests fails, or a required one does not work.
+    offer the same, when one that guards requests fails, or a required one does not work, and `ConfigurationError` for
+    what is wrong in the plugins' settings.
     """
+    settings = with_plugin_settings(host, settings)
     registered = {owner: found for owner in host.active() if (found := _register(host, owner, settings))}
     _check_tasks(host, registered)
     replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints)]
@@ -81,12 +89,14 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
     active = host.active()
     registered = {owner: registered[owner] for owner in active if owner in registered}
     return Offerings(
+        settings=settings,
         tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),
         sources=_unique("source", ((o, s) for o, r in registered.items() for s in r.sources), lambda s: s.scheme),
         endpoints=[(owner, endpoint) for owner, found in registered.items() for endpoint in found.endpoints],
         routes=[(owner, route) for owner, found in registered.items() for route in found.routes],
         replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
+        authenticator=authenticator(host, settings),
     )
 
 

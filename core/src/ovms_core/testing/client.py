@@ -18,7 +18,12 @@ from ovms_core.testing.fake_engine import FakeEngine, FakeModels
 def app_with(*plugins: object, models: Sequence[ModelSettings | FakeEngine] = (), **settings: Any) -> Application:
     """An application with exactly these plugins and models; nothing installed is looked for.
 
-    `settings` are those of `Settings`; only `drain_timeout` is shorter unless given.
+    `settings` are those of `Settings`; only `drain_timeout` is shorter unless given. A plugin's own are in ``plugins``,
+    as in ``ovms.yaml``.
+
+    Example::
+
+        app = app_with(hooks, plugins={"notes": {"limit": 3}})
     """
     real = [model for model in models if isinstance(model, ModelSettings)]
     fakes = [model for model in models if isinstance(model, FakeEngine)]

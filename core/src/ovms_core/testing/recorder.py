@@ -13,6 +13,7 @@ from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
     from ovms_core.application import Application
     from ovms_core.models.source import Source
@@ -66,6 +67,11 @@ class HookRecorder(Observer):
     # -- the hooks
 
     @hookimpl
+    def ovms_settings(self) -> type[BaseModel] | None:
+        self._record("ovms_settings")
+        return None
+
+    @hookimpl
     def ovms_register_tasks(self) -> Iterable[Task]:
         self._record("ovms_register_tasks")
         return ()
@@ -84,6 +90,10 @@ class HookRecorder(Observer):
     def ovms_register_sources(self) -> Iterable[Source]:
         self._record("ovms_register_sources")
         return ()
+
+    @hookimpl
+    def ovms_authenticate(self, settings: Settings) -> None:
+        self._record("ovms_authenticate", settings=settings)
 
     @hookimpl
     def ovms_parser(self, endpoint: Endpoint[Any]) -> None:

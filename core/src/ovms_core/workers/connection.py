@@ -24,6 +24,13 @@ class Connection(Protocol):
     def last_words(self) -> str:
         """The last lines that the worker printed."""
 
+    @property
+    def place(self) -> str | None:
+        """Where the code of the engine's author was when the worker last said so, such as ``/srv/e.py:12 in step``."""
+
+    async def show_stacks(self) -> None:
+        """Let the worker tell the log where its threads are, if it can; takes about a second at most."""
+
     def send(self, message: Any) -> None:
         """Send a command; lost without an error when the worker is gone, as `exited` will tell.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
 from ovms_core.errors import APIError
 from ovms_core.messages import Request
-from ovms_core.redaction import without_paths
 from ovms_core.workers.connection import Connection
 from ovms_core.workers.pending import PendingRequest
 from ovms_core.workers.queue import Queue
@@ -35,6 +35,7 @@ class Dispatcher:
     def __init__(self, model: str, max_queue: int) -> None:
         self.queue = Queue(max_queue)
         self._model = model
+        self._log = logging.getLogger(f"ovms.model.{model}")
         self._ids = itertools.count(1)
         self._worker: Connection | None = None
 
@@ -77,18 +78,24 @@ class Dispatcher:
         for pending in self.queue.clear():
             pending.finish(make_error())
 
-    def bury(self, reason: str, *, raised: bool) -> None:
+    def bury(self, reason: str, details: str, *, raised: bool) -> None:
         """The engine died: fail the requests to blame and those that cannot go on. The others wait for the next engine.
 
-        `raised` says that the engine raised an exception.
+        `raised` says that the engine raised an exception. The `details` are for the log; clients may see the `reason`.
         """
         for pending in self.queue.bury(raised=raised):
-            message = f"The request made the engine fail: {without_paths(reason)}."
-            pending.finish(APIError(500, message, code="engine_failed"))
+            self._fail(pending, details, "" if raised else f": {reason}")
         for pending in [pending for pending in self.queue.waiting if not pending.resume()]:
             self.queue.waiting.remove(pending)
             message = "The engine died, and this request cannot be continued: a part of its answer has been given."
             pending.finish(APIError(500, message, code="engine_failed"))
+
+    def _fail(self, pending: PendingRequest, details: str, told: str = "") -> None:
+        """The engine is at fault for a request: `details` are for the log, and `told` is what its client may know."""
+        self._log.error("the engine failed on request %s: %s", pending.origin or pending.id, details)
+        where = f" (request id {pending.origin})" if pending.origin else ""
+        message = f"The engine failed on this request{told}; the server's log says why{where}."
+        pending.finish(APIError(500, message, code="engine_failed"))
 
     def _pump(self) -> None:
         """Send the engine whatever may go to it now."""
@@ -127,9 +134,12 @@ class Dispatcher:
         for id, failure in step.failed:
             if (ended := self.queue.end(id)) is not None:
                 ended.finish(_error(failure))
+        for id, why in step.faults:
+            if (ended := self.queue.end(id)) is not None:
+                self._fail(ended, why)
         for pending in behind:
             self._hold_back(pending)
-        if step.done or step.failed or on_trial or behind:
+        if step.done or step.failed or step.faults or on_trial or behind:
             self._pump()
 
     def _hold_back(self, pending: PendingRequest) -> None:

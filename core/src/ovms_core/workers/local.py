@@ -15,13 +15,13 @@ from ovms_core.workers.supervisor import Supervisor
 
 def local_runners(settings: Settings) -> RunnerFactory:
     """What starts runners whose workers are processes of this machine."""
-    connect = partial(WorkerProcess.start, variables=settings.worker_environment)
 
     def start(task: Task, model: ModelSpec, limits: ModelSettings, on_change: Callable[[], None], /) -> Runner:
+        variables, patience = settings.worker_environment, limits.step_timeout
         supervisor = Supervisor(
             task,
             model,
-            connect,
+            partial(WorkerProcess.start, variables=variables, step_timeout=patience),
             max_queue=limits.max_queue,
             load_timeout=limits.load_timeout,
             step_timeout=limits.step_timeout,

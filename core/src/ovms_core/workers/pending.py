@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ovms_core.errors import APIError
 from ovms_core.messages import Request
+from ovms_core.request_id import current_request_id
 
 log = logging.getLogger("ovms.model")
 
@@ -24,7 +25,7 @@ class PendingRequest:
 
     `deaths` counts the deaths in a row of engines that had it in flight. `fresh` is true from the
     moment it is sent to an engine until it gains something there. `unread` is the size of the events that
-    have not been taken, in bytes.
+    have not been taken, in bytes. `origin` is the id of the HTTP request that it belongs to, as far as there is one.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class PendingRequest:
         "deaths",
         "fresh",
         "id",
+        "origin",
         "request",
         "sent_at",
         "unread",
@@ -48,6 +50,7 @@ class PendingRequest:
     def __init__(self, id: int, request: Request) -> None:
         self.id = id
         self.request = request
+        self.origin = current_request_id.get()
         self.deaths = 0
         self.fresh = True
         self.sent_at = 0.0

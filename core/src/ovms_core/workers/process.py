@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -17,10 +16,16 @@ import msgspec
 from ovms_core.messages import ModelSpec
 from ovms_core.task import Task
 from ovms_core.workers.environment import worker_environment
-from ovms_core.workers.wire import Crashed, Frames, Load, Loaded, LoadFailed, Step, frame, type_paths
+from ovms_core.workers.output import EngineOutput
+from ovms_core.workers.wire import SHOW_STACKS, Crashed, Frames, Load, Loaded, LoadFailed, Step, frame, type_paths
 
 _encode = msgspec.msgpack.Encoder().encode
-_TAIL_LINES = 20
+
+_PAUSE = 0.1
+"""Seconds after the beginning of stacks in which the rest has come."""
+
+_PATIENCE = 1.0
+"""Seconds to wait for the stacks of a worker that has been asked for them."""
 
 
 class WorkerProcess(asyncio.SubprocessProtocol):
@@ -31,12 +36,11 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     def __init__(self, task: Task, log: logging.Logger, on_message: Callable[[Any], None]) -> None:
         self._on_message = on_message
-        self._log = log
+        self._output = EngineOutput(log)
+        self._showing: asyncio.Future[None] | None = None
         self._frames = Frames()
         self._decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[task.event]).decode  # type: ignore[name-defined]
         self._transport: asyncio.SubprocessTransport | None = None
-        self._line = b""
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @classmethod
@@ -48,6 +52,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         on_message: Callable[[Any], None],
         *,
         variables: Sequence[str] = (),
+        step_timeout: float = 300.0,
     ) -> WorkerProcess:
         """Spawn a worker that loads `model`. It is a session of its own, so that no Ctrl-C reaches it.
 
@@ -64,7 +69,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             start_new_session=True,
             env={**environment, "PYTHONPATH": os.pathsep.join(sys.path), "TOKENIZERS_PARALLELISM": "false"},
         )
-        worker.send(Load(task.engine, model, type_paths(task.request)))
+        level = log.getEffectiveLevel()
+        worker.send(Load(task.engine, model, type_paths(task.request), level, step_timeout))
         return worker
 
     @property
@@ -76,7 +82,12 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     @property
     def last_words(self) -> str:
         """The last lines that the process printed."""
-        return "\n".join(self._tail)
+        return "\n".join(self._output.tail)
+
+    @property
+    def place(self) -> str | None:
+        """Where the code of the engine's author was when it last said so."""
+        return self._output.place
 
     def send(self, message: Any) -> None:
         """Send a command; lost without an error when the process is gone, as `exited` will tell."""
@@ -89,6 +100,15 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         """End the process at once."""
         if self._transport is not None and not self.exited.done():
             self._transport.kill()
+
+    async def show_stacks(self) -> None:
+        """Let the process tell the log where all its threads are. Returns when it has, or does not in a second."""
+        assert self._transport is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._transport.send_signal(SHOW_STACKS)
+        self._showing = asyncio.get_running_loop().create_future()
+        either: set[asyncio.Future[Any]] = {self._showing, self.exited}
+        await asyncio.wait(either, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self, grace: float) -> None:
         """Close the wire, which ends the process after its step; kill it after `grace` seconds."""
@@ -118,7 +138,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             message = self._decode(payload)
         except msgspec.DecodeError as error:
             self.kill()
-            message = Crashed(f"the engine sent an event that its task does not declare: {error}")
+            message = Crashed("the engine sent an event that its task does not declare", str(error))
         if isinstance(message, Step):
             message.size = len(payload)
         self._on_message(message)
@@ -129,17 +149,21 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         assert self._transport is not None
+        self._output.feed(b"\n")
+        self._end_stacks()
         self.exited.set_result(_how_it_ended(self._transport.get_returncode() or 0))
         self._transport.close()
 
     def _relay(self, data: bytes) -> None:
-        *lines, self._line = (self._line + data).split(b"\n")
-        self._line = self._line[-4096:]
-        for line in lines:
-            text = line.decode(errors="replace").rstrip()
-            if text:
-                self._tail.append(text)
-                self._log.info("%s", text)
+        begun = self._output.shows_stacks
+        self._output.feed(data)
+        if self._output.shows_stacks and not begun:
+            asyncio.get_running_loop().call_later(_PAUSE, self._end_stacks)
+
+    def _end_stacks(self) -> None:
+        self._output.flush()
+        if self._showing is not None and not self._showing.done():
+            self._showing.set_result(None)
 
 
 def _how_it_ended(status: int) -> str:

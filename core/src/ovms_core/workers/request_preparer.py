@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -10,12 +9,11 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from ovms_core.engine import Engine
-from ovms_core.errors import RequestError
 
 _THREADS: Final = 2
 """Few: more would take the processor from the engine, and Python runs one of them at a time."""
 
-Outcome = tuple[int, Any, RequestError | None]
+Outcome = tuple[int, Any, BaseException | None]
 """A request's id, and what `prepare` made of it or why that failed."""
 
 
@@ -59,12 +57,6 @@ class RequestPreparer:
         self._on_end()
 
 
-def _outcome(future: Future[Any]) -> tuple[Any, RequestError | None]:
+def _outcome(future: Future[Any]) -> tuple[Any, BaseException | None]:
     error = future.exception()
-    if error is None:
-        return future.result(), None
-    if isinstance(error, RequestError):
-        return None, error
-    traceback.print_exception(error)
-    message = f"The request could not be prepared: {type(error).__name__}. The server's log has the details."
-    return None, RequestError(message, code="internal_error", status=500)
+    return (None, error) if error else (future.result(), None)

@@ -60,8 +60,8 @@ class Supervisor:
         self._on_change = on_change
         self._log = logging.getLogger(f"ovms.model.{model.name}")
         self._loaded: asyncio.Future[EngineInfo | LoadFailedError] | None = None
-        self._crash: str | None = None
-        self._raised = False
+        self._crash: Crashed | None = None
+        self._hung: str | None = None
         self._progressed = False
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
@@ -133,9 +133,9 @@ class Supervisor:
         except LoadFailedError as error:
             self._log.error("failed to load: %s", error)
             self._give_up(str(error))
-        except Exception as error:
+        except Exception:
             self._log.exception("its supervisor failed")
-            self._give_up(f"{type(error).__name__}: {error}")
+            self._give_up("the server failed to keep it running; the server's log says why")
         finally:
             self.ready = False
             self._settled.set()
@@ -166,7 +166,7 @@ class Supervisor:
 
     async def _live_once(self) -> None:
         """One life of the engine, from its start to its death."""
-        self._crash, self._raised = None, False
+        self._crash, self._hung = None, None
         self._loaded = asyncio.get_running_loop().create_future()
         worker = await self._connect(self.task, self.model, self._log, self._hear)
         self.connection = worker
@@ -174,7 +174,8 @@ class Supervisor:
         try:
             if await self._load(worker):
                 watchdog = asyncio.create_task(self._watch(worker))
-                self._bury(await asyncio.shield(worker.exited))
+                await asyncio.shield(worker.exited)
+                self._bury(worker)
         finally:
             self.ready = False
             self.connection = None
@@ -192,10 +193,12 @@ class Supervisor:
         if self._loaded.done():
             return self._take_loaded(worker, self._loaded.result())
         if not worker.exited.done():
+            await worker.show_stacks()
             worker.kill()
             raise LoadFailedError(f"loading took longer than {self._load_timeout:g} s: raise load_timeout.")
-        self._log.warning("%s", worker.last_words)
-        self._note_failed_start(f"the engine died while loading ({self._crash or worker.exited.result()})")
+        if worker.last_words:
+            self._log.error("the last that the engine printed:\n%s", worker.last_words)
+        self._note_failed_start(f"the engine died while loading ({worker.exited.result()})")
         return False
 
     def _take_loaded(self, worker: Connection, info: EngineInfo | LoadFailedError) -> bool:
@@ -225,13 +228,16 @@ class Supervisor:
             elif self.requests.queue.in_flight:
                 stalled += tick
             self._progressed = False
-        self._crash = f"it made no progress for {self._step_timeout:g} s (step_timeout)"
+        self._hung = f"the engine made no progress for {self._step_timeout:g} s (step_timeout)"
+        await worker.show_stacks()
         worker.kill()
 
-    def _bury(self, reason: str) -> None:
-        self.problem = self._crash or f"the engine died ({reason})"
-        self._log.error("%s; starting it again with %d requests", self.problem, self.load().in_flight)
-        self.requests.bury(self.problem, raised=self._raised)
+    def _bury(self, worker: Connection) -> None:
+        crash, reason = self._crash, self._hung or f"the engine died ({worker.exited.result()})"
+        self.problem = crash.reason if crash else reason
+        more = f": {crash.details}" if crash else f" in {worker.place}" if worker.place else ""
+        self._log.error("%s%s; starting it again with %d requests", self.problem, more, self.load().in_flight)
+        self.requests.bury(self.problem, self.problem + more, raised=crash is not None)
 
     # -- what the worker says
 
@@ -247,4 +253,4 @@ class Supervisor:
                 assert self._loaded is not None
                 self._loaded.set_result(LoadFailedError(message.reason))
             case Crashed():
-                self._crash, self._raised = message.reason, True
+                self._crash = message

@@ -6,9 +6,11 @@ A frame is a length of four bytes (little-endian) and that many bytes of Message
 
 from __future__ import annotations
 
+import logging
+import signal
 import struct
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
 
@@ -19,13 +21,21 @@ R = TypeVar("R")
 
 _LENGTH = struct.Struct("<I")
 
+SHOW_STACKS: Final = signal.SIGUSR1
+"""The signal at which a worker writes the stacks of its threads to standard error, whatever it is busy with."""
+
 
 class Load(msgspec.Struct):
-    """To the worker, first: which engine to import, the model to load, and its request types."""
+    """To the worker, first: which engine to import, the model to load, and its request types.
+
+    It logs from `log_level` on. A request for which the engine gains nothing for `step_timeout` seconds may be lost.
+    """
 
     engine: str
     model: ModelSpec
     requests: list[str]
+    log_level: int = logging.INFO
+    step_timeout: float = 300.0
 
 
 class Submit(msgspec.Struct, Generic[R], tag="submit", array_like=True):
@@ -48,15 +58,16 @@ class Loaded(msgspec.Struct, tag="loaded", array_like=True):
 
 
 class LoadFailed(msgspec.Struct, tag="load_failed", array_like=True):
-    """From the worker, which then exits: the model cannot be loaded."""
+    """From the worker, which then exits: the model cannot be loaded. Clients may see the `reason`."""
 
     reason: str
 
 
 class Crashed(msgspec.Struct, tag="crashed", array_like=True):
-    """From the worker, which then exits: a step raised."""
+    """From the worker, which then exits: a step raised. Clients may see the `reason`; `details` are for the log."""
 
     reason: str
+    details: str
 
 
 class Failure(msgspec.Struct, array_like=True):
@@ -72,6 +83,7 @@ class Step(msgspec.Struct, Generic[E], tag="step", array_like=True):
     """From the worker, when there is something to tell: what each request gained, which have ended or failed.
 
     `progressed` is what `Engine.progressed` said. `size` is the message's own, in bytes, noted by whoever receives it.
+    `faults` are the requests that failed by the engine's fault, each with what is for the log only.
     """
 
     gained: list[tuple[int, E]]
@@ -79,6 +91,7 @@ class Step(msgspec.Struct, Generic[E], tag="step", array_like=True):
     failed: list[tuple[int, Failure]]
     progressed: bool = True
     size: int = 0
+    faults: list[tuple[int, str]] = []
 
 
 def members(union: Any) -> tuple[Any, ...]:

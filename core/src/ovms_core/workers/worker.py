@@ -7,25 +7,30 @@ what was standard output; whatever the engine prints goes to standard error inst
 from __future__ import annotations
 
 import ctypes
+import faulthandler
+import logging
 import os
 import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import reduce
 from importlib import import_module
 from operator import attrgetter, or_
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
 from ovms_core.engine import Done, Engine
 from ovms_core.errors import LoadError, RequestError
+from ovms_core.tracebacks import author_place
+from ovms_core.workers.in_flight import InFlight
+from ovms_core.workers.log_lines import log_to_server
 from ovms_core.workers.request_preparer import RequestPreparer
 from ovms_core.workers.wire import (
+    SHOW_STACKS,
     Cancel,
     Crashed,
     Failure,
@@ -43,7 +48,11 @@ _CHUNK = 1 << 18
 _QUIET_SECONDS = 0.25
 """Seconds without a gain after which the server is told that there is progress all the same."""
 
-_Refusal = tuple[int, Failure]
+_LOG: Final = logging.getLogger()
+"""Arrives in the server as the log of the model."""
+
+_Refusal = tuple[int, Failure | str]
+"""A request that the engine does not take, and why: by the request's fault, or by the engine's, told to the log."""
 
 
 class Outbox:
@@ -90,13 +99,15 @@ class Inbox:
 class EngineLoop:
     """Steps an engine, and keeps count of what is in flight in it."""
 
-    def __init__(self, engine: Engine, request: Any, inbox: Inbox, outbox: Outbox) -> None:
+    def __init__(
+        self, engine: Engine, request: Any, inbox: Inbox, outbox: Outbox, *, step_timeout: float = 300.0
+    ) -> None:
         self._engine = engine
         self._inbox = inbox
         self._outbox = outbox
         self._decode = msgspec.msgpack.Decoder(Submit[msgspec.Raw] | Cancel).decode
         self._decode_request = msgspec.msgpack.Decoder(request).decode
-        self._in_flight: set[int] = set()
+        self._in_flight = InFlight(engine, step_timeout)
         self._told_at = 0.0
         prepares = type(engine).prepare is not Engine.prepare
         self._preparer = RequestPreparer(engine, inbox.wake) if prepares else None
@@ -120,17 +131,23 @@ class EngineLoop:
             yield self._obey(raw)
         if self._preparer is not None:
             for id, request, error in self._preparer.ended():
-                yield (id, _failure(error)) if error else self._add(id, request)
+                yield (id, _why(error, "prepare")) if error else self._add(id, request)
 
     def _refuse(self, refusals: list[_Refusal]) -> None:
         """Tell which requests the engine does not take. Those that it has make no progress by it."""
         if refusals:
-            self._outbox.send(Step([], [], refusals, progressed=not self._in_flight))
+            message: Step[Any] = Step([], [], [], progressed=not self._in_flight)
+            for id, why in refusals:
+                if isinstance(why, Failure):
+                    message.failed.append((id, why))
+                else:
+                    message.faults.append((id, why))
+            self._outbox.send(message)
 
     def _tell(self, step: Step[Any]) -> None:
         """Send what a step gained; when that is nothing, only now and then that there is progress."""
         now = time.monotonic()
-        gains_nothing = not (step.gained or step.done or step.failed)
+        gains_nothing = not (step.gained or step.done or step.failed or step.faults)
         if gains_nothing and now - self._told_at < _QUIET_SECONDS:
             return
         step.progressed = self._engine.progressed()
@@ -148,7 +165,11 @@ class EngineLoop:
         except msgspec.ValidationError as error:
             message = f"The request holds a value that the engine cannot take: {error}"
             return command.id, Failure(400, message, code="invalid_value")
-        if self._preparer is None or not self._engine.needs_preparation(request):
+        try:
+            prepares = self._preparer is not None and self._engine.needs_preparation(request)
+        except Exception as error:
+            return command.id, _why(error, "needs_preparation")
+        if self._preparer is None or not prepares:
             return self._add(command.id, request)
         self._preparer.start(command.id, request)
         return None
@@ -158,6 +179,9 @@ class EngineLoop:
             self._engine.add(id, request)
         except RequestError as error:
             return id, _failure(error)
+        except Exception as error:
+            self._engine.cancel(id)
+            return id, _why(error, "add")
         self._in_flight.add(id)
         return None
 
@@ -165,25 +189,44 @@ class EngineLoop:
         if self._preparer is not None:
             self._preparer.cancel(id)
         if id in self._in_flight:
-            self._in_flight.discard(id)
+            self._in_flight.forget(id)
             self._engine.cancel(id)
 
     def _step(self) -> Step[Any]:
         message: Step[Any] = Step([], [], [])
+        in_flight, began = self._in_flight, time.monotonic()
         for id, gain in self._engine.step():
             if isinstance(gain, Done):
                 message.done.append(id)
-                self._in_flight.discard(id)
+                in_flight.ended(id)
             elif isinstance(gain, RequestError):
                 message.failed.append((id, _failure(gain)))
-                self._in_flight.discard(id)
+                in_flight.ended(id)
             else:
                 message.gained.append((id, gain))
+                in_flight.gained(id)
+        gained = bool(message.gained or message.done or message.failed)
+        for id, why in in_flight.lost(began, time.monotonic(), gained=gained):
+            self._cancel(id)
+            message.faults.append((id, why))
         return message
 
 
 def _failure(error: RequestError) -> Failure:
     return Failure(error.status, error.message, error.param, error.code)
+
+
+def _why(error: BaseException, method: str) -> Failure | str:
+    """Why a request failed in a method of the engine; if by the engine's fault, the log has the traceback."""
+    if isinstance(error, RequestError):
+        return _failure(error)
+    _LOG.error("%s() of the engine raised an exception", method, exc_info=error)
+    return f"{method}() raised {_described(error)}"
+
+
+def _described(error: BaseException) -> str:
+    place = author_place(error)
+    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
 
 
 def _import(path: str) -> Any:
@@ -219,8 +262,8 @@ def _load(command: Load, outbox: Outbox) -> Engine | None:
     except LoadError as error:
         outbox.send(LoadFailed(str(error)))
     except Exception as error:
-        traceback.print_exc()
-        outbox.send(LoadFailed(f"{type(error).__name__}: {error}"))
+        _LOG.exception("loading the model raised %s", _described(error))
+        outbox.send(LoadFailed("the engine raised an exception while it loaded the model; the server's log says why"))
     else:
         outbox.send(Loaded(info))
         return engine
@@ -232,14 +275,16 @@ def main() -> int:
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox, outbox = _claim_pipes()
+    faulthandler.enable()
+    faulthandler.register(SHOW_STACKS)
     with ExitStack() as closing:  # which may take a while: a crash is told before
         try:
             return _serve(inbox, outbox, closing)
         except (EOFError, BrokenPipeError):
             return 0
         except Exception as error:
-            traceback.print_exc()
-            outbox.send(Crashed(f"{type(error).__name__}: {error}"))
+            _LOG.exception("the engine raised an exception")
+            outbox.send(Crashed("the engine raised an exception", _described(error)))
             return 1
 
 
@@ -248,11 +293,12 @@ def _serve(inbox: Inbox, outbox: Outbox, closing: ExitStack) -> int:
     while not commands:
         commands = list(inbox.receive(block=True))
     command = msgspec.msgpack.decode(commands[0], type=Load)
+    log_to_server(command.log_level)
     request = reduce(or_, map(_import, command.requests))
     engine = _load(command, outbox)
     if engine is None:
         return 2
-    loop = EngineLoop(engine, request, inbox, outbox)
+    loop = EngineLoop(engine, request, inbox, outbox, step_timeout=command.step_timeout)
     closing.callback(loop.close)
     loop.run()
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from ovms_core.engine import DONE, Engine, EngineInfo, Gain, ModelSpec
@@ -25,6 +25,9 @@ class Parrot(Engine):
             self._said[id] = iter([Tokenized(list(range(len(words))), max_model_len=2048)])
         else:
             self._said[id] = _said(words, request)
+
+    def in_flight(self) -> Collection[int]:
+        return self._said.keys()
 
     def cancel(self, id: int) -> None:
         self._said.pop(id, None)

@@ -22,14 +22,14 @@ def ovms_register_tasks() -> Iterable[Task]:
 
 @hookimpl
 def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
-    from ovms_imagegen.endpoints import Edits, Generations, Variations
-    from ovms_imagegen.files import KeptFiles, folders
+    from ovms_imagegen.http.endpoints import Edits, Generations, Variations
+    from ovms_imagegen.http.files import KeptFiles, folders
 
     return [Generations(), Edits(), Variations(), KeptFiles(folders(settings))]
 
 
 @hookimpl
 def ovms_register_commands(cli: typer.Typer) -> None:
-    from ovms_imagegen.command import register
+    from ovms_imagegen.command.image import register
 
     register(cli)

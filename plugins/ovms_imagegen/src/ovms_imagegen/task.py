@@ -41,7 +41,7 @@ def variants(options: Any) -> Iterable[str]:
 
 IMAGE_GENERATION: Final = Task(
     name="image_generation",
-    engine="ovms_imagegen.engine:ImageGeneration",
+    engine="ovms_imagegen.engine.generation:ImageGeneration",
     options=ImageOptions,
     request=Draw,
     event=AnyEvent,

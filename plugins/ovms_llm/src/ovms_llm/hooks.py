@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from ovms_core.plugin import hookimpl
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from ovms_core.plugin import Application, Endpoint, Settings, Task
+
+
+@hookimpl
+def ovms_settings() -> type[BaseModel]:
+    """Where responses are stored, and how many."""
+    from ovms_llm.settings import LlmSettings
+
+    return LlmSettings
 
 
 @hookimpl
@@ -23,14 +33,11 @@ def ovms_register_tasks() -> Iterable[Task]:
 @hookimpl
 def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
     """Chat and text completions, responses, and the tokenizer."""
-    from ovms_core.plugin import plugin_options
     from ovms_llm.http.chat import ChatCompletions
     from ovms_llm.http.completions import Completions
     from ovms_llm.http.tokenization import DetokenizeTokens, TokenizeTexts
     from ovms_llm.responses import endpoints as responses
-    from ovms_llm.responses.options import LlmOptions
 
-    plugin_options("llm", LlmOptions, settings)  # a wrong one stops the start
     return [
         ChatCompletions(),
         Completions(),

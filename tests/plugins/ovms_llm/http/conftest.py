@@ -134,7 +134,12 @@ def _endpoints(settings: Settings) -> list[Endpoint[Any]]:
     return list(hooks.ovms_register_endpoints(settings))
 
 
-PLUGIN = SimpleNamespace(__name__="llm", ovms_register_tasks=_tasks, ovms_register_endpoints=_endpoints)
+PLUGIN = SimpleNamespace(
+    __name__="llm",
+    ovms_settings=hooks.ovms_settings,
+    ovms_register_tasks=_tasks,
+    ovms_register_endpoints=_endpoints,
+)
 
 
 class Server:

@@ -17,7 +17,6 @@ from tests.plugins.ovms_llm.http.conftest import PLUGIN, TASK, ScriptedRunner, h
 from ovms_core.app import Application
 from ovms_core.models.model import Model
 from ovms_core.plugin import ModelSettings
-from ovms_core.settings import PluginSettings
 from ovms_core.testing import app_with
 from ovms_llm import hooks
 from ovms_llm.messages import Delta, Started, Thinking
@@ -111,7 +110,7 @@ async def served(
         PLUGIN,
         *beside,
         models=[ModelSettings(name="smol", source=".", task="text_generation")],
-        plugins=PluginSettings(options={"llm": {"responses": options or {}}}),
+        plugins={"llm": {"responses": options or {}}},
         **settings,
     )
     engine = Engine(hello)

@@ -15,9 +15,9 @@ from tests.plugins.ovms_llm.responses.conftest import served
 
 from ovms_core.configuration import ConfigurationError
 from ovms_core.plugin import APIError
-from ovms_llm.responses.options import ResponsesOptions
 from ovms_llm.responses.sqlite_store import SqliteStore
 from ovms_llm.responses.store import MemoryStore, Record, ResponseStore, StoreError, packed
+from ovms_llm.settings import ResponsesSettings
 
 Open = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
 
     @asynccontextmanager
     async def open_store(**options: Any) -> AsyncIterator[ResponseStore]:
-        chosen = ResponsesOptions(**options)
+        chosen = ResponsesSettings(**options)
         in_memory = request.param == "memory"
         store = MemoryStore(chosen) if in_memory else await SqliteStore.open(str(tmp_path / "r.sqlite"), chosen)
         try:
@@ -100,12 +100,12 @@ async def test_a_record_is_gone_when_its_time_is_up(opened: Open) -> None:
 
 async def test_a_file_survives_the_server_and_ends_what_was_unfinished(tmp_path: Path) -> None:
     path = tmp_path / "r.sqlite"
-    store = await SqliteStore.open(str(path), ResponsesOptions())
+    store = await SqliteStore.open(str(path), ResponsesSettings())
     await store.put(record("a"))
     await store.put(record("b", status="in_progress"))
     await store.close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    again = await SqliteStore.open(str(path), ResponsesOptions())
+    again = await SqliteStore.open(str(path), ResponsesSettings())
     whole, ended = await again.get("ada", "a"), await again.get("ada", "b")
     await again.close()
     assert whole is not None and ended is not None  # noqa: PT018
@@ -121,16 +121,16 @@ async def test_a_file_that_cannot_be_used_is_told_with_its_path(tmp_path: Path) 
         connection.execute("PRAGMA user_version = 7")
     for path in (no_database, newer, tmp_path / "no folder" / "r.sqlite"):
         with pytest.raises(StoreError, match=str(path)):
-            await SqliteStore.open(str(path), ResponsesOptions())
+            await SqliteStore.open(str(path), ResponsesSettings())
     assert no_database.read_text().startswith("These are my notes.")
 
 
 async def test_a_file_that_spoils_is_told_as_such(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "r.sqlite"
-    store = await SqliteStore.open(str(path), ResponsesOptions())
+    store = await SqliteStore.open(str(path), ResponsesSettings())
     await store.put(record("resp_1"))
     await store.close()
-    store = await SqliteStore.open(str(path), ResponsesOptions())
+    store = await SqliteStore.open(str(path), ResponsesSettings())
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (path.stat().st_size - 4096))
@@ -143,9 +143,9 @@ async def test_a_file_that_spoils_is_told_as_such(tmp_path: Path, caplog: pytest
 
 async def test_two_servers_do_not_share_a_file(tmp_path: Path) -> None:
     path = str(tmp_path / "r.sqlite")
-    store = await SqliteStore.open(path, ResponsesOptions())
+    store = await SqliteStore.open(path, ResponsesSettings())
     with pytest.raises(StoreError, match="another server uses it"):
-        await SqliteStore.open(path, ResponsesOptions())
+        await SqliteStore.open(path, ResponsesSettings())
     await store.close()
 
 
@@ -169,7 +169,7 @@ async def test_without_its_file_only_responses_are_down(tmp_path: Path, caplog: 
         assert chat.status_code == 200
 
 
-async def test_a_wrong_option_stops_the_start() -> None:
-    with pytest.raises(ConfigurationError, match=r"'plugins.options.llm.responses.max_respones' is not a setting"):
+async def test_a_wrong_setting_stops_the_start() -> None:
+    with pytest.raises(ConfigurationError, match=r"'plugins.llm.responses.max_respones' is not a setting"):
         async with served({"max_respones": 5}):
             pass

@@ -73,7 +73,7 @@ class StartupReport:
             return
         rows = [_row(index, model, app.server.settings) for index, model in enumerate(app.server.models)]
         report.print_models(self._out, rows)
-        report.print_invitation(self._out, url, rows, needs_key=bool(app.server.settings.api_keys))
+        report.print_invitation(self._out, url, rows, needs_key=app.server.admission.keyed)
 
     def _tell_changes(self, waiting: list[Model]) -> None:
         for model in waiting:

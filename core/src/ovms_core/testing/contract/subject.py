@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -58,6 +58,8 @@ class Contract:
     """
     ends_with: ClassVar[str] = "[DONE]"
     """The data, or the event type, of a stream's last frame."""
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """Further settings of the server, such as the plugin's own: ``{"plugins": {"notes": {"limit": 3}}}``."""
     patience: ClassVar[float] = 60.0
     """Seconds that anything may take before it counts as hung."""
 
@@ -239,8 +241,7 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
         *contract.needs,
         control,
         models=models,
-        max_body_size=limit,
-        api_keys={"contract": API_KEY},
+        **{"max_body_size": limit, **contract.settings, "api_keys": {"contract": API_KEY}},
     )
     headers = {"authorization": f"Bearer {API_KEY}"}
     async with connected(app, headers=headers) as client:

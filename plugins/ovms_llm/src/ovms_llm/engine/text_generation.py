@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import count
 from typing import Final
 
@@ -147,6 +147,9 @@ class TextGeneration(Engine):
         """Whether GenAI has computed something, or an answer was given, since the last call."""
         progressed, self._progressed = self._progressed, False
         return progressed
+
+    def in_flight(self) -> Collection[int]:
+        return {*self._states, *(id for id, _ in self._answers)}
 
     def close(self) -> None:
         self._states.clear()

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import msgspec
 
-from ovms_core.plugin import APIError, Application, Call, off_loop, plugin_options
+from ovms_core.plugin import APIError, Application, Call, off_loop
 from ovms_llm.responses.background import Job, Jobs
 from ovms_llm.responses.composer import Composer, new_id
 from ovms_llm.responses.documents import Response
 from ovms_llm.responses.history import check_calls
-from ovms_llm.responses.options import LlmOptions, ResponsesOptions
 from ovms_llm.responses.sqlite_store import SqliteStore
 from ovms_llm.responses.store import MemoryStore, Record, ResponseStore, StoreError
+from ovms_llm.settings import LlmSettings, ResponsesSettings
 
 log = logging.getLogger("ovms.llm.responses")
 
@@ -151,7 +151,7 @@ def _not_there(message: str) -> APIError:
 async def serving_responses(app: Application) -> AsyncIterator[None]:
     """While the server runs, its responses are there. Without a store the other endpoints serve on."""
     settings = app.server.settings
-    options = plugin_options("llm", LlmOptions, settings).responses
+    options = settings.plugin(LlmSettings).responses
     try:
         store = await _opened(options)
     except StoreError as error:
@@ -167,7 +167,7 @@ async def serving_responses(app: Application) -> AsyncIterator[None]:
         await store.close()
 
 
-async def _opened(options: ResponsesOptions) -> ResponseStore:
+async def _opened(options: ResponsesSettings) -> ResponseStore:
     if options.path is None:
         return MemoryStore(options)
     return await SqliteStore.open(options.path, options)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ovms_core.plugin import APIError
-from ovms_llm.responses.options import ResponsesOptions
 from ovms_llm.responses.store import Record, ResponseStore, StoreError, item_of, packed, unpacked
+from ovms_llm.settings import ResponsesSettings
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class SqliteStore(ResponseStore):
         self._thread = thread
 
     @classmethod
-    async def open(cls, path: str, options: ResponsesOptions) -> SqliteStore:
+    async def open(cls, path: str, options: ResponsesSettings) -> SqliteStore:
         """The store in the file at `path`, which is made if it is not there. Raises `StoreError`."""
         thread = ThreadPoolExecutor(1, "ovms-responses")
         try:
@@ -86,7 +86,7 @@ async def _on(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(thread, work)
 
 
-def _opened(path: Path, options: ResponsesOptions) -> _File:
+def _opened(path: Path, options: ResponsesSettings) -> _File:
     try:
         return _File(path, options)
     except sqlite3.OperationalError as error:
@@ -100,7 +100,7 @@ def _opened(path: Path, options: ResponsesOptions) -> _File:
 class _File:
     """The file, on its thread."""
 
-    def __init__(self, path: Path, options: ResponsesOptions) -> None:
+    def __init__(self, path: Path, options: ResponsesSettings) -> None:
         self._options = options
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # what people say is nobody else's business
         self._connection = sqlite3.connect(path, timeout=_LOCK_PATIENCE, isolation_level=None)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ovms_core.plugin import off_loop
-from ovms_llm.responses.options import ResponsesOptions
+from ovms_llm.settings import ResponsesSettings
 
 
 class StoreError(Exception):
@@ -104,7 +104,7 @@ class _Kept(NamedTuple):
 class MemoryStore(ResponseStore):
     """Keeps records until the server ends."""
 
-    def __init__(self, options: ResponsesOptions) -> None:
+    def __init__(self, options: ResponsesSettings) -> None:
         self._options = options
         self._records: OrderedDict[str, _Kept] = OrderedDict()
         self._holders: dict[tuple[str, str], str] = {}

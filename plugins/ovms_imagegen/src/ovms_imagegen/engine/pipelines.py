@@ -13,8 +13,8 @@ import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
 from ovms_core.openvino.failure import reason
+from ovms_imagegen.engine.parts import SCHEDULER
 from ovms_imagegen.messages import Size
-from ovms_imagegen.parts import SCHEDULER
 from ovms_imagegen.pictures import Pixels
 
 Decode = Callable[[], Pixels]

@@ -1,11 +1,11 @@
-"""What the operator can set of this plugin: ``plugins.options.llm``."""
+"""What the operator can set of this plugin: ``plugins.llm``."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class ResponsesOptions(BaseModel):
+class ResponsesSettings(BaseModel):
     """Where responses are stored, and how many."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -17,9 +17,9 @@ class ResponsesOptions(BaseModel):
     max_background: int = Field(default=64, ge=1, description="Background responses at a time; the next gets a 429.")
 
 
-class LlmOptions(BaseModel):
-    """The plugin's options."""
+class LlmSettings(BaseModel):
+    """The plugin's settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    responses: ResponsesOptions = ResponsesOptions()
+    responses: ResponsesSettings = ResponsesSettings()

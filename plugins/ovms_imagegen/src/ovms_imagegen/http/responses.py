@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ovms_imagegen.base64_text import to_base64
+from ovms_imagegen.http.base64_text import to_base64
 from ovms_imagegen.messages import Drawn, OutputFormat, Preview, Stepped
 from ovms_imagegen.sizes import size_text
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ovms_core.plugin import Body, Int, Part, fault
-from ovms_imagegen.base64_text import from_base64
+from ovms_imagegen.http.base64_text import from_base64
 from ovms_imagegen.limits import MAX_SEED
 from ovms_imagegen.messages import OutputFormat
 

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
 from ovms_core.openvino.documents import read_document
-from ovms_imagegen.family import Family
+from ovms_imagegen.engine.family import Family
+from ovms_imagegen.engine.pipelines import Pipelines
 from ovms_imagegen.limits import Defaults, Limits
 from ovms_imagegen.messages import Size
 from ovms_imagegen.options import ImageOptions
-from ovms_imagegen.pipelines import Pipelines
 from ovms_imagegen.sizes import parse_size, size_text
 
 OPTIONS_FILE: Final = "ovms_options.json"

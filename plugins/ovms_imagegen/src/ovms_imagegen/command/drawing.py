@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.text import Text
 
 from ovms_core.command import ServerError
-from ovms_imagegen.blocks import half_blocks
-from ovms_imagegen.stream_client import events
+from ovms_imagegen.command.blocks import half_blocks
+from ovms_imagegen.command.stream_client import events
 
 
 def draw(

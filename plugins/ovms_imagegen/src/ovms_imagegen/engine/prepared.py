@@ -12,8 +12,8 @@ from msgspec import Meta, Struct
 from ovms_core.openvino.conversion import convert_tokenizers, missing_tokenizers
 from ovms_core.openvino.derived import prepared
 from ovms_core.openvino.documents import checked, read_document
-from ovms_imagegen.parts import SCHEDULER, Parts
-from ovms_imagegen.schedulers import scheduler_class
+from ovms_imagegen.engine.parts import SCHEDULER, Parts
+from ovms_imagegen.engine.schedulers import scheduler_class
 
 _FOLDER: Final = "prepared"
 _LARGEST: Final = 2**63

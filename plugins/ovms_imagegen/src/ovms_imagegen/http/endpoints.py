@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from ovms_core.engine import RequestError
 from ovms_core.plugin import APIError, Call, Endpoint, off_loop, read_json, sse, validate_body
-from ovms_imagegen import responses
-from ovms_imagegen.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody, file_of
-from ovms_imagegen.files import KeptFiles
-from ovms_imagegen.forms import form_document, is_form, read_form, require_form_or_json
+from ovms_imagegen.http import responses
+from ovms_imagegen.http.bodies import EditBody, GenerationBody, ImageBody, OverBody, VariationBody, file_of
+from ovms_imagegen.http.files import KeptFiles
+from ovms_imagegen.http.forms import form_document, is_form, read_form, require_form_or_json
 from ovms_imagegen.limits import MAX_SEED, Limits
 from ovms_imagegen.messages import Draw, Drawn, Preview, Stepped, Upload
 from ovms_imagegen.sizes import parse_size, size_text

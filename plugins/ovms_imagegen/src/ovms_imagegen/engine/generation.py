@@ -15,14 +15,14 @@ from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.failure import reason
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
-from ovms_imagegen.family import family_of
+from ovms_imagegen.engine.family import family_of
+from ovms_imagegen.engine.model_folder import limits_of, options_of
+from ovms_imagegen.engine.parts import SCHEDULER, read_parts
+from ovms_imagegen.engine.pipelines import Decode, Drawing, Watch, load_pipelines, scheduler_of
+from ovms_imagegen.engine.prepared import prepared_folder
+from ovms_imagegen.engine.prompts import PromptGauge
 from ovms_imagegen.messages import Draw, Drawn, Preview, Size, Stepped
-from ovms_imagegen.model_folder import limits_of, options_of
-from ovms_imagegen.parts import SCHEDULER, read_parts
 from ovms_imagegen.pictures import Pixels
-from ovms_imagegen.pipelines import Decode, Drawing, Watch, load_pipelines, scheduler_of
-from ovms_imagegen.prepared import prepared_folder
-from ovms_imagegen.prompts import PromptGauge
 from ovms_imagegen.recipe import Recipe
 from ovms_imagegen.store import PictureStore
 

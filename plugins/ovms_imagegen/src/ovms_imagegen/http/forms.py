@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from ovms_core.plugin import APIError
-from ovms_imagegen.bodies import ImageBody, from_form
+from ovms_imagegen.http.bodies import ImageBody, from_form
 
 PICTURES = {"image": "image", "image[]": "image", "image[0]": "image", "mask": "mask"}
 """The fields that hold pictures, by the names that clients give them."""

@@ -30,7 +30,7 @@ def image(
     api_key: ApiKey = None,
 ) -> None:
     """Draw a picture on a running server."""
-    from ovms_imagegen.drawing import draw
+    from ovms_imagegen.command.drawing import draw
 
     body: dict[str, Any] = {
         "prompt": prompt,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ovms_imagegen.parts import Parts, TextEncoder
+from ovms_imagegen.engine.parts import Parts, TextEncoder
 
 _T5_TOKENS: Final = {"Flux": 512, "StableDiffusion3": 256}
 _QWEN_TOKENS: Final = 496

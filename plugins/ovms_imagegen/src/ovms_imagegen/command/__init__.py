@@ -1,0 +1,1 @@
+"""``ovms image``: draws on a server, shows the picture as it forms, writes the files."""

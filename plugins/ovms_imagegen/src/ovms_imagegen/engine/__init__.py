@@ -1,0 +1,1 @@
+"""What runs in the worker: the model's folder in the form that GenAI takes, its pipelines, the engine."""
