@@ -162,6 +162,10 @@ STARTUP = [
         ("the function talk, the handler of the route /talk, cannot be used: it takes", "(websocket)"),
     ),
     Startup("observer_is_a_class", ("it observes nothing: ovms_observe returned the class Watch", "Watch()")),
+    Startup(
+        "source_fetches_async", ("returned a Share in its list of sources: its fetch cannot be used: it is async",)
+    ),
+    Startup("source_has_a_colon", ("a Share in its list of sources: its scheme is 'share:'", "and no colon")),
     Startup("handler_is_not_async", ("the function page, the handler of the route", "write 'async def'")),
 ]
 

@@ -303,10 +303,29 @@ def test_a_task_that_cannot_work_sets_its_plugin_aside(change: dict[str, Any], t
     assert told in reason
 
 
+def shelf(**members: Any) -> Shelf:
+    """A source that has these instead of its own."""
+    shelf = Shelf()
+    for name, member in members.items():
+        setattr(shelf, name, member)
+    return shelf
+
+
 ANSWERS: list[tuple[str, Any, str]] = [
     ("ovms_register_tasks", [TASK, TASK.name], "'scripted' in its list of Task objects"),
     ("ovms_register_sources", [Shelf], "return an object of it, Shelf()"),
     ("ovms_register_sources", [object()], "a source needs "),
+    (
+        "ovms_register_sources",
+        [shelf(scheme="S3")],
+        "its scheme is 'S3': write small letters, two at least, and no colon",
+    ),
+    ("ovms_register_sources", [shelf(scheme="s")], "its scheme is 's'"),
+    (
+        "ovms_register_sources",
+        [shelf(fetch=lambda name, into: None)],
+        "is called with (name, into, offline=, progress=)",
+    ),
     ("ovms_register_endpoints", Talk, "return [Talk()]"),
     ("ovms_register_endpoints", 3, "returned 3, not a list of Endpoint objects: return [...]"),
     ("ovms_parser", shout, "it is an async generator"),
