@@ -89,7 +89,7 @@ def _cut(stack: traceback.StackSummary) -> traceback.StackSummary:
 
 
 def is_authors(file: str) -> bool:
-    """Whether it is neither the server's nor Python's own."""
+    """Whether `file` is neither the server's nor Python's: the author's own, or of a package that the author uses."""
     standard = file.startswith(_STANDARD) and not file.startswith(_INSTALLED)
     return not standard and not file.startswith(("<frozen ", *_files_of(*_SERVER)))
 
