@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ovms_core.plugin import Event, windowed
 
@@ -309,6 +309,8 @@ class Report:
 
 
 class Page(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
     body: str
 
 
@@ -359,6 +361,11 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
         (Labelled([], anything=[{"x": "secret"}]), Labelled([], anything=[{"x": "[gone]"}])),
         (Report("secret", NOON), Report("[gone]", NOON)),
         (Page(body="secret"), Page(body="[gone]")),
+        (Page.model_validate({"body": "a", "secret": 1}), Page.model_validate({"body": "a", "[gone]": 1})),
+        (
+            Page.model_validate({"body": "a", "more": ["secret"]}),
+            Page.model_validate({"body": "a", "more": ["[gone]"]}),
+        ),
     ],
     ids=repr,
 )

@@ -23,6 +23,8 @@ from pydantic import BaseModel
 
 _BYTES = (bytes, bytearray, memoryview)
 _NO_TEXT = (*_BYTES, NoneType, int, float, complex, array, Enum, Decimal, date, time, timedelta, UUID)
+_EXTRA = "model_extra"
+"""Where a pydantic model has the members that its class does not name."""
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -91,7 +93,7 @@ def _fields(cls: type) -> Iterable[str] | None:
     if issubclass(cls, msgspec.Struct):
         return cls.__struct_fields__
     if issubclass(cls, BaseModel):
-        return cls.model_fields
+        return [*cls.model_fields, _EXTRA] if cls.model_config.get("extra") == "allow" else cls.model_fields
     if dataclasses.is_dataclass(cls):
         return [field.name for field in dataclasses.fields(cls)]
     return None
@@ -127,7 +129,10 @@ def _replaced(event: Any, changes: dict[str, Any]) -> Any:
     if isinstance(event, msgspec.Struct):
         return msgspec.structs.replace(event, **changes)
     if isinstance(event, BaseModel):
-        return event.model_copy(update=changes)
+        extra = changes.pop(_EXTRA, event.model_extra)
+        copy = event.model_copy(update=changes)
+        object.__setattr__(copy, "__pydantic_extra__", extra)
+        return copy
     return dataclasses.replace(event, **changes)
 
 
