@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, TypeVar
+
+from prometheus_client.registry import Collector
 
 from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
@@ -54,6 +56,7 @@ class Offerings:
     replacements: list[Replacement] = field(default_factory=list)
     routes: list[tuple[str, AnyRoute]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
+    collectors: list[tuple[str, Collector]] = field(default_factory=list)
     authenticator: Owned[Authenticator] | None = None
 
     def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
@@ -98,6 +101,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
         routes=[(owner, route) for owner, found in registered.items() for route in found.routes],
         replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
+        collectors=[*_collectors(host, settings)],
         authenticator=authenticator(host, settings),
     )
 
@@ -158,6 +162,16 @@ def _observers(host: PluginHost, settings: Settings) -> dict[str, Observer]:
         if observer is not None:
             found[owner] = observer
     return found
+
+
+def _collectors(host: PluginHost, settings: Settings) -> Iterator[tuple[str, Collector]]:
+    for owner, implementation in host.implementations("ovms_register_metrics"):
+        try:
+            found = implementation(settings=settings)
+        except HookError as error:
+            host.warn(owner, replace(error.failure, reason=f"its metrics are not shown: {error}"))
+            continue
+        yield from ((owner, collector) for collector in found)
 
 
 __all__ = ["Offerings", "PluginReport", "gather"]

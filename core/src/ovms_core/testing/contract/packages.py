@@ -35,7 +35,7 @@ class PackageTests(Contract):
             for content in operation["requestBody"]["content"].values():
                 self._check_schema(document, content["schema"], subject)
         if subject.endpoint.streams:
-            kind = subject.endpoint.media_type.partition(";")[0]
+            kind = subject.endpoint.stream_media_type.partition(";")[0]
             assert kind in operation["responses"]["200"]["content"]
 
     async def test_an_answer_is_what_its_documentation_says(self, subject: Subject) -> None:

@@ -12,9 +12,9 @@ import msgspec
 from starlette.responses import Response
 
 from ovms_core.plugin import APIError, Call, Endpoint
-from ovms_embeddings.body import EmbeddingsBody
+from ovms_embeddings.http.body import EmbeddingsBody
+from ovms_embeddings.http.vectors import as_base64, as_floats
 from ovms_embeddings.messages import Embed, Embedded
-from ovms_embeddings.vectors import as_base64, as_floats
 
 log = logging.getLogger("ovms.embeddings")
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
-from ovms_rerank.body import RerankBody
-from ovms_rerank.dialects import COHERE, JINA, TEI, VOYAGE, recognise
-from ovms_rerank.documents import returned
+from ovms_rerank.http.body import RerankBody
+from ovms_rerank.http.dialects import COHERE, JINA, TEI, VOYAGE, recognise
+from ovms_rerank.http.documents import returned
+from ovms_rerank.http.ranking import Ranked, document_texts, documents_of, rank
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import Ranked, document_texts, documents_of, rank
 
 DOCUMENTS_PER_UNIT = 100
 """A search unit is a query with up to as many documents or chunks, https://cohere.com/pricing."""

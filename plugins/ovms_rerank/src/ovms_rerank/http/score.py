@@ -7,11 +7,11 @@ from contextlib import aclosing
 from typing import Any, Literal, TypedDict
 
 from ovms_core.plugin import APIError, Call, Endpoint
-from ovms_rerank.answers import RerankUsage
-from ovms_rerank.body import ScoreBody
-from ovms_rerank.documents import require_query, require_some, warnings_of
+from ovms_rerank.http.answers import RerankUsage
+from ovms_rerank.http.body import ScoreBody
+from ovms_rerank.http.documents import require_query, require_some, warnings_of
+from ovms_rerank.http.ranking import require_numbers, sigmoid
 from ovms_rerank.messages import Score, Scored
-from ovms_rerank.ranking import require_numbers, sigmoid
 
 
 class TextScore(TypedDict):
