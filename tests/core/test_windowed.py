@@ -399,6 +399,13 @@ async def test_a_string_is_found_by_itself_and_across_strings() -> None:
     ]
 
 
+async def test_bytes_are_looked_at_where_they_are_a_text_in_utf8() -> None:
+    assert await redacted([b"a,secret\n", b"b,sec", b"ret\n"]) == [b"a,[gone]\n", b"b,[gone]", b"\n"]
+    assert await redacted(["é secret".encode()[1:] + "é".encode()[:1]]) == [b"\xa9 [gone]\xc3"]
+    sound = [b"\xff\xfb secret", b"\0 secret"]
+    assert await redacted(sound) == sound
+
+
 async def test_a_window_says_where_its_text_stands() -> None:
     event = Labelled(["a"], report=Report("b", NOON, (Part("c"),)), anything={"d": "e"})
     members = [window.member async for window in windowed(stream([event, Said("f"), "g"]), N)]
@@ -465,7 +472,6 @@ async def test_an_event_without_a_text_can_end_its_choice() -> None:
     ("event", "told"),
     [
         (object(), "in an event of type builtins.object"),
-        (b"secret", "in an event of type builtins.bytes"),
         ([Fraction(1)], r"in '\[0\]' of type fractions.Fraction"),
         (
             Labelled([], anything={"x": iter("secret")}),
