@@ -120,10 +120,6 @@ STARTUP = [
         ("Wrong.execute gives wrong.events_are_objects.Spoken, which guardrails cannot look into", ".py:17"),
     ),
     Startup(
-        "events_are_bytes",
-        ("Wrong.execute gives builtins.bytes, which guardrails cannot look into", "events_are_bytes.py:12"),
-    ),
-    Startup(
         "execute_is_a_coroutine",
         ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
     ),
