@@ -24,9 +24,9 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "attribution client errors event_texts field_errors messages paths plugin_report request_id settings threads "
-        "tracebacks",
-        "configuration engines json_answers off_loop redaction watch windowed",
+        "attribution client errors event_texts field_errors messages paths plugin_report request_id settings",
+        "threads tracebacks",
+        "background configuration engines json_answers off_loop redaction watch windowed",
         "engine request_body sse",
         "openvino",
         "model_files",
@@ -48,6 +48,7 @@ FLOORS = {
         "command",
     ),
     "ovms-conformance": ("feature", "examination features", "report", "command", "hooks"),
+    "ovms-embeddings": ("messages options", "engine http task", "hooks"),
     "ovms-imagegen": (
         "command messages options probe",
         "adapters pictures sizes store task",
@@ -55,9 +56,10 @@ FLOORS = {
         "engine http",
         "hooks",
     ),
+    "ovms-rerank": ("messages", "http task", "engine", "hooks"),
     "ovms-sources": ("command wheel", "hub pypi", "hooks"),
     "ovms-llm": (
-        "grammar messages",
+        "grammar messages settings",
         "options speech",
         "fields prompt task",
         "model planning",

@@ -14,6 +14,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import typer
+    from prometheus_client.registry import Collector
     from pydantic import BaseModel
 
     from ovms_core.application import Application, AppMiddleware
@@ -133,6 +134,12 @@ def ovms_wrap_server(settings: Settings) -> AppMiddleware | None:
 @hookspec
 def ovms_observe(settings: Settings) -> Observer | None:
     """An observer of every call. One that raises is logged, never felt."""
+
+
+@hookspec
+def ovms_register_metrics(settings: Settings) -> Iterable[Collector]:
+    """Metrics of prometheus_client for ``GET /metrics``. One whose name is taken is logged and left out."""
+    return ()
 
 
 @hookspec

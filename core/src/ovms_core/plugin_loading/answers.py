@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
+from ovms_core.models.reference import is_scheme
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
 from ovms_core.plugin_loading.endpoints import formatter_fault
@@ -80,7 +81,14 @@ def _source_fault(value: Any) -> str | None:
     members = [name for name in vars(Source) if not name.startswith("_")]
     if lacking := [name for name in members if not hasattr(value, name)]:
         return f"a source needs {' and '.join(lacking)}"
-    return None
+    if not isinstance(value.scheme, str) or not is_scheme(value.scheme):
+        return f"its scheme is {value.scheme!r}: write small letters, two at least, and no colon"
+    faults = {
+        "locate": plain_fault(value.locate, "name"),
+        "fetch": plain_fault(value.fetch, "name", "into", "offline=", "progress="),
+        "offers": plain_fault(value.offers),
+    }
+    return next((f"its {name} cannot be used: {fault}" for name, fault in faults.items() if fault), None)
 
 
 def _route_fault(value: Any) -> str | None:
@@ -124,6 +132,12 @@ def _settings_fault(value: Any) -> str | None:
     return None
 
 
+def _collector_fault(value: Any) -> str | None:
+    if isinstance(value, type):
+        return f"return an object of it, {_call_of(value)}"
+    return None if callable(getattr(value, "collect", None)) else "it has no method collect()"
+
+
 ANSWERS: dict[str, One | Several] = {
     "ovms_settings": One("a class derived from pydantic's BaseModel", _settings_fault),
     "ovms_register_tasks": Several("Task objects", partial(instance_fault, Task)),
@@ -138,6 +152,7 @@ ANSWERS: dict[str, One | Several] = {
     "ovms_wrap_app": _MIDDLEWARE,
     "ovms_wrap_server": _MIDDLEWARE,
     "ovms_observe": One("an Observer", partial(instance_fault, Observer)),
+    "ovms_register_metrics": Several("collectors of prometheus_client", _collector_fault),
     "ovms_lifespan": One("an async context manager", _context_fault),
 }
 """A row for each hook whose answer is used."""

@@ -13,6 +13,7 @@ from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer
+    from prometheus_client.registry import Collector
     from pydantic import BaseModel
 
     from ovms_core.application import Application
@@ -124,6 +125,11 @@ class HookRecorder(Observer):
     def ovms_observe(self, settings: Settings) -> Observer:
         self._record("ovms_observe", settings=settings)
         return self
+
+    @hookimpl
+    def ovms_register_metrics(self, settings: Settings) -> Iterable[Collector]:
+        self._record("ovms_register_metrics", settings=settings)
+        return ()
 
     @hookimpl
     def ovms_lifespan(self, app: Application) -> None:
