@@ -26,8 +26,8 @@ from ovms_core.models.repository import Repository
 from ovms_core.openvino.encoder import Encoder
 from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+from ovms_embeddings.engine.pooling import normalized, pool
 from ovms_embeddings.options import EmbeddingsOptions
-from ovms_embeddings.pooling import normalized, pool
 from ovms_starter.source import StarterSource
 
 _MODEL = Reference("starter", "minilm")

@@ -21,8 +21,8 @@ from benchmarks.servers import serving
 from ovms_core.openvino.encoder import Encoder
 from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer
-from ovms_rerank.heads import log_odds
-from ovms_rerank.precision import exact_options
+from ovms_rerank.engine.heads import log_odds
+from ovms_rerank.engine.precision import exact_options
 from ovms_rerank.task import RerankOptions
 
 _CLIENTS = 32

@@ -44,7 +44,8 @@ class Stopping:
 class Request:
     """A mistake that a request shows: ``POST /v1/MODULE`` with `body`, unless it says otherwise.
 
-    The answer has `status` and, if it is given, the error's `code`. `check` is what ``ovms plugin check`` must say.
+    The answer has `status` and, if it is given, the error's `code`. Without `told` the answer tells all. `check` is
+    what ``ovms plugin check`` must say.
     """
 
     module: str
@@ -113,7 +114,15 @@ STARTUP = [
     Startup("no_slash", ("Wrong: the path 'no_slash' cannot be used: it must begin with '/': write '/no_slash'",)),
     Startup("no_stream_field", ("Wrong.streams is True", "add 'stream: bool = False' to Body")),
     Startup("body_of_pydantic", ("Wrong.body is the class Text", "derives from ovms_core.plugin.Body")),
-    Startup("also_is_text", ("Wrong.also must be a tuple: write ('/louder',), with the comma",)),
+    Startup("also_is_text", ("Wrong.also is '/louder', and must be a tuple: write ('/louder',), with the comma",)),
+    Startup(
+        "events_are_objects",
+        ("Wrong.execute gives wrong.events_are_objects.Spoken, which guardrails cannot look into", ".py:17"),
+    ),
+    Startup(
+        "events_are_bytes",
+        ("Wrong.execute gives builtins.bytes, which guardrails cannot look into", "events_are_bytes.py:12"),
+    ),
     Startup(
         "execute_is_a_coroutine",
         ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
@@ -127,6 +136,11 @@ STARTUP = [
         "lifespan_is_a_generator", ("ovms_lifespan returned an async_generator", "@asynccontextmanager"), listed=False
     ),
     Startup("lifespan_raises", ("ovms_lifespan failed: OSError: the database is gone", ".py:18"), listed=False),
+    Startup("lifespan_exits", ("ovms_lifespan failed: SystemExit: 3 (", ".py:11 in database"), listed=False),
+    Startup("lifespan_is_async", ("put @asynccontextmanager between @hookimpl and it", ".py:6")),
+    Startup(
+        "takes_what_is_not_there", ("cannot be imported: AttributeError: ", "has no attribute 'Shouting'", ".py:5")
+    ),
     Startup(
         "lifespan_fails_to_close",
         ("ovms_lifespan failed at the end: OSError: the database is gone", ".py:11 in database"),
@@ -148,6 +162,10 @@ STARTUP = [
         ("the function talk, the handler of the route /talk, cannot be used: it takes", "(websocket)"),
     ),
     Startup("observer_is_a_class", ("it observes nothing: ovms_observe returned the class Watch", "Watch()")),
+    Startup(
+        "source_fetches_async", ("returned a Share in its list of sources: its fetch cannot be used: it is async",)
+    ),
+    Startup("source_has_a_colon", ("a Share in its list of sources: its scheme is 'share:'", "and no colon")),
     Startup("handler_is_not_async", ("the function page, the handler of the route", "write 'async def'")),
 ]
 
@@ -168,5 +186,49 @@ STOPPING = [
 ]
 
 REQUESTS = [
-    Request("execute_raises", ("KeyError: 'colour'",)),
+    Request(
+        "execute_raises", ("plugin 'execute_raises', POST /execute_raises: KeyError: 'colour' at ", ".py:11 in exec")
+    ),
+    Request("to_json_raises", ("plugin 'to_json_raises', POST /to_json_raises: IndexError: ", ".py:15 in to_json")),
+    Request(
+        "unwritable_answer",
+        ("the answer: choices[0].message.extra: a value of type object cannot be written as JSON", ".py:13"),
+    ),
+    Request(
+        "unwritable_event",
+        ("plugin 'unwritable_event'", "asked: a value of type WrongBody cannot be written", "use its model_dump()"),
+        body={"stream": True},
+    ),
+    Request(
+        "fails_in_stream",
+        ("failed in mid-stream: plugin 'fails_in_stream', POST /fails_in_stream: ZeroDivisionError", ".py:17 in exec"),
+        body={"stream": True},
+        status=200,
+    ),
+    Request(
+        "handler_raises",
+        ("plugin 'handler_raises', GET /handler_raises: KeyError: 'name' at ", ".py:9 in show"),
+        method="GET",
+        path="/handler_raises",
+    ),
+    Request("middleware_raises", ("plugin 'middleware_raises': KeyError: b'x-tenant' at ", ".py:9 in run")),
+    Request(
+        "interceptor_raises",
+        ("plugin 'interceptor_raises', POST /good: KeyError: 'tenant' at ", ".py:8 in intercept"),
+        path="/v1/good",
+        body={"text": "trip"},
+    ),
+    Request(
+        "blocks_the_loop",
+        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop, at ", ".py:13 in execute", "asyncio.to_thread"),
+        status=200,
+    ),
+    Request("never_awaits", (), status=504, code="request_timeout"),
+    Request(
+        "event_holds_an_object",
+        (
+            "windowed cannot look for texts in 'said' of type wrong.event_holds_an_object.Spoken",
+            "or name the member in Told.no_text if it holds no text",
+        ),
+    ),
 ]

@@ -67,6 +67,13 @@ async def test_an_endpoint_may_have_no_body() -> None:
     assert answer.json() == {"max_body_size": 33554432, "request_timeout": 3600.0}
 
 
+async def test_an_endpoint_waits_and_computes_beside_the_event_loop() -> None:
+    async with served("hooks/off_the_loop") as client:
+        answer = (await client.get("/v1/source")).json()
+    assert answer["text"].startswith('"""An endpoint that waits and computes')
+    assert len(answer["fingerprint"]) == 128
+
+
 async def test_a_web_socket_shouts_back() -> None:
     async with served("hooks/sockets") as client:
         url = str(client.base_url).replace("http", "ws", 1)
@@ -95,7 +102,7 @@ async def test_an_authenticator_believes_signed_tokens_until_their_time() -> Non
     good, old = (f"{claim}.{signature(claim)}" for claim in (f"ada.{int(time.time()) + 3600}", "ada.1"))
     async with served("hooks/signed") as client:
         for token, code in ((old, "token_expired"), (f"bob{good[3:]}", "invalid_api_key"), ("ä", "invalid_api_key")):
-            answer = await client.get("/v1/models", headers={"authorization": f"Bearer {token}".encode()})
+            answer = await client.get("/v1/models", headers={b"authorization": f"Bearer {token}".encode()})
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
         answer = await client.get("/v1/models", headers={"authorization": f"Bearer {good}"})
         assert answer.status_code == 200

@@ -48,6 +48,7 @@ FLOORS = {
         "command",
     ),
     "ovms-conformance": ("feature", "examination features", "report", "command", "hooks"),
+    "ovms-embeddings": ("messages options", "engine http task", "hooks"),
     "ovms-imagegen": (
         "command messages options probe",
         "adapters pictures sizes store task",
@@ -55,6 +56,7 @@ FLOORS = {
         "engine http",
         "hooks",
     ),
+    "ovms-rerank": ("messages", "http task", "engine", "hooks"),
     "ovms-sources": ("command wheel", "hub pypi", "hooks"),
     "ovms-llm": (
         "grammar messages settings",

@@ -192,7 +192,7 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
             try:
                 if (context := implementation(app=app)) is not None:
                     await enter(stack, host, owner, context)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 down.add(owner)
                 host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))
                 require(host, app.server.settings.plugins)

@@ -76,7 +76,7 @@ def _layout_of(cls: type) -> Layout | None:
     text: str | None = getattr(cls, "text_member", "text")
     if text is None or text not in names or text in no_text:
         text = None
-    hints = _hints(cls)
+    hints = types_of_members(cls)
     streams = tuple(getattr(cls, "stream_members", ()))
     known = {"index", "finish_reason", text, *streams, *no_text}
     others = tuple(name for name in names if name not in known and may_hold_text(hints.get(name, Any)))
@@ -97,10 +97,10 @@ def _fields(cls: type) -> Iterable[str] | None:
     return None
 
 
-def _hints(cls: type) -> dict[str, Any]:
-    """The types of its members; none where a name in them cannot be resolved: then their values tell."""
+def types_of_members(thing: Any) -> dict[str, Any]:
+    """The types of a class's members; none where a name in them cannot be resolved: then their values tell."""
     try:
-        return get_type_hints(cls)
+        return get_type_hints(thing)
     except (NameError, TypeError, AttributeError):
         return {}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_core.models.reference import Reference, parse_reference
+from ovms_core.models.reference import Reference, is_scheme, parse_reference
 from ovms_core.models.source import SourceError
 
 SCHEMES = ["file", "hf", "pypi", "starter"]
@@ -76,3 +76,8 @@ def test_without_its_source_a_model_is_refused_with_what_to_install(text: str, r
     with pytest.raises(SourceError) as caught:
         parse_reference(text, ["file"])
     assert refusal in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "possible"), [("s3", True), ("S3", False), ("s", False), ("s3:", False), ("", False)])
+def test_a_scheme_is_what_can_stand_before_the_colon(text: str, possible: bool) -> None:
+    assert is_scheme(text) is possible

@@ -303,10 +303,29 @@ def test_a_task_that_cannot_work_sets_its_plugin_aside(change: dict[str, Any], t
     assert told in reason
 
 
+def shelf(**members: Any) -> Shelf:
+    """A source that has these instead of its own."""
+    shelf = Shelf()
+    for name, member in members.items():
+        setattr(shelf, name, member)
+    return shelf
+
+
 ANSWERS: list[tuple[str, Any, str]] = [
     ("ovms_register_tasks", [TASK, TASK.name], "'scripted' in its list of Task objects"),
     ("ovms_register_sources", [Shelf], "return an object of it, Shelf()"),
     ("ovms_register_sources", [object()], "a source needs "),
+    (
+        "ovms_register_sources",
+        [shelf(scheme="S3")],
+        "its scheme is 'S3': write small letters, two at least, and no colon",
+    ),
+    ("ovms_register_sources", [shelf(scheme="s")], "its scheme is 's'"),
+    (
+        "ovms_register_sources",
+        [shelf(fetch=lambda name, into: None)],
+        "is called with (name, into, offline=, progress=)",
+    ),
     ("ovms_register_endpoints", Talk, "return [Talk()]"),
     ("ovms_register_endpoints", 3, "returned 3, not a list of Endpoint objects: return [...]"),
     ("ovms_parser", shout, "it is an async generator"),
@@ -323,3 +342,29 @@ def test_what_a_hook_must_not_return_is_told_with_the_hook(hook: str, answer: An
 
 def test_every_hook_whose_answer_is_used_has_a_row() -> None:
     assert {*ANSWERS_OF_HOOKS, "ovms_register_commands"} == {*specifications()}
+
+
+MEMBERS: list[tuple[str, Any, str]] = [
+    ("also", "/louder", "write ('/louder',), with the comma"),
+    ("accepts", None, "None, and must be a tuple"),
+    ("public", "no", "'no', and must be True or False"),
+    ("streams", 1, "1, and must be True or False"),
+    ("method", None, "None, and must be a text"),
+    ("task", TASK, "a Task, and must be a text, or None"),
+    ("path", b"/talk", "a bytes for a path: that must be a text"),
+]
+
+
+@pytest.mark.parametrize(("member", "value", "told"), MEMBERS)
+def test_an_endpoint_whose_members_are_of_another_type_sets_its_plugin_aside(
+    member: str, value: object, told: str
+) -> None:
+    endpoint = Talk(echo)
+    setattr(endpoint, member, value)
+    assert told in named("odd", app_with(plugin("odd", ovms_register_endpoints=lambda: [endpoint]))).reason
+
+
+def test_whether_a_route_is_public_must_be_said_plainly() -> None:
+    route = Route("GET", "/page", page, public="no")  # type: ignore[arg-type]
+    reason = named("odd", app_with(plugin("odd", ovms_register_routes=lambda: [route]))).reason
+    assert "public of the route /page is 'no', and must be True or False" in reason

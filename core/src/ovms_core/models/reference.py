@@ -34,6 +34,11 @@ class Reference:
         return f"{self.scheme}:{self.name}"
 
 
+def is_scheme(text: str) -> bool:
+    """Whether a source can have this scheme: what stands before the colon, lower case."""
+    return _split_scheme(f"{text}:NAME") == (text, "NAME")
+
+
 def parse_reference(text: str, schemes: Collection[str]) -> Reference:
     """Which source and model `text` means: ``hf:org/name``, ``org/name``, ``pypi:name``, ``./folder``, ``/m.gguf``.
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from ovms_core.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
+from ovms_core.models.reference import is_scheme
 from ovms_core.models.source import Source
 from ovms_core.observe import Observer
 from ovms_core.plugin_loading.endpoints import formatter_fault
@@ -80,7 +81,14 @@ def _source_fault(value: Any) -> str | None:
     members = [name for name in vars(Source) if not name.startswith("_")]
     if lacking := [name for name in members if not hasattr(value, name)]:
         return f"a source needs {' and '.join(lacking)}"
-    return None
+    if not isinstance(value.scheme, str) or not is_scheme(value.scheme):
+        return f"its scheme is {value.scheme!r}: write small letters, two at least, and no colon"
+    faults = {
+        "locate": plain_fault(value.locate, "name"),
+        "fetch": plain_fault(value.fetch, "name", "into", "offline=", "progress="),
+        "offers": plain_fault(value.offers),
+    }
+    return next((f"its {name} cannot be used: {fault}" for name, fault in faults.items() if fault), None)
 
 
 def _route_fault(value: Any) -> str | None:

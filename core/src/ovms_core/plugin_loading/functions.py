@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,7 @@ def coroutine_fault(function: Any, *arguments: str) -> str | None:
 
 
 def plain_fault(function: Any, *arguments: str) -> str | None:
-    """What keeps `function` from being used as a function of `arguments` that is not async."""
+    """What keeps `function` from being used as a function of `arguments` that is not async; ``name=`` is a keyword."""
     if not callable(function):
         return "it cannot be called"
     if _is(inspect.iscoroutinefunction, function) or _is(inspect.isasyncgenfunction, function):
@@ -48,7 +49,7 @@ def plain_fault(function: Any, *arguments: str) -> str | None:
 def described(value: Any) -> str:
     """`value` in an error message: ``a Shout``, ``the class Shout``, ``the function guard``."""
     if value is None or isinstance(value, str | int | float | bool):
-        return repr(value)
+        return reprlib.repr(value)
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if inspect.isroutine(value):
@@ -81,7 +82,8 @@ def _arguments_fault(function: Any, arguments: tuple[str, ...]) -> str | None:
     except (TypeError, ValueError):  # of C, which does not say
         return None
     try:
-        signature.bind(*arguments)
+        named = {argument[:-1]: None for argument in arguments if argument.endswith("=")}
+        signature.bind(*arguments[: len(arguments) - len(named)], **named)
     except TypeError:
         return f"it takes {signature}, and is called with ({', '.join(arguments)})"
     return None

@@ -17,6 +17,7 @@ from ovms_core.models.source import Source
 from ovms_core.observe import Observer
 from ovms_core.plugin_loading.authentication import authenticator
 from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
+from ovms_core.plugin_loading.event_types import check_events
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
@@ -91,6 +92,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
     require(host, settings.plugins)
     active = host.active()
     registered = {owner: registered[owner] for owner in active if owner in registered}
+    check_events(host, ((owner, each) for owner, found in registered.items() for each in found.endpoints))
     return Offerings(
         settings=settings,
         tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),

@@ -56,7 +56,7 @@ def _architectures(files: ModelFiles) -> list[str]:
 
 EMBEDDINGS = Task(
     name="embeddings",
-    engine="ovms_embeddings.engine:TextEmbeddings",
+    engine="ovms_embeddings.engine.embedding:TextEmbeddings",
     options=EmbeddingsOptions,
     request=Embed,
     event=Embedded,

@@ -72,7 +72,7 @@ def _is_for(config: dict[str, Any], suffix: str) -> bool:
 
 RERANK = Task(
     name="rerank",
-    engine="ovms_rerank.engine:Reranker",
+    engine="ovms_rerank.engine.reranking:Reranker",
     options=RerankOptions,
     request=Score,
     event=Scored,

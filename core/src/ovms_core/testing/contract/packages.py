@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from ovms_core.plugin_loading.loader import name_of
@@ -37,6 +38,17 @@ class PackageTests(Contract):
         if subject.endpoint.streams:
             kind = subject.endpoint.stream_media_type.partition(";")[0]
             assert kind in operation["responses"]["200"]["content"]
+
+    async def test_an_answer_is_what_its_documentation_says(self, subject: Subject) -> None:
+        described = subject.endpoint.response
+        if described is None:
+            pytest.skip("the endpoint does not say what its answers are (response)")
+        answer = await self.ask(subject)
+        assert answer.status_code == 200, answer.text
+        try:
+            msgspec.json.decode(answer.content, type=described)
+        except msgspec.ValidationError as error:
+            pytest.fail(f"{type(subject.endpoint).__name__}.response does not fit the answer: {error}")
 
     def _check_schema(self, document: Any, schema: Any, subject: Subject) -> None:
         body = _resolve(document, schema["$ref"]) if "$ref" in schema else schema

@@ -246,7 +246,7 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
     headers = {"authorization": f"Bearer {API_KEY}"}
     async with connected(app, headers=headers) as client:
         broken = [report for report in app.server.plugins if report.state != "active"]
-        assert not broken, f"plugin {broken[0].name} is {broken[0].state}: {broken[0].reason}"
+        assert not broken, f"plugin {broken[0].name} is {broken[0].state}: {broken[0].account}"
         for model in app.server.models:
             assert model.state is State.READY, f"model '{model.name}' is {model.state}: {model.problem}"
         yield Subject(app, client, _endpoint(contract, app, control), control)

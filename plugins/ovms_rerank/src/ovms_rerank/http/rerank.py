@@ -9,11 +9,11 @@ from typing import Any
 from starlette.requests import Request
 
 from ovms_core.plugin import Call, Endpoint
-from ovms_rerank.answers import Answer, document
-from ovms_rerank.body import RerankBody
-from ovms_rerank.documents import warnings_of
+from ovms_rerank.http.answers import Answer, RankedText, RerankAnswer, document
+from ovms_rerank.http.body import RerankBody
+from ovms_rerank.http.documents import warnings_of
+from ovms_rerank.http.ranking import document_texts, documents_name, require_numbers, score_request
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import document_texts, documents_name, require_numbers, score_request
 
 _ONLY_V2 = frozenset({"max_tokens_per_doc", "priority", "relevant_spans"})
 
@@ -25,6 +25,7 @@ class Rerank(Endpoint[RerankBody]):
     also = ("/v1/rerank", "/v2/rerank")
     bare = True
     body = RerankBody
+    response = RerankAnswer | list[RankedText]
     task = "rerank"
 
     def call(self, request: Request, body: RerankBody, ignored: Sequence[str] = ()) -> Call[RerankBody]:

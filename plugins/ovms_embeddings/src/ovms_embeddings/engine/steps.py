@@ -13,9 +13,9 @@ import numpy as np
 
 from ovms_core.engine import LoadError
 from ovms_core.openvino.documents import read_document
-from ovms_embeddings.modules import Module
-from ovms_embeddings.pooling import Floats, normalized
-from ovms_embeddings.weights import read_weights
+from ovms_embeddings.engine.modules import Module
+from ovms_embeddings.engine.pooling import Floats, normalized
+from ovms_embeddings.engine.weights import read_weights
 
 Step = Callable[[Floats], Floats]
 """From ``[rows, size]`` to ``[rows, another size]``."""

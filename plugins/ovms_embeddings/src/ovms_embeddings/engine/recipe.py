@@ -17,8 +17,8 @@ from ovms_core.engine import LoadError
 from ovms_core.openvino.documents import checked, read_document
 from ovms_core.openvino.positions import pad_id_of, positions_of
 from ovms_core.openvino.sentences import SentenceConfig, bounded, read_sentence_config
-from ovms_embeddings.families import usual_pooling
-from ovms_embeddings.modules import Module, Modules
+from ovms_embeddings.engine.families import usual_pooling
+from ovms_embeddings.engine.modules import Module, Modules
 from ovms_embeddings.options import EmbeddingsOptions, Pooling
 
 _POOLING_FLAGS: dict[str, Pooling] = {

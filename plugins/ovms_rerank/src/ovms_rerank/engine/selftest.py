@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovms_core.openvino.tokens import TokenSequence
-from ovms_rerank.layouts import Layout
+from ovms_rerank.engine.layouts import Layout
 
 QUERY = "What is the capital of France?"
 RELEVANT = "Paris is the capital of France."

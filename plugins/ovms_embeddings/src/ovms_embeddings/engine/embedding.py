@@ -14,13 +14,13 @@ from ovms_core.openvino.encoder import Encoder, Output
 from ovms_core.openvino.files import model_folder
 from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer
+from ovms_embeddings.engine.pooling import Floats, normalized, pool
+from ovms_embeddings.engine.reading import Passage, Reader
+from ovms_embeddings.engine.recipe import read_recipe
+from ovms_embeddings.engine.self_test import find_fault
+from ovms_embeddings.engine.steps import Step, load_steps
 from ovms_embeddings.messages import Embed, Embedded
 from ovms_embeddings.options import EmbeddingsOptions
-from ovms_embeddings.pooling import Floats, normalized, pool
-from ovms_embeddings.reading import Passage, Reader
-from ovms_embeddings.recipe import read_recipe
-from ovms_embeddings.self_test import find_fault
-from ovms_embeddings.steps import Step, load_steps
 
 _SLOTS = 512
 """Requests in flight: enough to find texts of one length among, small enough for memory."""

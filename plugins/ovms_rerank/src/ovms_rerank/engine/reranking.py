@@ -12,14 +12,14 @@ from ovms_core.openvino.device import choose_device
 from ovms_core.openvino.encoder import Encoder
 from ovms_core.openvino.limits import encoder_limits, with_streams
 from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
-from ovms_rerank.chunks import Cutter, Question, shortened
-from ovms_rerank.heads import Classifier, YesNo, log_odds
-from ovms_rerank.layouts import Layout, PairLayout, YesNoLayout, answer_tokens
+from ovms_rerank.engine.chunks import Cutter, Question, shortened
+from ovms_rerank.engine.heads import Classifier, YesNo, log_odds
+from ovms_rerank.engine.layouts import Layout, PairLayout, YesNoLayout, answer_tokens
+from ovms_rerank.engine.precision import exact_options
+from ovms_rerank.engine.profile import Profile
+from ovms_rerank.engine.scoring import PORTION_CHARACTERS, Place, Scoring, portions
+from ovms_rerank.engine.selftest import SelfTest, self_test
 from ovms_rerank.messages import Fit, Score, Scored
-from ovms_rerank.precision import exact_options
-from ovms_rerank.profile import Profile
-from ovms_rerank.scoring import PORTION_CHARACTERS, Place, Scoring, portions
-from ovms_rerank.selftest import SelfTest, self_test
 from ovms_rerank.task import RerankOptions
 
 SLOTS = 128

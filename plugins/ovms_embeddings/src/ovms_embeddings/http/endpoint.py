@@ -6,15 +6,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import msgspec
 from starlette.responses import Response
 
 from ovms_core.plugin import APIError, Call, Endpoint
-from ovms_embeddings.body import EmbeddingsBody
+from ovms_embeddings.http.body import EmbeddingsBody
+from ovms_embeddings.http.vectors import as_base64, as_floats
 from ovms_embeddings.messages import Embed, Embedded
-from ovms_embeddings.vectors import as_base64, as_floats
 
 log = logging.getLogger("ovms.embeddings")
 
@@ -22,11 +22,36 @@ _VECTORS_AT_ONCE = 64
 """Vectors written before other requests get their turn: 64 of 1024 floats take about 5 ms."""
 
 
+class Embedding(TypedDict):
+    """A vector: numbers, or with ``"encoding_format": "base64"`` its bytes."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsUsage(TypedDict):
+    """The tokens that were read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsAnswer(TypedDict):
+    """The answer of ``/embeddings``."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingsUsage
+
+
 class Embeddings(Endpoint[EmbeddingsBody]):
     """Texts to vectors, as OpenAI's clients ask for them."""
 
     path = "/embeddings"
     body = EmbeddingsBody
+    response = EmbeddingsAnswer
     task = "embeddings"
 
     def __init__(self) -> None:

@@ -4,16 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
-from ovms_rerank.body import RerankBody
-from ovms_rerank.dialects import COHERE, JINA, TEI, VOYAGE, recognise
-from ovms_rerank.documents import returned
+from ovms_rerank.http.body import RerankBody
+from ovms_rerank.http.dialects import COHERE, JINA, TEI, VOYAGE, recognise
+from ovms_rerank.http.documents import returned
+from ovms_rerank.http.ranking import Ranked, document_texts, documents_of, rank
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import Ranked, document_texts, documents_of, rank
 
 DOCUMENTS_PER_UNIT = 100
 """A search unit is a query with up to as many documents or chunks, https://cohere.com/pricing."""
+
+
+class RerankUsage(TypedDict):
+    """The tokens that were read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class RerankResult(TypedDict):
+    """A document's place among the others, the best first; as Voyage writes it, `document` is its text."""
+
+    index: int
+    relevance_score: float
+    document: NotRequired[dict[str, Any] | str]
+
+
+class RerankAnswer(TypedDict):
+    """The answer of ``/rerank`` to Cohere's clients; Jina's get `object` as well, Voyage's `data` too."""
+
+    id: str
+    results: list[RerankResult]
+    model: str
+    meta: dict[str, Any]
+    usage: RerankUsage
+    object: NotRequired[Literal["list"]]
+    data: NotRequired[list[RerankResult]]
+
+
+class RankedText(TypedDict):
+    """A document's place, as text-embeddings-inference writes it."""
+
+    index: int
+    score: float
+    text: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ovms_embeddings.pooling import Floats, normalized
+from ovms_embeddings.engine.pooling import Floats, normalized
 
 TEXTS = (
     "The cat sleeps on the warm windowsill.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ovms_core.plugin import APIError
-from ovms_rerank.body import RerankBody
+from ovms_rerank.http.body import RerankBody
 
 COMMON = frozenset(
     {"model", "query", "top_n", "instruction", "raw_scores", "truncate", "max_chunks_per_doc", "max_tokens_per_doc"}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from ovms_core.plugin import APIError
-from ovms_rerank.body import RerankBody
-from ovms_rerank.dialects import TEI, recognise
-from ovms_rerank.documents import Document, require_query, require_some, texts_of
+from ovms_rerank.http.body import RerankBody
+from ovms_rerank.http.dialects import TEI, recognise
+from ovms_rerank.http.documents import Document, require_query, require_some, texts_of
 from ovms_rerank.messages import Fit, Score, Scored
 
 T = TypeVar("T")

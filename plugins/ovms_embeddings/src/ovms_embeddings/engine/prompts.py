@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ovms_core.engine import RequestError
+from ovms_embeddings.engine.recipe import Recipe
 from ovms_embeddings.messages import Embed
-from ovms_embeddings.recipe import Recipe
 
 _QUERY = ("query", "search_query", "web_search_query")
 _DOCUMENT = ("document", "search_document", "passage", "corpus", "text")

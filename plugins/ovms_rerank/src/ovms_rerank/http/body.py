@@ -20,7 +20,7 @@ class RelevantSpans(Part):
 
 
 class RerankBody(Body):
-    """Every field of the five dialects; `ovms_rerank.dialects` says which belong together."""
+    """Every field of the five dialects; `ovms_rerank.http.dialects` says which belong together."""
 
     ignored: ClassVar[frozenset[str]] = frozenset({"user"})
 

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from ovms_core.plugin import APIError, Call, Endpoint
-from ovms_rerank.body import ScoreBody
-from ovms_rerank.documents import require_query, require_some, warnings_of
+from ovms_rerank.http.answers import RerankUsage
+from ovms_rerank.http.body import ScoreBody
+from ovms_rerank.http.documents import require_query, require_some, warnings_of
+from ovms_rerank.http.ranking import require_numbers, sigmoid
 from ovms_rerank.messages import Score, Scored
-from ovms_rerank.ranking import require_numbers, sigmoid
+
+
+class TextScore(TypedDict):
+    """How well two texts fit."""
+
+    index: int
+    object: Literal["score"]
+    score: float
+
+
+class ScoreAnswer(TypedDict):
+    """The answer of ``/score``."""
+
+    id: str
+    object: Literal["list"]
+    created: int
+    model: str
+    data: list[TextScore]
+    usage: RerankUsage
 
 
 class Scores(Endpoint[ScoreBody]):
@@ -19,6 +39,7 @@ class Scores(Endpoint[ScoreBody]):
     path = "/score"
     bare = True
     body = ScoreBody
+    response = ScoreAnswer
     task = "rerank"
 
     async def execute(self, call: Call[ScoreBody]) -> AsyncIterator[Scored]:
