@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 from tests.core.testing.faulty_endpoints import Echo, plugin_of
 
+from ovms_core.plugin import hookimpl
 from ovms_core.testing import EndpointContract, scripted_model, scripted_plugin
 from ovms_core.testing.contract.subject import running
 from ovms_core.testing.scripted import ScriptEndpoint
@@ -88,12 +90,14 @@ async def test_the_endpoint_under_test_is_the_plugins_own_whatever_it_needs() ->
 
 
 async def test_of_several_endpoints_one_must_be_named() -> None:
-    class Vague(EndpointContract):
-        plugin = scripted_plugin
-        models = (scripted_model(),)
-        valid_body: ClassVar = {"count": 1}
+    class Again(Echo):
+        path = "/again"
 
-    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*ScriptEndpoint"):
+    class Vague(EndpointContract):
+        plugin = SimpleNamespace(__name__="two", ovms_register_endpoints=hookimpl(lambda: [Echo(), Again()]))
+        valid_body: ClassVar = {"text": "one"}
+
+    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*Echo, Again"):
         async with running(Vague):
             pass
 
