@@ -35,6 +35,10 @@ class Sources(Event, tag="sources"):
     documents: list[str]
 
 
+class Said(Event, tag="said"):
+    text: str
+
+
 class Answer(Endpoint[AnswerBody]):
     """Answer a question from the best documents."""
 
@@ -48,7 +52,7 @@ class Answer(Endpoint[AnswerBody]):
         self._settings = settings
         self._vectors: dict[str, list[Sequence[float]]] = {}
 
-    async def execute(self, call: Call[AnswerBody]) -> AsyncIterator[Sources | Delta]:
+    async def execute(self, call: Call[AnswerBody]) -> AsyncIterator[Sources | Said]:
         documents = await self._best(call)
         DOCUMENTS_READ.inc(len(documents))
         yield Sources(documents)
@@ -58,7 +62,7 @@ class Answer(Endpoint[AnswerBody]):
         async with aclosing(call.require_model().submit(request)) as events:
             async for event in events:
                 if isinstance(event, Delta):
-                    yield event
+                    yield Said(event.text)
 
     async def _best(self, call: Call[AnswerBody]) -> list[str]:
         """The documents that fit the question best: the nearest ones, ranked."""
@@ -74,9 +78,9 @@ class Answer(Endpoint[AnswerBody]):
         ranked = nlargest(call.body.best, zip(scored.log_odds, documents, strict=True))
         return [document for _, document in ranked]
 
-    def to_json(self, call: Call[AnswerBody], events: Sequence[Sources | Delta]) -> object:
+    def to_json(self, call: Call[AnswerBody], events: Sequence[Sources | Said]) -> object:
         documents = [each for event in events if isinstance(event, Sources) for each in event.documents]
-        answer = "".join(event.text for event in events if isinstance(event, Delta))
+        answer = "".join(event.text for event in events if isinstance(event, Said))
         return {"answer": answer, "documents": documents}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ovms_core.plugin_loading.loader import name_of
 from ovms_core.testing.contract.subject import Contract, Subject
 from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
 
@@ -22,7 +23,7 @@ class PackageTests(Contract):
         assert not loaded & HEAVY, f"importing {self._module()} imports {', '.join(sorted(loaded & HEAVY))}"
 
     async def test_the_server_process_imports_no_engine(self) -> None:
-        loaded = await asyncio.to_thread(imported_with, self._module(), registered=True)
+        loaded = await asyncio.to_thread(imported_with, self._module(), registered=True, section=self._section())
         assert not loaded & ENGINES, f"{self._module()} brings {', '.join(sorted(loaded & ENGINES))} into the server"
 
     async def test_the_openapi_entry_is_valid(self, subject: Subject) -> None:
@@ -54,6 +55,9 @@ class PackageTests(Contract):
         known = set(body["properties"]) | subject.endpoint.body.ignored
         assert set(self.valid_body) <= known, f"not described: {set(self.valid_body) - known}"
         assert not subject.endpoint.streams or "stream" in known, "the endpoint streams; its body has no 'stream'"
+
+    def _section(self) -> Any:
+        return self.settings.get("plugins", {}).get(name_of(self.plugin))
 
     def _module(self) -> str:
         if not isinstance(self.plugin, ModuleType):
