@@ -1,11 +1,12 @@
 """The mistakes of plugin authors, and what each must read.
 
 To add one: write the small wrong plugin ``wrong/MODULE.py`` (its docstring says what is wrong; if it has an endpoint,
-the path is ``/MODULE``, for all are installed at once), and add a row to one of the three tables:
+the path is ``/MODULE``, for all are installed at once), and add a row to one of the tables:
 
 - `STARTUP`: the plugin is set aside, or warned of, when the server starts, and all others serve;
 - `STOPPING`: the server does not start;
-- `REQUESTS`: the plugin starts, and a request shows the mistake.
+- `REQUESTS`: the plugin starts, and a request shows the mistake;
+- `ENGINES`: so with an engine, whose model has the module's name.
 
 `told` are texts that must all stand in one record of the log that also names the plugin. White space is not compared
 elsewhere than in the log.
@@ -120,10 +121,6 @@ STARTUP = [
         ("Wrong.execute gives wrong.events_are_objects.Spoken, which guardrails cannot look into", ".py:17"),
     ),
     Startup(
-        "events_are_bytes",
-        ("Wrong.execute gives builtins.bytes, which guardrails cannot look into", "events_are_bytes.py:12"),
-    ),
-    Startup(
         "execute_is_a_coroutine",
         ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
     ),
@@ -220,7 +217,7 @@ REQUESTS = [
     ),
     Request(
         "blocks_the_loop",
-        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop, at ", ".py:13 in execute", "asyncio.to_thread"),
+        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
         status=200,
     ),
     Request("never_awaits", (), status=504, code="request_timeout"),
@@ -231,4 +228,28 @@ REQUESTS = [
             "or name the member in Told.no_text if it holds no text",
         ),
     ),
+]
+
+ENGINES = [
+    Request(
+        "engine_raises",
+        ("the engine failed on request", "RuntimeError: no weights in /srv/secret", "engine_raises.py:9 in step"),
+        code="engine_failed",
+    ),
+    Request(
+        "engine_add_raises",
+        ("the engine failed on request", "add() raised KeyError: '/srv/secret'", "engine_add_raises.py:9 in add"),
+        code="engine_failed",
+    ),
+    Request(
+        "engine_hangs",
+        ("the engine made no progress for 1 s (step_timeout) in", "engine_hangs.py:11 in step"),
+        code="engine_failed",
+    ),
+    Request(
+        "engine_loses",
+        ("the engine failed on request", "the engine has it no more (in_flight) but did not end it"),
+        code="engine_failed",
+    ),
+    Request("engine_logs", ("WARNING ovms.model.engine_logs.shout: the weights are old",), status=200),
 ]

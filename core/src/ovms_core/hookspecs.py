@@ -102,17 +102,17 @@ def ovms_authenticate(settings: Settings) -> Authenticator | None:
 
 
 @hookspec
-def ovms_parser(endpoint: Endpoint[Any]) -> Parser | None:
+def ovms_parser(endpoint: Endpoint[Any], settings: Settings) -> Parser | None:
     """A parser to use instead of the endpoint's own. Two are an error."""
 
 
 @hookspec
-def ovms_executor(endpoint: Endpoint[Any]) -> Executor | None:
+def ovms_executor(endpoint: Endpoint[Any], settings: Settings) -> Executor | None:
     """An executor to use instead of the endpoint's own. Two are an error."""
 
 
 @hookspec
-def ovms_formatter(endpoint: Endpoint[Any]) -> Formatter | None:
+def ovms_formatter(endpoint: Endpoint[Any], settings: Settings) -> Formatter | None:
     """A formatter to use instead of the endpoint's own. Two are an error."""
 
 

@@ -90,14 +90,14 @@ async def test_the_endpoint_under_test_is_the_plugins_own_whatever_it_needs() ->
 
 
 async def test_of_several_endpoints_one_must_be_named() -> None:
-    class Again(Echo):
-        path = "/again"
+    class Louder(Echo):
+        path = "/louder"
 
     class Vague(EndpointContract):
-        plugin = SimpleNamespace(__name__="two", ovms_register_endpoints=hookimpl(lambda: [Echo(), Again()]))
+        plugin = SimpleNamespace(__name__="two", ovms_register_endpoints=hookimpl(lambda: [Echo(), Louder()]))
         valid_body: ClassVar = {"text": "one"}
 
-    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*Echo, Again"):
+    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*Louder"):
         async with running(Vague):
             pass
 

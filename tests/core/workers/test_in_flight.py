@@ -35,11 +35,9 @@ class Clock:
     def step(self, *gained: int, seconds: float = 1.0, ended: int = 0) -> list[int]:
         """A step that takes so long, and in which these requests gain something; the requests that are lost."""
         self.now += seconds
-        for id in gained:
-            self.requests.gained(id)
         if ended:
             self.requests.ended(ended)
-        lost = self.requests.lost(self.now, gained=bool(gained or ended))
+        lost = self.requests.lost(self.now, [(id, None) for id in gained], ended=bool(ended))
         return [id for id, _ in lost]
 
     def idle(self, seconds: float) -> list[int]:

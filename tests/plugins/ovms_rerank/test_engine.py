@@ -15,7 +15,7 @@ from tests.plugins.ovms_rerank.asking import ask, refused, scored
 from tests.plugins.ovms_rerank.conftest import Load
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
 from ovms_rerank.engine.layouts import PairLayout
 from ovms_rerank.engine.reranking import Reranker
 from ovms_rerank.http.ranking import sigmoid

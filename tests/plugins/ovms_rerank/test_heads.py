@@ -16,7 +16,7 @@ from tests.plugins.ovms_rerank.conftest import Load
 from tests.plugins.ovms_rerank.tokenizers_of_families import qwen
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.tokens import TextTokenizer
+from ovms_openvino.tokens import TextTokenizer
 from ovms_rerank.engine.heads import log_odds
 from ovms_rerank.engine.layouts import YesNoLayout
 

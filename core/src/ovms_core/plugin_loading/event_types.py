@@ -12,7 +12,6 @@ from ovms_core.plugin_loading.functions import placed
 from ovms_core.plugin_loading.host import PluginHost
 
 _LOOKED_INTO = (str, dict, list, tuple, set, frozenset)
-_BYTES = (bytes, bytearray, memoryview)
 
 
 def check_events(host: PluginHost, endpoints: Iterable[tuple[str, Endpoint[Any]]]) -> None:
@@ -32,8 +31,7 @@ def _unseen(endpoint: Endpoint[Any]) -> Iterator[type]:
     returned = types_of_members(type(endpoint).execute).get("return")
     origin = get_origin(returned)
     if isinstance(origin, type) and issubclass(origin, AsyncIterable):
-        event = get_args(returned)[0]
-        yield from [event] if event in _BYTES else _unseen_in(event, ())
+        yield from _unseen_in(get_args(returned)[0], ())
 
 
 def _unseen_in(hint: Any, around: tuple[type, ...]) -> Iterator[type]:

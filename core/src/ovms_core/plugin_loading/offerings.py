@@ -88,7 +88,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
     settings = with_plugin_settings(host, settings)
     registered = {owner: found for owner in host.active() if (found := _register(host, owner, settings))}
     _check_tasks(host, registered)
-    replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints)]
+    replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints, settings)]
     require(host, settings.plugins)
     active = host.active()
     registered = {owner: registered[owner] for owner in active if owner in registered}
@@ -126,12 +126,12 @@ def _check_tasks(host: PluginHost, registered: dict[str, _Registered]) -> None:
     )
 
 
-def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:
+def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]], settings: Settings) -> Iterable[Replacement]:
     """Every answer to the hooks that replace a stage of one of `endpoints`."""
     for endpoint, hook in product(endpoints, _STAGES):
         for owner, implementation in host.implementations(hook):
             try:
-                stage = implementation(endpoint=endpoint)
+                stage = implementation(endpoint=endpoint, settings=settings)
             except HookError as error:
                 host.quarantine(owner, error.failure)
                 continue

@@ -97,16 +97,16 @@ class HookRecorder(Observer):
         self._record("ovms_authenticate", settings=settings)
 
     @hookimpl
-    def ovms_parser(self, endpoint: Endpoint[Any]) -> None:
-        self._record("ovms_parser", endpoint=endpoint)
+    def ovms_parser(self, endpoint: Endpoint[Any], settings: Settings) -> None:
+        self._record("ovms_parser", endpoint=endpoint, settings=settings)
 
     @hookimpl
-    def ovms_executor(self, endpoint: Endpoint[Any]) -> None:
-        self._record("ovms_executor", endpoint=endpoint)
+    def ovms_executor(self, endpoint: Endpoint[Any], settings: Settings) -> None:
+        self._record("ovms_executor", endpoint=endpoint, settings=settings)
 
     @hookimpl
-    def ovms_formatter(self, endpoint: Endpoint[Any]) -> None:
-        self._record("ovms_formatter", endpoint=endpoint)
+    def ovms_formatter(self, endpoint: Endpoint[Any], settings: Settings) -> None:
+        self._record("ovms_formatter", endpoint=endpoint, settings=settings)
 
     @hookimpl(nests="anywhere")
     def ovms_wrap_execution(self, endpoint: Endpoint[Any], settings: Settings) -> Interceptor:

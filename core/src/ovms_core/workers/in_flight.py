@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ovms_core.engine import Engine
 
@@ -50,10 +51,6 @@ class InFlight:
         self._count += 1
         self._numbers[id] = self._count
 
-    def gained(self, id: int) -> None:
-        """A request has gained something."""
-        self._quiet.discard(id)
-
     def ended(self, id: int) -> None:
         """The engine has ended a request, for better or worse."""
         self._last_ended = max(self._last_ended, self.forget(id))
@@ -64,11 +61,13 @@ class InFlight:
         self._quiet_since.pop(id, None)
         return self._numbers.pop(id, 0)
 
-    def lost(self, now: float, *, gained: bool) -> list[tuple[int, str]]:
-        """After a step: the requests that are lost, each with the reason why. `gained`: not all of it was in vain."""
+    def lost(self, now: float, gained: Sequence[tuple[int, Any]], *, ended: bool) -> list[tuple[int, str]]:
+        """After a step: the requests that are lost, each with the reason why. `ended`: the step has ended some."""
         self._steps += 1
-        if gained or self._gained_at is None:
+        if gained or ended or self._gained_at is None:
             self._gained_at, self._steps = now, 0
+        if self._quiet:  # mostly not: after the first step of a tick all have gained something
+            self._quiet.difference_update(id for id, _ in gained)
         if now - self._looked_at < self._tick:
             return []
         self._looked_at = now

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from ovms_core.app import Application, create_app
 from ovms_core.cli.installed import tell_what_is_slow
 from ovms_core.cli.plugin_kit.contract import contract_findings
-from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+from ovms_core.cli.probes.finding import Finding, Verdict, fail, ok, warn
 from ovms_core.configuration import ConfigurationError, read_settings
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import CORRECT
@@ -86,10 +86,12 @@ def _loading(entry: EntryPoint) -> Iterator[Finding]:
     if report.state is not PluginState.ACTIVE:
         yield fail("server", f"{report.state}: {report.account}", f"{report.advice}.")
         return
-    yield _import(entry)
-    yield _server(entry, app)
     yield from (warn("server", warning, "Look whether that is as you mean it.") for warning in report.warnings)
-    yield from _life(entry)
+    life = list(_life(entry))
+    yield from life
+    if not any(finding.verdict is Verdict.FAIL for finding in life):
+        yield _import(entry)
+        yield _server(entry, app)
 
 
 def _settings(allow: Sequence[str] | None = None) -> Settings:

@@ -9,11 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, RequestError
-from ovms_core.openvino.device import choose_device
-from ovms_core.openvino.encoder import Encoder, Output
-from ovms_core.openvino.files import model_folder
-from ovms_core.openvino.limits import encoder_limits, with_streams
-from ovms_core.openvino.tokens import TextTokenizer
 from ovms_embeddings.engine.pooling import Floats, normalized, pool
 from ovms_embeddings.engine.reading import Passage, Reader
 from ovms_embeddings.engine.recipe import read_recipe
@@ -21,6 +16,11 @@ from ovms_embeddings.engine.self_test import find_fault
 from ovms_embeddings.engine.steps import Step, load_steps
 from ovms_embeddings.messages import Embed, Embedded
 from ovms_embeddings.options import EmbeddingsOptions
+from ovms_openvino.device import choose_device
+from ovms_openvino.encoder import Encoder, Output
+from ovms_openvino.files import model_folder
+from ovms_openvino.limits import encoder_limits, with_streams
+from ovms_openvino.tokens import TextTokenizer
 
 _SLOTS = 512
 """Requests in flight: enough to find texts of one length among, small enough for memory."""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from ovms_core.openvino.documents import read_document
+from ovms_core.model_files import read_document
 
 _NOTHING = ("Dropout",)
 """Modules that only matter in training."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ovms_core.engine import RequestError
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_embeddings.engine.prompts import prompt_of
 from ovms_embeddings.engine.recipe import Recipe
 from ovms_embeddings.engine.token_inputs import token_inputs
 from ovms_embeddings.messages import Embed, Side
 from ovms_embeddings.options import EmbeddingsOptions
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
 
 _TEXTS_AT_ONCE = 32
 _CHARACTERS_AT_ONCE = 100_000

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.documents import checked, read_document
-from ovms_core.openvino.positions import pad_id_of, positions_of
-from ovms_core.openvino.sentences import SentenceConfig, bounded, read_sentence_config
+from ovms_core.model_files import checked, read_document
 from ovms_embeddings.engine.families import usual_pooling
 from ovms_embeddings.engine.modules import Module, Modules
 from ovms_embeddings.options import EmbeddingsOptions, Pooling
+from ovms_openvino.positions import pad_id_of, positions_of
+from ovms_openvino.sentences import SentenceConfig, bounded, read_sentence_config
 
 _POOLING_FLAGS: dict[str, Pooling] = {
     "pooling_mode_cls_token": "cls",

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.documents import read_document
+from ovms_core.model_files import read_document
 from ovms_embeddings.engine.modules import Module
 from ovms_embeddings.engine.pooling import Floats, normalized
 from ovms_embeddings.engine.weights import read_weights

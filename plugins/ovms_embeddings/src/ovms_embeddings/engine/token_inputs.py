@@ -7,8 +7,8 @@ from itertools import takewhile
 from typing import Protocol
 
 from ovms_core.engine import RequestError
-from ovms_core.openvino.tokens import TextTokenizer
 from ovms_embeddings.engine.vocabularies import Vocabulary
+from ovms_openvino.tokens import TextTokenizer
 
 _LANGCHAIN = "LangChain's OpenAIEmbeddings sends OpenAI's ids unless it has check_embedding_ctx_length=False"
 _WAYS = f"{_LANGCHAIN}; the model's options.token_inputs (cl100k_base, for example) can read them."

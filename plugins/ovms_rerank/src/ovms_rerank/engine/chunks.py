@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tokenizers import Encoding
 
 from ovms_core.engine import RequestError
-from ovms_core.openvino.tokens import TokenSequence
+from ovms_openvino.tokens import TokenSequence
 from ovms_rerank.engine.layouts import Layout
 from ovms_rerank.messages import Fit
 

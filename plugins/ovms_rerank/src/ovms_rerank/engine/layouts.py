@@ -8,7 +8,7 @@ from typing import Protocol
 from tokenizers import Encoding
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
 
 SYSTEM_PROMPT = (
     "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "

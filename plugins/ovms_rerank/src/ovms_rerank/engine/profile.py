@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.documents import checked, read_document
-from ovms_core.openvino.files import model_folder
-from ovms_core.openvino.positions import pad_id_of, positions_of
-from ovms_core.openvino.sentences import SentenceConfig, bounded, read_sentence_config
+from ovms_core.model_files import checked, read_document
 from ovms_core.plugin import ModelFiles
+from ovms_openvino.files import model_folder
+from ovms_openvino.positions import pad_id_of, positions_of
+from ovms_openvino.sentences import SentenceConfig, bounded, read_sentence_config
 from ovms_rerank.task import RerankOptions, answers_file, is_yes_no, labels
 
 _PROMPTED_LENGTH = 8192

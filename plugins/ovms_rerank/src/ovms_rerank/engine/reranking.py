@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, RequestError
-from ovms_core.openvino.device import choose_device
-from ovms_core.openvino.encoder import Encoder
-from ovms_core.openvino.limits import encoder_limits, with_streams
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+from ovms_openvino.device import choose_device
+from ovms_openvino.encoder import Encoder
+from ovms_openvino.limits import encoder_limits, with_streams
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
 from ovms_rerank.engine.chunks import Cutter, Question, shortened
 from ovms_rerank.engine.heads import Classifier, YesNo, log_odds
 from ovms_rerank.engine.layouts import Layout, PairLayout, YesNoLayout, answer_tokens

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ovms_core.openvino.tokens import TokenSequence
+from ovms_openvino.tokens import TokenSequence
 from ovms_rerank.messages import Score, Scored
 
 _PORTION = 32

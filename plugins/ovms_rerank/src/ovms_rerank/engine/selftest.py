@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ovms_core.openvino.tokens import TokenSequence
+from ovms_openvino.tokens import TokenSequence
 from ovms_rerank.engine.layouts import Layout
 
 QUERY = "What is the capital of France?"
