@@ -14,6 +14,7 @@ RUN python -m venv /opt/ovms \
         ./plugins/ovms_embeddings \
         ./plugins/ovms_imagegen \
         ./plugins/ovms_llm \
+        ./plugins/ovms_openvino \
         ./plugins/ovms_rerank \
         ./plugins/ovms_sources \
         ./plugins/ovms_starter

@@ -6,7 +6,7 @@ PORT ?= 8000
 ARGS ?=
 
 BIN := $(VENV)/bin
-PACKAGES := core $(addprefix plugins/ovms_,conformance embeddings imagegen llm rerank sources starter)
+PACKAGES := core $(addprefix plugins/ovms_,conformance embeddings imagegen llm openvino rerank sources starter)
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES))
 EDITABLE := $(addprefix -e ,$(PACKAGES))
 SOURCES := core/src $(wildcard plugins/*/src)

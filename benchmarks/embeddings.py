@@ -23,11 +23,11 @@ from benchmarks.servers import serving
 from ovms_core.engine import BatchLimits
 from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
-from ovms_core.openvino.encoder import Encoder
-from ovms_core.openvino.limits import encoder_limits, with_streams
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
+from ovms_embeddings.engine.pooling import normalized, pool
 from ovms_embeddings.options import EmbeddingsOptions
-from ovms_embeddings.pooling import normalized, pool
+from ovms_openvino.encoder import Encoder
+from ovms_openvino.limits import encoder_limits, with_streams
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
 from ovms_starter.source import StarterSource
 
 _MODEL = Reference("starter", "minilm")

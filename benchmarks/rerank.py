@@ -18,11 +18,11 @@ from benchmarks.bare import answer_lines, bare, say
 from benchmarks.embeddings import batches, mixed_texts, print_batching
 from benchmarks.http import answer_all, request
 from benchmarks.servers import serving
-from ovms_core.openvino.encoder import Encoder
-from ovms_core.openvino.limits import encoder_limits, with_streams
-from ovms_core.openvino.tokens import TextTokenizer
-from ovms_rerank.heads import log_odds
-from ovms_rerank.precision import exact_options
+from ovms_openvino.encoder import Encoder
+from ovms_openvino.limits import encoder_limits, with_streams
+from ovms_openvino.tokens import TextTokenizer
+from ovms_rerank.engine.heads import log_odds
+from ovms_rerank.engine.precision import exact_options
 from ovms_rerank.task import RerankOptions
 
 _CLIENTS = 32

@@ -14,12 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-CORE_MODULES = ("ovms_core.plugin", "ovms_core.engine", "ovms_core.testing", "ovms_core.command")
-_OPENVINO = (
-    *("compile", "conversion", "cpus", "derived", "device", "documents", "encoder", "files", "gguf", "limits"),
-    *("options", "tokens"),
+CORE_MODULES = tuple(
+    f"ovms_core.{name}" for name in ("plugin", "engine", "testing", "command", "model_files", "resources")
 )
-OPENVINO_MODULES = tuple(f"ovms_core.openvino.{name}" for name in _OPENVINO)
+_OPENVINO = (
+    *("compile", "conversion", "cpus", "derived", "device", "encoder", "files", "limits", "options", "tokens"),
+)
+OPENVINO_MODULES = tuple(f"ovms_openvino.{name}" for name in _OPENVINO)
 MESSAGE_MODULES = tuple(f"ovms_{name}.messages" for name in ("llm", "embeddings", "rerank", "imagegen"))
 MODULES = (*CORE_MODULES, *OPENVINO_MODULES, "ovms_sources", *MESSAGE_MODULES)
 PAGE = Path(__file__).with_name("api.md")
@@ -29,6 +30,7 @@ _UNDOCUMENTED = {
     "AnyRequest": "What the engine takes.",
     "ApiKey": "The option `--api-key`.",
     "AsJson": "The option `--json`.",
+    "CGROUP": "Where the limits of the container are, on Linux.",
     "DEFAULT_URL": "Where a server is, unless told otherwise.",
     "FinishReason": "Why a choice ended, in OpenAI's words.",
     "OutputFormat": "The file formats that pictures come in.",
@@ -36,6 +38,7 @@ _UNDOCUMENTED = {
     "Side": "The end at which a text that is too long is cut.",
     "Url": "The option `--url`.",
     "Executor": "Does what a call asks for: an async generator of events.",
+    "GGUF_SUFFIX": "How the names of GGUF files end.",
     "Gain": "What an engine's step gives for a request: an event, `DONE`, or the error that ends it.",
     "Interceptor": "Wraps an executor: gets the call and the executor inside, gives the events.",
     "Parser": "Turns an HTTP request (Starlette's `Request`) into a call.",

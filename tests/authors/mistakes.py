@@ -1,11 +1,12 @@
 """The mistakes of plugin authors, and what each must read.
 
 To add one: write the small wrong plugin ``wrong/MODULE.py`` (its docstring says what is wrong; if it has an endpoint,
-the path is ``/MODULE``, for all are installed at once), and add a row to one of the three tables:
+the path is ``/MODULE``, for all are installed at once), and add a row to one of the tables:
 
 - `STARTUP`: the plugin is set aside, or warned of, when the server starts, and all others serve;
 - `STOPPING`: the server does not start;
-- `REQUESTS`: the plugin starts, and a request shows the mistake.
+- `REQUESTS`: the plugin starts, and a request shows the mistake;
+- `ENGINES`: so with an engine, whose model has the module's name.
 
 `told` are texts that must all stand in one record of the log that also names the plugin. White space is not compared
 elsewhere than in the log.
@@ -44,7 +45,8 @@ class Stopping:
 class Request:
     """A mistake that a request shows: ``POST /v1/MODULE`` with `body`, unless it says otherwise.
 
-    The answer has `status` and, if it is given, the error's `code`. `check` is what ``ovms plugin check`` must say.
+    The answer has `status` and, if it is given, the error's `code`. Without `told` the answer tells all. `check` is
+    what ``ovms plugin check`` must say.
     """
 
     module: str
@@ -58,6 +60,18 @@ class Request:
 
 
 STARTUP = [
+    Startup(
+        "metric_is_taken",
+        ("its metric ovms_task_restarts is left out, for plugin core has one of that name",),
+        check=None,
+        listed=False,
+    ),
+    Startup(
+        "task_raises",
+        ("the background task 'task_raises: refresh' failed: KeyError: 'address'", "task_raises.py:9"),
+        check=None,
+        listed=False,
+    ),
     Startup(
         "settings_are_an_object",
         (
@@ -101,7 +115,11 @@ STARTUP = [
     Startup("no_slash", ("Wrong: the path 'no_slash' cannot be used: it must begin with '/': write '/no_slash'",)),
     Startup("no_stream_field", ("Wrong.streams is True", "add 'stream: bool = False' to Body")),
     Startup("body_of_pydantic", ("Wrong.body is the class Text", "derives from ovms_core.plugin.Body")),
-    Startup("also_is_text", ("Wrong.also must be a tuple: write ('/louder',), with the comma",)),
+    Startup("also_is_text", ("Wrong.also is '/louder', and must be a tuple: write ('/louder',), with the comma",)),
+    Startup(
+        "events_are_objects",
+        ("Wrong.execute gives wrong.events_are_objects.Spoken, which guardrails cannot look into", ".py:17"),
+    ),
     Startup(
         "execute_is_a_coroutine",
         ("Wrong.execute cannot be used: it is an async function without a 'yield'", "execute_is_a_coroutine.py:10"),
@@ -115,6 +133,11 @@ STARTUP = [
         "lifespan_is_a_generator", ("ovms_lifespan returned an async_generator", "@asynccontextmanager"), listed=False
     ),
     Startup("lifespan_raises", ("ovms_lifespan failed: OSError: the database is gone", ".py:18"), listed=False),
+    Startup("lifespan_exits", ("ovms_lifespan failed: SystemExit: 3 (", ".py:11 in database"), listed=False),
+    Startup("lifespan_is_async", ("put @asynccontextmanager between @hookimpl and it", ".py:6")),
+    Startup(
+        "takes_what_is_not_there", ("cannot be imported: AttributeError: ", "has no attribute 'Shouting'", ".py:5")
+    ),
     Startup(
         "lifespan_fails_to_close",
         ("ovms_lifespan failed at the end: OSError: the database is gone", ".py:11 in database"),
@@ -160,5 +183,73 @@ STOPPING = [
 ]
 
 REQUESTS = [
-    Request("execute_raises", ("KeyError: 'colour'",)),
+    Request(
+        "execute_raises", ("plugin 'execute_raises', POST /execute_raises: KeyError: 'colour' at ", ".py:11 in exec")
+    ),
+    Request("to_json_raises", ("plugin 'to_json_raises', POST /to_json_raises: IndexError: ", ".py:15 in to_json")),
+    Request(
+        "unwritable_answer",
+        ("the answer: choices[0].message.extra: a value of type object cannot be written as JSON", ".py:13"),
+    ),
+    Request(
+        "unwritable_event",
+        ("plugin 'unwritable_event'", "asked: a value of type WrongBody cannot be written", "use its model_dump()"),
+        body={"stream": True},
+    ),
+    Request(
+        "fails_in_stream",
+        ("failed in mid-stream: plugin 'fails_in_stream', POST /fails_in_stream: ZeroDivisionError", ".py:17 in exec"),
+        body={"stream": True},
+        status=200,
+    ),
+    Request(
+        "handler_raises",
+        ("plugin 'handler_raises', GET /handler_raises: KeyError: 'name' at ", ".py:9 in show"),
+        method="GET",
+        path="/handler_raises",
+    ),
+    Request("middleware_raises", ("plugin 'middleware_raises': KeyError: b'x-tenant' at ", ".py:9 in run")),
+    Request(
+        "interceptor_raises",
+        ("plugin 'interceptor_raises', POST /good: KeyError: 'tenant' at ", ".py:8 in intercept"),
+        path="/v1/good",
+        body={"text": "trip"},
+    ),
+    Request(
+        "blocks_the_loop",
+        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
+        status=200,
+    ),
+    Request("never_awaits", (), status=504, code="request_timeout"),
+    Request(
+        "event_holds_an_object",
+        (
+            "windowed cannot look for texts in 'said' of type wrong.event_holds_an_object.Spoken",
+            "or name the member in Told.no_text if it holds no text",
+        ),
+    ),
+]
+
+ENGINES = [
+    Request(
+        "engine_raises",
+        ("the engine failed on request", "RuntimeError: no weights in /srv/secret", "engine_raises.py:9 in step"),
+        code="engine_failed",
+    ),
+    Request(
+        "engine_add_raises",
+        ("the engine failed on request", "add() raised KeyError: '/srv/secret'", "engine_add_raises.py:9 in add"),
+        code="engine_failed",
+    ),
+    Request(
+        "engine_hangs",
+        ("the engine made no progress for 1 s (step_timeout) in", "engine_hangs.py:11 in step"),
+        code="engine_failed",
+    ),
+    Request(
+        "engine_loses",
+        ("the engine failed on request", "the engine has it no more (in_flight) but did not end it"),
+        code="engine_failed",
+    ),
+    Request("engine_logs", ("WARNING ovms.model.engine_logs.shout: the weights are old",), status=200),
 ]

@@ -28,7 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(site: Path, hanging: Process) -> Iterator[Server]:
     """One server for all, while the other hangs."""
-    with serving(site) as server:
+    with serving(site, OVMS_REQUEST_TIMEOUT="3") as server:
         yield server
 
 
@@ -100,7 +100,8 @@ def test_the_log_tells_a_mistake_at_a_request_and_the_others_serve(server: Serve
     assert answer.status_code == mistake.status, answer.text
     if mistake.code is not None:
         assert answer.json()["error"]["code"] == mistake.code
-    assert server.records(mistake.module, *mistake.told)
+    if mistake.told:
+        assert server.records(mistake.module, *mistake.told)
     server.serves()
 
 

@@ -13,12 +13,12 @@ import ovms_rerank.hooks
 import ovms_starter.hooks
 from ovms_core.settings import ModelSettings
 from ovms_core.testing import EndpointContract
-from ovms_embeddings.endpoint import Embeddings
+from ovms_embeddings.http.endpoint import Embeddings
 from ovms_imagegen.http.endpoints import Edits, Generations
 from ovms_llm.http.chat import ChatCompletions
 from ovms_llm.http.completions import Completions
-from ovms_rerank.rerank import Rerank
-from ovms_rerank.score import Scores
+from ovms_rerank.http.rerank import Rerank
+from ovms_rerank.http.score import Scores
 
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"

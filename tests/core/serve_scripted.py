@@ -8,12 +8,13 @@ import json
 import logging
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
 
-from tests.core.support import worker_pid
+from tests.core.support import talking, worker_pid
 
 from ovms_core import app, serve
 from ovms_core.app import Application
@@ -57,6 +58,11 @@ def not_starting(app: object) -> None:
     raise OSError("The disk is full.")
 
 
+async def blocking(call: object) -> AsyncIterator[str]:
+    threading.Event().wait()
+    yield ""
+
+
 def main() -> int:
     settings = json.loads(sys.argv[1])
     if settings.pop("small_buffers", False):
@@ -66,6 +72,9 @@ def main() -> int:
     plugins = [scripted_plugin]
     if settings.pop("never_closing", False):
         plugins.append(SimpleNamespace(__name__="hanging", ovms_lifespan=hookimpl(never_closing)))
+    if settings.pop("blocking", False):
+        plugins.append(talking(blocking, "/block"))
+    vars(serve)["_PATIENCE"] = settings.pop("patience", vars(serve)["_PATIENCE"])
     if settings.pop("not_starting", False):
         plugins.append(SimpleNamespace(__name__="broken", ovms_lifespan=hookimpl(not_starting)))
     vars(serve)["create_app"] = partial(app.create_app, plugins=plugins)

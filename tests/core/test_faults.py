@@ -17,6 +17,7 @@ from tests.core.support import (
     connect,
     counted,
     error_of,
+    frames,
     post,
     probe,
     raw,
@@ -58,6 +59,22 @@ async def test_kill_9_of_a_worker_under_32_streams_is_a_pause_and_nothing_else(a
 
 async def _others(client: Client) -> list[str]:
     return [(await client.say("/v1/script", model="other")).json()["text"] for _ in range(50)]
+
+
+async def test_what_an_engine_raises_is_in_the_log_and_neither_in_answers_nor_in_frames(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Client(url) as client:
+        script = {"model": "scripted", "count": 9, "raise_at": 2}
+        whole, stream = await client.say("/v1/script", **script), await client.say("/v1/script", stream=True, **script)
+        shown = (await client.get("/v3/models")).text + (await client.get("/v2/health/ready")).text
+    for answer, error in ((whole, error_of(whole)), (stream, frames(stream)[-1]["error"])):
+        id = answer.headers["x-request-id"]
+        told = f"The engine failed on this request; the server's log says why (request id {id})."
+        assert (error["code"], error["message"]) == ("engine_failed", told)
+        assert f"the engine failed on request {id}: the engine raised an exception: RuntimeError" in caplog.text
+    assert "step raised" not in whole.text + stream.text + shown
+    assert "step raised at word 2" in caplog.text
 
 
 async def test_500_clients_that_start_a_stream_and_vanish_leave_nothing_behind(app: Application, url: str) -> None:

@@ -1,9 +1,8 @@
-"""Metrics are collected from observers."""
+"""The plugins' metrics, in ``GET /metrics``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,31 +15,38 @@ from ovms_core.plugin import Observer
 from ovms_core.testing import app_with, connected
 
 
-class Counting(Observer):
-    """An observer with a metric."""
-
-    def __init__(self, name: str) -> None:
-        self.calls = Counter(name, "Calls that began", registry=None)
-        self.collectors = [self.calls]
-
-    def call_started(self, call: object) -> None:
-        self.calls.inc()
+def counting(owner: str, name: str) -> object:
+    """A plugin that counts calls in a metric of this name."""
+    calls = Counter(name, "Calls that began", registry=None)
+    observer = Observer()
+    observer.call_started = lambda call: calls.inc()  # type: ignore[method-assign]
+    return plugin(owner, ovms_observe=lambda: observer, ovms_register_metrics=lambda: [calls])
 
 
 @pytest.mark.parametrize("thief", ["a-thief", "thief"])
-async def test_what_an_observer_counts_is_shown_and_a_name_that_is_taken_is_left_out(
+async def test_what_a_plugin_counts_is_shown_and_a_name_that_is_taken_is_left_out(
     caplog: pytest.LogCaptureFixture, thief: str
 ) -> None:
-    names = {"mine": "calls", thief: "ovms_request_seconds"}
-    counting = [plugin(owner, ovms_observe=lambda name=name: Counting(name)) for owner, name in names.items()]
-    async with connected(app_with(talking(echo), *counting)) as client:
+    plugins = [counting("mine", "calls"), counting(thief, "ovms_request_seconds"), counting("twin", "calls")]
+    async with connected(app_with(talking(echo), *plugins)) as client:
         for _ in range(2):
             await client.post("/v1/talk", json={"text": "a"})
         text = (await client.get("/metrics")).text
-    assert "\ncalls_total 2.0\n" in text
+    assert text.count("\ncalls_total 2.0\n") == 1
     assert text.count("# TYPE ovms_request_seconds ") == 1
     assert "# TYPE ovms_request_seconds histogram" in text
-    assert f"plugin {thief}: a metric is left out" in caplog.text
+    for owner, name, other in ((thief, "ovms_request_seconds", "core"), ("twin", "calls", "mine")):
+        assert f"plugin {owner}: its metric {name} is left out, for plugin {other} has one of that name" in caplog.text
+
+
+async def test_every_application_counts_its_own_requests() -> None:
+    for _ in range(2):
+        async with connected(app_with(talking(echo))) as client:
+            await client.post("/v1/talk", json={"text": "a"})
+            assert (
+                'ovms_request_seconds_count{endpoint="/talk",model="",status="200"} 1.0'
+                in (await client.get("/metrics")).text
+            )
 
 
 class Failing(Collector):
@@ -57,12 +63,9 @@ class Failing(Collector):
 async def test_a_collector_that_fails_is_left_out_of_the_metrics_and_logged_once(
     caplog: pytest.LogCaptureFixture, failure: Callable[[], Any]
 ) -> None:
-    class Shaky(Counting):
-        def __init__(self) -> None:
-            super().__init__("calls")
-            self.collectors = [Failing(failure), self.calls]
-
-    async with connected(app_with(talking(echo), plugin("a-shaky", ovms_observe=lambda: Shaky()))) as client:
+    calls = Counter("calls", "Calls", registry=None)
+    shaky = plugin("a-shaky", ovms_register_metrics=lambda: [Failing(failure), calls])
+    async with connected(app_with(talking(echo), shaky)) as client:
         answers = [await client.get("/metrics") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200] * 3
     assert ["\nshaky 1.0\n" in answer.text for answer in answers] == [True, False, False]
@@ -71,15 +74,18 @@ async def test_a_collector_that_fails_is_left_out_of_the_metrics_and_logged_once
     assert failed == ["plugin a-shaky: the collector Failing failed. Its metrics are left out."]
 
 
-async def test_an_observer_of_no_class_of_ours_observes_and_what_is_no_collector_is_left_out(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    seen: list[str] = []
-    bare = SimpleNamespace(call_started=lambda call: seen.append("started"), call_ended=lambda call, outcome: None)
-    odd = SimpleNamespace(**vars(bare), collectors=[3])
-    plugins = [plugin("bare", ovms_observe=lambda: bare), plugin("odd", ovms_observe=lambda: odd)]
-    async with connected(app_with(talking(echo), *plugins)) as client:
-        assert (await client.post("/v1/talk", json={"text": "a"})).json() == {"text": "a"}
+@pytest.mark.parametrize(
+    ("metrics", "reason"),
+    [
+        ([3], "returned 3 in its list of collectors of prometheus_client: it has no method collect()"),
+        ([Failing], "return an object of it, Failing()"),
+        (Counter("a", "A", registry=None), "returned a Counter, not a list of collectors"),
+    ],
+)
+async def test_what_is_no_metric_is_told_and_the_plugin_serves_on(metrics: Any, reason: str) -> None:
+    app = app_with(talking(echo, ovms_register_metrics=lambda: metrics))
+    (report,) = (each for each in app.server.plugins if each.name == "talk")
+    assert reason in report.warnings[0]
+    async with connected(app) as client:
+        assert (await client.post("/v1/talk", json={"text": "a"})).status_code == 200
         assert (await client.get("/metrics")).status_code == 200
-    assert seen == ["started", "started"]
-    assert "plugin odd: the collector int failed. Its metrics are left out." in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -163,6 +164,31 @@ async def test_a_plugin_that_never_closes_cannot_keep_the_server_after_a_second_
         assert status == 1
         assert "something keeps the server from ending" in log
         await running.workers_gone()
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_a_plugin_that_blocks_the_event_loop_for_good_cannot_keep_the_server_and_is_named(signals: int) -> None:
+    settings = {"drain_timeout": 0.5, "patience": 1} if signals == 1 else {"drain_timeout": 600}
+    async with server(blocking=True, **settings) as running, Client(running.url) as client:
+        blocked = asyncio.create_task(client.say("/v1/block"))
+        await stopped_answering(running.url)
+        for _ in range(signals):
+            running.signal(signal.SIGTERM)
+            await asyncio.sleep(0.2)
+        status, log = await running.ended(seconds=8)
+        assert status == 1
+        assert "something keeps the server from ending (plugin 'block', POST /block at " in log
+        assert "in blocking)" in log
+        await running.workers_gone()
+        with pytest.raises(httpx.TransportError):
+            await blocked
+
+
+async def stopped_answering(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url, timeout=0.3) as other:
+        with contextlib.suppress(httpx.TimeoutException):
+            while True:
+                await other.get("/health")
 
 
 async def test_a_required_plugin_that_does_not_start_ends_the_server_with_its_reason_and_its_authors_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
 import time
@@ -66,6 +67,13 @@ async def test_an_endpoint_may_have_no_body() -> None:
     assert answer.json() == {"max_body_size": 33554432, "request_timeout": 3600.0}
 
 
+async def test_an_endpoint_waits_and_computes_beside_the_event_loop() -> None:
+    async with served("hooks/off_the_loop") as client:
+        answer = (await client.get("/v1/source")).json()
+    assert answer["text"].startswith('"""An endpoint that waits and computes')
+    assert len(answer["fingerprint"]) == 128
+
+
 async def test_a_web_socket_shouts_back() -> None:
     async with served("hooks/sockets") as client:
         url = str(client.base_url).replace("http", "ws", 1)
@@ -94,7 +102,7 @@ async def test_an_authenticator_believes_signed_tokens_until_their_time() -> Non
     good, old = (f"{claim}.{signature(claim)}" for claim in (f"ada.{int(time.time()) + 3600}", "ada.1"))
     async with served("hooks/signed") as client:
         for token, code in ((old, "token_expired"), (f"bob{good[3:]}", "invalid_api_key"), ("ä", "invalid_api_key")):
-            answer = await client.get("/v1/models", headers={"authorization": f"Bearer {token}".encode()})
+            answer = await client.get("/v1/models", headers={b"authorization": f"Bearer {token}".encode()})
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
         answer = await client.get("/v1/models", headers={"authorization": f"Bearer {good}"})
         assert answer.status_code == 200
@@ -166,11 +174,23 @@ async def test_a_plain_route_shows_the_models() -> None:
         assert "The state of every model." in (await client.get("/docs")).text
 
 
-async def test_an_observer_logs_and_counts_every_call(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_plugin_shows_what_it_counts() -> None:
+    async with served("shout/shout", "hooks/metrics") as client:
+        await client.post("/v1/shout", json={"text": "hello"})
+        assert 'my_calls_total{user=""} 1.0' in (await client.get("/metrics")).text
+
+
+async def test_a_background_task_runs_while_the_server_does() -> None:
+    app = app_with(example("hooks/background"))
+    async with connected(app):
+        await asyncio.sleep(0)
+        assert app.state.my_models == []
+
+
+async def test_an_observer_logs_every_call(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="my_calls")
     async with served("shout/shout", "hooks/observer") as client:
         await client.post("/v1/shout", json={"text": "hello"}, headers={"x-request-id": "one"})
-        assert 'my_calls_total{user=""} 1.0' in (await client.get("/metrics")).text
     assert [record.getMessage().split()[:4] for record in caplog.records if record.name == "my_calls"] == [
         ["one", "None", "/shout", "200"]
     ]

@@ -13,7 +13,7 @@ from ovms_core import hookspecs
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("ovms_")]
 PAGE = (DOCS / "hooks.md").read_text(encoding="utf-8")
-ONLY_SHOWN = {"ovms_authenticate", "ovms_executor"}
+ONLY_SHOWN = {"ovms_authenticate"}
 """Hooks whose only user is the example in the reference: first-party code would use interceptors."""
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 

@@ -16,8 +16,8 @@ import pytest_asyncio
 from anthropic import AsyncAnthropic
 from tests.examples.conftest import EXAMPLES
 
-from ovms_core.plugin import ModelSettings
-from ovms_core.testing import app_with, read_frames, serving
+from ovms_core.plugin import APIError, ModelSettings
+from ovms_core.testing import FakeEngine, app_with, connected, read_frames, serving
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="module")]
 
@@ -66,6 +66,29 @@ async def test_a_models_answer_is_redacted_in_both_modes(url: str) -> None:
 async def test_a_forbidden_question_never_reaches_the_model(url: str, stream: bool) -> None:
     answer = await chat(url, messages=[{"role": "user", "content": "Draw a ZEBRA."}], stream=stream)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "policy_violation")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_server_that_is_full_lets_it_answer(url: str, stream: bool) -> None:
+    full = FakeEngine("text_generation", [APIError(429, "It is full.", code="queue_full")], name="small")
+    relay = {"url": f"{url}/v1", "models": {"small": "smollm2"}}
+    plugins = map(import_module, ("ovms_llm.hooks", "ovms_relay.hooks"))
+    fields = {"stream": stream, "stream_options": {"include_usage": True}} if stream else {}
+    async with connected(app_with(*plugins, models=[full], plugins={"relay": relay})) as client:
+        body = {"messages": QUESTION, "temperature": 0, "max_tokens": 16, **fields}
+        relayed = await client.post("/v1/chat/completions", json=body)
+    assert _told(relayed) == _told(await chat(url, **fields))
+
+
+def _told(answer: httpx.Response) -> tuple[str, str, dict[str, Any]]:
+    """The text of an answer, why it ended, and how many tokens it has."""
+    if answer.headers["content-type"] == "application/json":
+        (choice,) = answer.json()["choices"]
+        return choice["message"]["content"], choice["finish_reason"], answer.json()["usage"]
+    *chunks, last = (frame.document() for frame in read_frames(answer.text)[:-1])
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    text = "".join(choice["delta"].get("content") or "" for choice in choices)
+    return text, choices[-1]["finish_reason"], last["usage"]
 
 
 async def test_anthropics_client_chats_with_it(client: AsyncAnthropic) -> None:

@@ -23,6 +23,7 @@ PLUGINS = {
     "ovms-embeddings": "/v1/embeddings",
     "ovms-imagegen": "/v1/images/generations",
     "ovms-llm": "/v1/chat/completions",
+    "ovms-openvino": None,
     "ovms-rerank": "/v1/rerank",
     SOURCES: None,
     "ovms-starter": None,

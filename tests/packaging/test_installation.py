@@ -63,7 +63,10 @@ def test_the_core_alone_serves_a_folder_and_says_which_package_fetches(
 
 @pytest.mark.parametrize(
     ("file", "damage"),
-    [("hooks.py", "raise RuntimeError('broken on purpose')"), ("rerank.py", "raise RuntimeError('broken on purpose')")],
+    [
+        ("hooks.py", "raise RuntimeError('broken on purpose')"),
+        ("http/rerank.py", "raise RuntimeError('broken on purpose')"),
+    ],
     ids=["at import", "in a hook"],
 )
 def test_a_broken_plugin_is_quarantined_with_its_reason_and_the_server_starts(

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.application import Application, AppMiddleware, Server
 from ovms_core.attribution import Owned
+from ovms_core.background import BackgroundTasks
 from ovms_core.endpoint import Endpoint
 from ovms_core.errors import APIError, PluginError
 from ovms_core.http.admission import Admission, dispatch
@@ -59,6 +60,8 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     keys = Keys(_keys(settings))
     owners = Owners(keys, offerings.authenticator) if offerings.authenticator else None
     admission = Admission(inside, routes, keys, settings, owners)
+    background = BackgroundTasks()
+    metrics = Metrics(models, [(OWN, background.restarts), *offerings.collectors])
     server = Server(
         settings=settings,
         models=models,
@@ -66,7 +69,8 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
         routes=routes,
         lifecycle=lifecycle,
         admission=admission,
-        metrics=Metrics(models, offerings.observers),
+        metrics=metrics,
+        background=background,
         openapi=_described(offerings, keyed=admission.keyed),
     )
     stack = _stack(admission, server_wrappers(host, settings), settings)
@@ -180,15 +184,19 @@ def _unless_down(app: ASGIApp, owner: str, down: set[str]) -> ASGIApp:
 @asynccontextmanager
 async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIterator[None]:
     lifecycle = app.server.lifecycle
+    background = app.server.background
+    background.open()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(background.close)  # should the start fail
         for owner, implementation in host.implementations("ovms_lifespan"):
             try:
                 if (context := implementation(app=app)) is not None:
                     await enter(stack, host, owner, context)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 down.add(owner)
                 host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))
                 require(host, app.server.settings.plugins)
+        stack.push_async_callback(background.close)  # before what the plugins have open
         lifecycle.start()
         stack.push_async_callback(lifecycle.stop)
         yield

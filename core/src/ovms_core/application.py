@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ovms_core.background import BackgroundTasks
 from ovms_core.errors import PluginError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Server:
     admission: Admission
     metrics: Metrics
     openapi: Mapping[str, Any]
+    background: BackgroundTasks = field(default_factory=BackgroundTasks)
     created: int = field(default_factory=lambda: int(time.time()))
 
 
@@ -72,6 +74,19 @@ class Application:
         self.state = State()
         self._stack = stack
         self._life = life
+
+    def supervise(self, function: Callable[[], Awaitable[Any]], *, name: str) -> None:
+        """Run the async `function` in the background while the server runs. For ``ovms_lifespan``.
+
+        If it raises, that is logged and it is started again: after 1 s, then 2 s and so on, at most a minute. At the
+        end it is cancelled, before what plugins have open is closed. ``ovms_task_restarts_total`` in ``GET /metrics``
+        counts the failures by `name`. Raises `TypeError` for another function, `ValueError` for a name that is taken.
+
+        Example::
+
+            app.supervise(partial(refresh, app), name="notes: refresh")
+        """
+        self.server.background.start(function, name)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
         """Open what the plugins need, begin with the models, and end it all on exit."""

@@ -7,7 +7,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from ovms_core import sse
 from ovms_core.errors import APIError
 from ovms_core.json_answers import UnwritableError, to_bytes
+from ovms_core.models.call_models import CallModels
 from ovms_core.off_loop import P, R, off_loop
 from ovms_core.request_body.body import LARGE, B, Body, decode_body
 from ovms_core.request_body.parameters import read_parameters
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from ovms_core.settings import Settings
 
 
+_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+_JSON: Final = ("application/json",)
+_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
+
+
 @dataclass(slots=True)
 class Call(Generic[B]):
     """One request, parsed. It knows no HTTP.
@@ -33,8 +39,8 @@ class Call(Generic[B]):
     `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
     the API key that was used. `ignored` names the request's fields that have no effect, `warnings` are
     sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
-    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body had
-    more than 64 KiB.
+    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body
+    had more than 64 KiB.
 
     A call is `detached` if its work goes on when its answer has been given, or its client has left. Then the server
     neither waits for its first event nor closes its events: the endpoint's `unary` or `stream` takes them over, for
@@ -53,6 +59,11 @@ class Call(Generic[B]):
     created: int = field(default_factory=lambda: int(time.time()))
     large: bool = False
     detached: bool = False
+    models: CallModels = field(default_factory=CallModels)
+    """The served models: how an endpoint or an interceptor comes to another model than the request's."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Headers of the response, of any text: what an interceptor or an endpoint puts here before the first event. Those
+    that the server sets itself stay as they are. An error has its own: `APIError.headers`."""
 
     def texts(self) -> Iterator[str]:
         """Every text in the request that a guardrail must read."""
@@ -84,7 +95,7 @@ class Formatter(ABC):
     Example::
 
         class JsonLines(Formatter):
-            media_type = "application/x-ndjson"
+            stream_media_type = "application/x-ndjson"
             keep_alive = b"\\n"
 
             async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
@@ -98,12 +109,21 @@ class Formatter(ABC):
                 return error.document() + b"\\n"
     """
 
-    media_type: str = "text/event-stream; charset=utf-8"
-    """What a stream is, as its ``Content-Type`` and the API's documentation say."""
+    stream_media_type: str = _EVENT_STREAM
+    """What a stream is, as its ``Content-Type`` and the API's documentation say.
+
+    If that is not server-sent events, the frames are bytes of that type, and there is neither a `keep_alive` nor an
+    `error` frame unless the format has its own. An endpoint whose events are bytes needs no `stream`.
+    """
     keep_alive: bytes | None = sse.PING
     """What is sent while a stream is silent: after ``prime_timeout`` the headers and this, then this every
     ``ping_interval``. With `None` nothing is, and the headers wait for the first frame: an error before that has its
     status. With ``b""`` only the headers do not wait."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if cls.stream_media_type != _EVENT_STREAM and cls.keep_alive is sse.PING:
+            cls.keep_alive = None  # a comment of server-sent events would spoil it
 
     @abstractmethod
     async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
@@ -116,9 +136,9 @@ class Formatter(ABC):
     def stream_headers(self, call: Call[Any]) -> dict[str, str]:
         """The headers of a stream, asked for when it begins: any text may be in them.
 
-        By default `media_type`, and that nothing on the way may keep the stream or hold it back.
+        By default `stream_media_type`, and that nothing on the way may keep the stream or hold it back.
         """
-        return {"content-type": self.media_type, "cache-control": "no-cache", "x-accel-buffering": "no"}
+        return {"content-type": self.stream_media_type, "cache-control": "no-cache", "x-accel-buffering": "no"}
 
     def error(self, call: Call[Any], error: APIError) -> bytes | None:
         """The last frame of a stream that failed after it had started; then the stream ends.
@@ -126,7 +146,7 @@ class Formatter(ABC):
         `None` where the format has no such frame: the connection breaks off, which tells the client that something
         is missing.
         """
-        return b"data: %b\n\n" % error.document()
+        return b"data: %b\n\n" % error.document() if self.stream_media_type == _EVENT_STREAM else None
 
 
 class Endpoint(Formatter, Generic[B]):
@@ -159,16 +179,22 @@ class Endpoint(Formatter, Generic[B]):
     public: ClassVar[bool] = False
     streams: ClassVar[bool] = False
     """Whether the endpoint can stream; then its body has a field `stream`."""
-    accepts: ClassVar[tuple[str, ...]] = ("application/json",)
+    accepts: ClassVar[tuple[str, ...]] = _JSON
     """The media types of request bodies, for the API's documentation.
 
     With none, ``()``, requests have no body: the fields of `body` are the path's parameters (``/notes/{id}``) and those
-    of the query (``?limit=5``). An array is written ``tag=a&tag=b`` or ``tag[]=a&tag[]=b``.
+    of the query (``?limit=5``). That is the default where `method` is GET, HEAD or DELETE. An array is written
+    ``tag=a&tag=b`` or ``tag[]=a&tag[]=b``.
     """
     gives: ClassVar[tuple[str, ...]] = ("application/json",)
     """The media types of whole answers, for the API's documentation; what a stream is, the formatter says."""
     response: ClassVar[Any] = None
     """The type of the whole answer, for the API's documentation: anything that `msgspec` knows."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if cls.method in _WITHOUT_BODY and cls.accepts is _JSON:
+            cls.accepts = ()
 
     async def parse(self, request: Request) -> Call[B]:
         """Read the HTTP request. Raises `APIError` 400, 404, 413 or 415."""
@@ -194,6 +220,7 @@ class Endpoint(Formatter, Generic[B]):
             user=state.get("user"),
             ignored=[*ignored, *body.without_effect()],
             large=_size(request) > LARGE,
+            models=CallModels(models),
         )
 
     @abstractmethod
@@ -223,6 +250,10 @@ class Endpoint(Formatter, Generic[B]):
 
     async def stream(self, call: Call[B], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         """The answer to a call that streams, as SSE frames; by default one a event, then ``[DONE]``."""
+        if self.stream_media_type != _EVENT_STREAM:
+            async for event in events:
+                yield event
+            return
         async for event in events:
             try:
                 frame = sse.data(event)

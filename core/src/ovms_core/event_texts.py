@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from array import array
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Generator, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -23,6 +24,8 @@ from pydantic import BaseModel
 
 _BYTES = (bytes, bytearray, memoryview)
 _NO_TEXT = (*_BYTES, NoneType, int, float, complex, array, Enum, Decimal, date, time, timedelta, UUID)
+_EXTRA = "model_extra"
+"""Where a pydantic model has the members that its class does not name."""
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -76,7 +79,7 @@ def _layout_of(cls: type) -> Layout | None:
     text: str | None = getattr(cls, "text_member", "text")
     if text is None or text not in names or text in no_text:
         text = None
-    hints = _hints(cls)
+    hints = types_of_members(cls)
     streams = tuple(getattr(cls, "stream_members", ()))
     known = {"index", "finish_reason", text, *streams, *no_text}
     others = tuple(name for name in names if name not in known and may_hold_text(hints.get(name, Any)))
@@ -91,16 +94,16 @@ def _fields(cls: type) -> Iterable[str] | None:
     if issubclass(cls, msgspec.Struct):
         return cls.__struct_fields__
     if issubclass(cls, BaseModel):
-        return cls.model_fields
+        return [*cls.model_fields, _EXTRA] if cls.model_config.get("extra") == "allow" else cls.model_fields
     if dataclasses.is_dataclass(cls):
         return [field.name for field in dataclasses.fields(cls)]
     return None
 
 
-def _hints(cls: type) -> dict[str, Any]:
-    """The types of its members; none where a name in them cannot be resolved: then their values tell."""
+def types_of_members(thing: Any) -> dict[str, Any]:
+    """The types of a class's members; none where a name in them cannot be resolved: then their values tell."""
     try:
-        return get_type_hints(cls)
+        return get_type_hints(thing)
     except (NameError, TypeError, AttributeError):
         return {}
 
@@ -127,21 +130,24 @@ def _replaced(event: Any, changes: dict[str, Any]) -> Any:
     if isinstance(event, msgspec.Struct):
         return msgspec.structs.replace(event, **changes)
     if isinstance(event, BaseModel):
-        return event.model_copy(update=changes)
+        extra = changes.pop(_EXTRA, event.model_extra)
+        copy = event.model_copy(update=changes)
+        object.__setattr__(copy, "__pydantic_extra__", extra)
+        return copy
     return dataclasses.replace(event, **changes)
 
 
 def texts_in(event: Any) -> Walk:
     """Every text of `event`, in order. Raises `TypeError` for what it cannot look into.
 
-    What no class describes may be either: a string, and the ``text`` of a dictionary, are found twice, first as a text
-    of its own and then as a stretch of a stream.
+    What no class describes may be either: a string, bytes that are one, and the ``text`` of a dictionary, are found
+    twice, first as a text of its own and then as a stretch of a stream.
     """
-    if isinstance(event, _BYTES):
-        raise _unseen(event, "an event")
     layout = layout_of(type(event))
     if layout is not None:
         return (yield from _object(event, layout, "", choice_of(event)))
+    if isinstance(event, _BYTES):
+        return (yield from _bytes(bytes(event)))
     event = yield from _value(event, "")
     if isinstance(event, str) and not isinstance(event, Enum):
         return (yield Found("", event, Stream(None, ())))
@@ -149,6 +155,26 @@ def texts_in(event: Any) -> Walk:
         new = yield Found("text", text, Stream(choice_of(event), ("text",)))
         return event if new == text else event | {"text": new}
     return event
+
+
+def _bytes(event: bytes) -> Walk:
+    """Bytes are a text, such as some lines of CSV, if they are UTF-8: others are pictures, sounds and the like."""
+    if not _is_utf8(event):
+        return event
+    text = event.decode("utf-8", "surrogateescape")
+    new = yield Found("", text)
+    new = yield Found("", new, Stream(None, (bytes,)))
+    return event if new == text else new.encode("utf-8", "surrogateescape")
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether `data` is from a text in UTF-8; characters may be cut at both ends."""
+    start = next((at for at, byte in enumerate(data[:3]) if byte & 0xC0 != 0x80), 0)
+    try:
+        getincrementaldecoder("utf-8")().decode(data[start:])
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data
 
 
 def only_stretch(event: Any) -> Found | None:

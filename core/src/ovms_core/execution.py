@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import reduce
+from time import perf_counter
 from typing import Any, Final
 
 from ovms_core.attribution import Owned
@@ -21,20 +21,19 @@ class Rounds:
     One callback a round is all that it costs, however many calls there are.
     """
 
-    __slots__ = ("_waiting", "count")
+    __slots__ = ("count", "watched")
 
     def __init__(self) -> None:
         self.count = 0
-        self._waiting = False
+        self.watched = False
 
     def watch(self) -> None:
-        """Notice when this round is over."""
-        if not self._waiting:
-            self._waiting = True
-            asyncio.get_running_loop().call_soon(self._end)
+        """Notice when this round is over; it must not be `watched` yet."""
+        self.watched = True
+        asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
-        self._waiting = False
+        self.watched = False
         self.count += 1
 
 
@@ -50,17 +49,20 @@ class Stint:
 
     def is_long(self) -> bool:
         """Whether it is time to give way: ask after each item. Items that are awaited for real never make it long."""
-        self._rounds.watch()
-        if self._round != self._rounds.count:
-            self._round, self._ends = self._rounds.count, time.perf_counter() + _TURN
-            return False
-        return time.perf_counter() > self._ends
+        rounds = self._rounds
+        if not rounds.watched:
+            rounds.watch()
+        if self._round != rounds.count:
+            self._begin()
+        return perf_counter() > self._ends
 
     async def give_way(self) -> None:
         """Let the event loop have its turn."""
         await asyncio.sleep(0)
-        self._rounds.watch()
-        self._round, self._ends = self._rounds.count, time.perf_counter() + _TURN
+        self._begin()
+
+    def _begin(self) -> None:
+        self._round, self._ends = self._rounds.count, perf_counter() + _TURN
 
 
 def wrap(executor: Owned[Executor], interceptors: Sequence[Owned[Interceptor]], rounds: Rounds) -> Proceed:
@@ -78,14 +80,17 @@ def wrap(executor: Owned[Executor], interceptors: Sequence[Owned[Interceptor]], 
 def _layer(owner: str, executor: Executor, rounds: Rounds) -> Proceed:
     async def run(call: Call[Any]) -> AsyncGenerator[Any, None]:
         _plugin_at_work = owner
-        events, stint = executor(call), Stint(rounds)
+        events, stint = executor(call), None
         try:
             async for event in events:
                 yield event
-                if stint.is_long():
+                if stint is None:  # many calls have but one event
+                    stint = Stint(rounds)
+                elif stint.is_long():
                     await stint.give_way()
-        finally:
+        except BaseException:  # an iterator that has ended is closed
             await close(events)
+            raise
 
     return run
 

@@ -14,6 +14,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import typer
+    from prometheus_client.registry import Collector
     from pydantic import BaseModel
 
     from ovms_core.application import Application, AppMiddleware
@@ -101,17 +102,17 @@ def ovms_authenticate(settings: Settings) -> Authenticator | None:
 
 
 @hookspec
-def ovms_parser(endpoint: Endpoint[Any]) -> Parser | None:
+def ovms_parser(endpoint: Endpoint[Any], settings: Settings) -> Parser | None:
     """A parser to use instead of the endpoint's own. Two are an error."""
 
 
 @hookspec
-def ovms_executor(endpoint: Endpoint[Any]) -> Executor | None:
+def ovms_executor(endpoint: Endpoint[Any], settings: Settings) -> Executor | None:
     """An executor to use instead of the endpoint's own. Two are an error."""
 
 
 @hookspec
-def ovms_formatter(endpoint: Endpoint[Any]) -> Formatter | None:
+def ovms_formatter(endpoint: Endpoint[Any], settings: Settings) -> Formatter | None:
     """A formatter to use instead of the endpoint's own. Two are an error."""
 
 
@@ -133,6 +134,12 @@ def ovms_wrap_server(settings: Settings) -> AppMiddleware | None:
 @hookspec
 def ovms_observe(settings: Settings) -> Observer | None:
     """An observer of every call. One that raises is logged, never felt."""
+
+
+@hookspec
+def ovms_register_metrics(settings: Settings) -> Iterable[Collector]:
+    """Metrics of prometheus_client for ``GET /metrics``. One whose name is taken is logged and left out."""
+    return ()
 
 
 @hookspec

@@ -38,7 +38,11 @@ class Request(msgspec.Struct, tag=True):
 
 
 class Event(msgspec.Struct, tag=True):
-    """Something a request gained in a step of its engine."""
+    """Something a request gained in a step of its engine.
+
+    Guardrails read its strings: ``text`` as a piece of a text, every other as a text of its own. The class variables
+    `text_member`, `stream_members` and `no_text` say what is different (see `windowed`).
+    """
 
 
 class EngineInfo(msgspec.Struct, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,9 +26,9 @@ log = logging.getLogger("ovms.metrics")
 
 
 class Metrics:
-    """The metrics of `models` and of the plugins' `observers`. What fails or has no place is logged and left out."""
+    """The metrics of `models` and of the plugins. What fails or has no place is logged and left out."""
 
-    def __init__(self, models: Models, observers: Mapping[str, Observer]) -> None:
+    def __init__(self, models: Models, collectors: Iterable[tuple[str, Collector]]) -> None:
         self._names = CollectorRegistry()
         self._shown: list[_Shown] = []
         self.stalls = Histogram(
@@ -40,30 +40,28 @@ class Metrics:
         )
         self._add("core", ModelMetrics(models))
         self._add("core", self.stalls)
-        for owner, observer in observers.items():
-            for collector in _collectors(owner, observer):
-                self._add(owner, collector)
+        for owner, collector in collectors:
+            self._add(owner, collector)
 
     def _add(self, owner: str, collector: Collector) -> None:
         try:
             self._names.register(collector)
-        except Exception as error:
-            log.error("plugin %s: a metric is left out: %s", owner, error)
+        except ValueError:
+            names = ", ".join(sorted({metric.name for metric in collector.collect()}))
+            message = "plugin %s: its metric %s is left out, for plugin %s has one of that name: call it something else"
+            log.error(message, owner, names, self._holder(collector))
+        except Exception:
+            log.exception("plugin %s: the metric %s is left out", owner, type(collector).__name__)
         else:
             self._shown.append(_Shown(owner, collector))
+
+    def _holder(self, collector: Collector) -> str:
+        """The plugin with a metric of the same name."""
+        return next(shown.owner for shown in self._shown if shown.clashes(collector))
 
     def text(self) -> bytes:
         """All metrics as they are now."""
         return b"".join(shown.text() for shown in self._shown)
-
-
-def _collectors(owner: str, observer: Observer) -> Sequence[Collector]:
-    """Those of an `observer`, which need not be of a subclass of ours."""
-    try:
-        return list(getattr(observer, "collectors", ()))
-    except Exception:
-        log.exception("plugin %s: its observer's metrics are left out", owner)
-        return ()
 
 
 @dataclass(slots=True)
@@ -73,6 +71,15 @@ class _Shown:
     owner: str
     collector: Collector
     failed: bool = False
+
+    def clashes(self, other: Collector) -> bool:
+        registry = CollectorRegistry()
+        registry.register(self.collector)
+        try:
+            registry.register(other)
+        except ValueError:
+            return True
+        return False
 
     def text(self) -> bytes:
         try:

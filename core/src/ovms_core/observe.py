@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ovms_core.endpoint import Call
 
 if TYPE_CHECKING:
-    from prometheus_client.registry import Collector
+    pass
 
 log = logging.getLogger("ovms.observe")
 
@@ -35,11 +35,8 @@ class Observer:
     """Subclass with the methods that matter to you. They run on the event loop: be brief.
 
     Nothing is called for every event: what an observer wants of them is in the `Outcome`, or is the
-    business of an interceptor. What is in `collectors`, metrics of prometheus_client, is shown at ``GET /metrics``.
-    Create each with ``registry=None``, so that every application has its own.
+    business of an interceptor. What it counts is shown by ``ovms_register_metrics``.
     """
-
-    collectors: Sequence[Collector] = ()
 
     def call_started(self, call: Call[Any]) -> None:
         """A request was parsed and will be executed."""

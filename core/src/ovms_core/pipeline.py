@@ -67,6 +67,7 @@ class Pipeline:
         )
         if (model := call.model) is not None:
             model.hold()
+        call.models.hold()
         try:
             async with writer:
                 await self._answer(call, writer, outcome)
@@ -84,6 +85,7 @@ class Pipeline:
         finally:
             if model is not None:
                 model.release()
+            call.models.release()
             outcome.first_byte = writer.started_at
             self._observers.call_ended(call, outcome)
 

@@ -21,6 +21,7 @@ _INSTALLED = tuple(f"{_STANDARD}{folder}{os.sep}" for folder in ("site-packages"
 def author_traceback(error: BaseException) -> str:
     """The traceback of `error` as Python prints it, from the author's first frame on; so for its causes.
 
+    The server's frames on the way from there to the author's last are left out, too.
     Without such a frame it is the exception alone.
     """
     told = traceback.TracebackException.from_exception(error)
@@ -78,13 +79,17 @@ def _place(frame: traceback.FrameSummary) -> str:
 
 
 def _cut(stack: traceback.StackSummary) -> traceback.StackSummary:
-    first = next((index for index, frame in enumerate(stack) if is_authors(frame.filename)), len(stack))
-    kept = [frame for frame in stack[first:] if not frame.filename.startswith(("<frozen ", *_files_of("importlib")))]
-    return traceback.StackSummary.from_list(kept)
+    """Keep what is the author's, and what that called in the end; the server's way from one to the next goes."""
+    authors = [index for index, frame in enumerate(stack) if is_authors(frame.filename)]
+    first, last = (authors[0], authors[-1]) if authors else (len(stack), len(stack))
+    way = ("<frozen ", *_files_of(*_SERVER))
+    between = [frame for frame in stack[first:last] if not frame.filename.startswith(way)]
+    after = [frame for frame in stack[last:] if not frame.filename.startswith(("<frozen ", *_files_of("importlib")))]
+    return traceback.StackSummary.from_list(between + after)
 
 
 def is_authors(file: str) -> bool:
-    """Whether it is neither the server's nor Python's own."""
+    """Whether `file` is neither the server's nor Python's: the author's own, or of a package that the author uses."""
     standard = file.startswith(_STANDARD) and not file.startswith(_INSTALLED)
     return not standard and not file.startswith(("<frozen ", *_files_of(*_SERVER)))
 

@@ -22,7 +22,8 @@ Every string of an event is looked at, in one of two ways:
   inside as well. It has a window of its own, which holds nothing back.
 
 `Literal`, enums, numbers and bytes are no text. What no class describes can be either: a string, and the ``text``
-of a dictionary, are looked at as texts of their own first, then as stretches of a stream.
+of a dictionary, are looked at as texts of their own first, then as stretches of a stream. So are events that are
+bytes, if they are UTF-8.
 
 A class of events may have its text elsewhere, several streams in one choice, and strings that are no text::
 

@@ -10,7 +10,7 @@ from ovms_core.plugin import APIError, Call, Endpoint, Formatter, hookimpl
 
 
 class JsonLines(Formatter):
-    media_type = "application/x-ndjson"
+    stream_media_type = "application/x-ndjson"
     keep_alive = b"\n"
 
     async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:

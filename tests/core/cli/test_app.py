@@ -107,6 +107,9 @@ def test_plugins_are_shown_with_state_and_reason(ovms: Ovms, share_plugin: None)
         "version": "0.3",
         "state": "blocked",
         "reason": "by the configuration (plugins)",
+        "traceback": "",
+        "advice": "",
+        "warnings": [],
     }
     assert "share" in ovms("plugins").stdout
 

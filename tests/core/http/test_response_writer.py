@@ -435,7 +435,7 @@ async def test_a_formatter_may_answer_with_a_streaming_response() -> None:
 class Lines(Formatter):
     """Answers in lines of JSON."""
 
-    media_type = "application/x-ndjson"
+    stream_media_type = "application/x-ndjson"
     keep_alive: bytes | None = b"\n"
 
     async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
@@ -452,7 +452,7 @@ class Lines(Formatter):
 class Sound(Lines):
     """Answers in bytes that mean something as a whole, of the kind that the request names."""
 
-    media_type = "audio/wav"
+    stream_media_type = "audio/wav"
     keep_alive: bytes | None = None
 
     async def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
@@ -460,7 +460,7 @@ class Sound(Lines):
             yield f"<{event}>".encode()
 
     def stream_headers(self, call: Call[Any]) -> dict[str, str]:
-        return {"content-type": f"audio/{call.body.text}" if call.body.text else self.media_type}
+        return {"content-type": f"audio/{call.body.text}" if call.body.text else self.stream_media_type}
 
     def error(self, call: Call[Any], error: APIError) -> None:
         return None

@@ -15,12 +15,14 @@ import pytest_asyncio
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 from tests.core.support import Client, echo, error_of, plugin, raw, talking, until
+from uvicorn import Config
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from ovms_core.app import Application
 from ovms_core.plugin import APIError, WebSocketRoute
+from ovms_core.serve import configure
 from ovms_core.testing import Script, Word, app_with, scripted_model, scripted_plugin, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -248,7 +250,7 @@ async def test_a_handler_refuses_with_an_error_or_by_closing_before_it_accepts(u
 async def test_a_handler_that_never_accepts_is_a_fault(url: str, caplog: pytest.LogCaptureFixture) -> None:
     answer = await refused(url, "/forget")
     assert (answer.status_code, error_of(answer)["code"]) == (500, "internal_error")
-    assert "returned before it accepted" in caplog.text
+    assert "plugin 'sockets', WEBSOCKET /forget: RuntimeError: the handler of a WebSocket returned" in caplog.text
 
 
 async def test_a_handler_that_raises_closes_with_1011_and_the_log_says_where(
@@ -260,8 +262,9 @@ async def test_a_handler_that_raises_closes_with_1011_and_the_log_says_where(
     assert reason == "The server failed on this request. Quote the request id my-id."
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
-    assert "my-id" in errors[0].getMessage()
-    assert "a slip of its author" in caplog.text
+    told = "request my-id failed: plugin 'sockets', WEBSOCKET /fail: ValueError: a slip of its author at "
+    assert told in errors[0].getMessage()
+    assert "test_sockets.py:" in errors[0].getMessage()
 
 
 async def test_a_handler_closes_as_it_likes_and_an_api_error_has_a_code(url: str) -> None:
@@ -327,14 +330,58 @@ async def test_a_client_that_leaves_frees_its_place(app: Application, url: str) 
     await until(lambda: app.server.admission.in_flight == 0)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that pings every 50 ms, and waits no longer for the answer."""
+
+    def configured(app: Application) -> Config:
+        config = configure(app)
+        config.ws_ping_interval = config.ws_ping_timeout = 0.05
+        return config
+
+    monkeypatch.setattr("ovms_core.testing.client.configure", configured)
+
+
+HANDSHAKE = (
+    b"GET /open HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\n\r\n"
+)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_client_that_answers_no_ping_is_given_up() -> None:
+    app = app_with(sockets())
+    async with serving(app) as url:
+        answer = await raw(url, HANDSHAKE)
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert answer.endswith(b"keepalive ping timeout")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_client_that_sends_ahead_of_a_busy_handler_is_not_given_up() -> None:
+    """What it sends is not read meanwhile, and neither are its answers to pings."""
+    go = asyncio.Event()
+
+    async def slow(websocket: WebSocket) -> None:
+        await websocket.accept()
+        for _ in range(2):
+            text = await websocket.receive_text()
+            await go.wait()
+            await websocket.send_text(text)
+
+    busy = plugin("busy", ovms_register_routes=lambda: [WebSocketRoute("/slow", slow)])
+    async with serving(app_with(busy)) as url, opened(url, "/slow") as socket:
+        await socket.send("one")
+        await socket.send("two")
+        await asyncio.sleep(0.3)  # several pings
+        go.set()
+        assert [await socket.recv(), await socket.recv()] == ["one", "two"]
+
+
 async def test_what_is_sent_before_it_is_accepted_waits(url: str) -> None:
     """Or ends the connection: it is against the protocol."""
-    handshake = (
-        b"GET /open HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-        b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\n\r\n"
-    )
     masked = b"\x81\x82\x00\x00\x00\x00hi" + b"\x88\x80\x00\x00\x00\x00"
-    answer = await raw(url, handshake, masked, end=True)
+    answer = await raw(url, HANDSHAKE, masked, end=True)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
 
 

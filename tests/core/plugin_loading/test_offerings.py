@@ -342,3 +342,29 @@ def test_what_a_hook_must_not_return_is_told_with_the_hook(hook: str, answer: An
 
 def test_every_hook_whose_answer_is_used_has_a_row() -> None:
     assert {*ANSWERS_OF_HOOKS, "ovms_register_commands"} == {*specifications()}
+
+
+MEMBERS: list[tuple[str, Any, str]] = [
+    ("also", "/louder", "write ('/louder',), with the comma"),
+    ("accepts", None, "None, and must be a tuple"),
+    ("public", "no", "'no', and must be True or False"),
+    ("streams", 1, "1, and must be True or False"),
+    ("method", None, "None, and must be a text"),
+    ("task", TASK, "a Task, and must be a text, or None"),
+    ("path", b"/talk", "a bytes for a path: that must be a text"),
+]
+
+
+@pytest.mark.parametrize(("member", "value", "told"), MEMBERS)
+def test_an_endpoint_whose_members_are_of_another_type_sets_its_plugin_aside(
+    member: str, value: object, told: str
+) -> None:
+    endpoint = Talk(echo)
+    setattr(endpoint, member, value)
+    assert told in named("odd", app_with(plugin("odd", ovms_register_endpoints=lambda: [endpoint]))).reason
+
+
+def test_whether_a_route_is_public_must_be_said_plainly() -> None:
+    route = Route("GET", "/page", page, public="no")  # type: ignore[arg-type]
+    reason = named("odd", app_with(plugin("odd", ovms_register_routes=lambda: [route]))).reason
+    assert "public of the route /page is 'no', and must be True or False" in reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import create_model
-from tests.core.support import plugin
+from tests.core.support import TalkBody, plugin
 
 from ovms_core.plugin import Body, Call, Endpoint, Route
 from ovms_core.testing import app_with
@@ -130,3 +130,16 @@ def test_an_answer_without_a_schema_is_named_in_the_log(caplog: pytest.LogCaptur
         described = document(register("odd", endpoint("/odd", response=list[int] | list[str])))
     assert described["paths"]["/odd"]["post"]["responses"]["200"]["content"] == {"application/json": {}}
     assert "Talk.response is left out of /openapi.json" in caplog.text
+
+
+class Callback(Body):
+    then: Callable[[], int] = int
+
+
+def test_a_body_without_a_schema_is_named_in_the_log_and_the_others_are_described(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, "ovms.openapi"):
+        described = document(register("odd", endpoint("/odd", body=Callback), endpoint("/even", body=TalkBody)))
+    assert "Callback are left out of /openapi.json" in caplog.text
+    assert "text" in described["components"]["schemas"]["TalkBody"]["properties"]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import msgspec
 from pydantic import ConfigDict
@@ -164,6 +164,22 @@ class RunsLinesTogether(HidesItsAnswer):
 
 class TestRunsLinesTogether(Echoing):
     plugin = plugin_of(RunsLinesTogether())
+
+
+class Answer(TypedDict):
+    """What it does not say."""
+
+    words: list[str]
+
+
+class SaysSomethingElse(Echo):
+    """Its answer is not what its documentation says."""
+
+    response = Answer
+
+
+class TestSaysSomethingElse(Echoing):
+    plugin = plugin_of(SaysSomethingElse())
 
 
 class SaysLess(Echo):

@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 from tests.core.testing.faulty_endpoints import Echo, plugin_of
 
+from ovms_core.plugin import hookimpl
 from ovms_core.testing import EndpointContract, scripted_model, scripted_plugin
 from ovms_core.testing.contract.subject import running
 from ovms_core.testing.scripted import ScriptEndpoint
@@ -59,6 +61,7 @@ def test_a_sound_endpoint_without_an_engine_passes(failures: dict[str, set[str]]
         ("TestHidesTexts", "test_a_guardrail_can_read_every_text"),
         ("TestHidesItsAnswer", "test_a_guardrail_can_redact_every_text_of_an_answer"),
         ("TestRunsLinesTogether", "test_a_guardrail_can_redact_every_text_of_an_answer"),
+        ("TestSaysSomethingElse", "test_an_answer_is_what_its_documentation_says"),
         ("TestSaysLessInStreams", "test_a_stream_says_what_the_whole_answer_says"),
         ("TestNeverEndsItsStreams", "test_a_stream_ends_properly"),
         ("TestSwallowsErrors", "test_a_guardrail_that_blocks_blocks_both_modes"),
@@ -87,12 +90,14 @@ async def test_the_endpoint_under_test_is_the_plugins_own_whatever_it_needs() ->
 
 
 async def test_of_several_endpoints_one_must_be_named() -> None:
-    class Vague(EndpointContract):
-        plugin = scripted_plugin
-        models = (scripted_model(),)
-        valid_body: ClassVar = {"count": 1}
+    class Louder(Echo):
+        path = "/louder"
 
-    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*ScriptEndpoint"):
+    class Vague(EndpointContract):
+        plugin = SimpleNamespace(__name__="two", ovms_register_endpoints=hookimpl(lambda: [Echo(), Louder()]))
+        valid_body: ClassVar = {"text": "one"}
+
+    with pytest.raises(AssertionError, match=r"Set Vague\.endpoint to one of .*Louder"):
         async with running(Vague):
             pass
 

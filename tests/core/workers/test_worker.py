@@ -29,8 +29,8 @@ from ovms_core.workers.wire import (
 )
 from ovms_core.workers.worker import EngineLoop, Inbox, Outbox
 
-SCRIPTED = "ovms_core.testing.scripted_engine:ScriptedEngine"
 RAISED = "the engine raised an exception while it loaded the model; the server's log says why"
+SCRIPTED = "ovms_core.testing.scripted_engine:ScriptedEngine"
 
 _decode = msgspec.msgpack.Decoder(Loaded | LoadFailed | Crashed | Step[Word | Probed]).decode
 

@@ -13,7 +13,7 @@ from ovms_core.engine import ModelSpec
 from ovms_core.models.reference import Reference
 from ovms_core.models.repository import Repository
 from ovms_core.models.source import Source, SourceError
-from ovms_embeddings.engine import TextEmbeddings
+from ovms_embeddings.engine.embedding import TextEmbeddings
 from ovms_sources import PypiSource
 from ovms_starter.source import StarterSource
 

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from ovms_core.plugin import ModelFiles, decode_body
-from ovms_embeddings.body import EmbeddingsBody
+from ovms_embeddings.http.body import EmbeddingsBody
+from ovms_embeddings.http.vectors import as_base64, as_floats
 from ovms_embeddings.task import BY_NAME, EMBEDDINGS, detect
-from ovms_embeddings.vectors import as_base64, as_floats
 
 NUMBERS = (0.1, -2.5, 1e-7, 3.4028234663852886e38)
 VECTOR = struct.pack("<4f", *NUMBERS)

@@ -11,7 +11,7 @@ from tests.plugins.ovms_embeddings.conftest import Load
 from tests.plugins.ovms_embeddings.decoder import EOS, WORDS, Decoder
 
 from ovms_core.engine import RequestError
-from ovms_embeddings.engine import TextEmbeddings
+from ovms_embeddings.engine.embedding import TextEmbeddings
 from ovms_embeddings.messages import Embed
 
 TEXTS = ["the cat is sleeping", "dog", "where is the dog today", "the the the the the the the cat"]

@@ -18,7 +18,7 @@ from tests.plugins.ovms_embeddings.decoder import Decoder
 from ovms_core.app import create_app
 from ovms_core.settings import ModelSettings, Settings
 from ovms_embeddings import hooks
-from ovms_embeddings.body import EmbeddingsBody
+from ovms_embeddings.http.body import EmbeddingsBody
 
 TEXTS = ["the cat is sleeping", "dog", "where is the dog today"]
 

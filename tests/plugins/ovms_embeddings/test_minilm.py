@@ -12,7 +12,7 @@ from tests.plugins.ovms_embeddings.asking import ask, cosines, embed, vectors
 from tests.plugins.ovms_embeddings.conftest import Load
 
 from ovms_core.engine import RequestError
-from ovms_embeddings.engine import TextEmbeddings
+from ovms_embeddings.engine.embedding import TextEmbeddings
 from ovms_embeddings.messages import Embed
 
 pytestmark = pytest.mark.real

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ovms_embeddings.engine.pooling import normalized, pool
 from ovms_embeddings.options import Pooling
-from ovms_embeddings.pooling import normalized, pool
 
 HIDDEN = np.array([[[1, -1], [3, -5], [100, 100]], [[100, 100], [4, -2], [2, -6]]], dtype=np.float32)
 MASK = np.array([[1, 1, 0], [0, 1, 1]])

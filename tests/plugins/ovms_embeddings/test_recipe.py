@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ovms_core.engine import LoadError
+from ovms_embeddings.engine.recipe import Recipe, read_recipe
 from ovms_embeddings.options import EmbeddingsOptions
-from ovms_embeddings.recipe import Recipe, read_recipe
 
 TRANSFORMER = {"path": "", "type": "sentence_transformers.models.Transformer"}
 POOLING = {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}

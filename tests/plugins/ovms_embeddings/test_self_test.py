@@ -14,8 +14,8 @@ from tests.plugins.ovms_embeddings.conftest import Load
 from tests.plugins.ovms_embeddings.decoder import Decoder
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_embeddings.pooling import Floats
-from ovms_embeddings.self_test import find_fault
+from ovms_embeddings.engine.pooling import Floats
+from ovms_embeddings.engine.self_test import find_fault
 
 
 def letters(text: str) -> list[float]:

@@ -11,10 +11,10 @@ from tests.plugins.ovms_embeddings.asking import embed
 from tests.plugins.ovms_embeddings.conftest import Load
 
 from ovms_core.model_files import ModelFiles
-from ovms_core.openvino.tokens import TextTokenizer
+from ovms_embeddings.engine.recipe import read_recipe
 from ovms_embeddings.options import EmbeddingsOptions
-from ovms_embeddings.recipe import read_recipe
 from ovms_embeddings.task import detect
+from ovms_openvino.tokens import TextTokenizer
 
 FILES = [
     "1_Pooling/config.json",

@@ -15,8 +15,8 @@ from tests.plugins.ovms_embeddings.conftest import Load
 from tests.plugins.ovms_embeddings.decoder import EOS, WORDS, Decoder
 
 from ovms_core.engine import LoadError
-from ovms_embeddings.modules import Module
-from ovms_embeddings.steps import load_steps
+from ovms_embeddings.engine.modules import Module
+from ovms_embeddings.engine.steps import load_steps
 
 WEIGHT = np.array([[1, 2], [0, -1], [0.5, 0.5]], np.float32)
 BIAS = np.array([1, 0, -1], np.float32)

@@ -13,14 +13,14 @@ from tests.plugins.ovms_embeddings.asking import ask, cosines, embed
 from tests.plugins.ovms_embeddings.conftest import Load
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.tokens import TextTokenizer
-from ovms_embeddings import vocabularies
-from ovms_embeddings.engine import TextEmbeddings
+from ovms_embeddings.engine import vocabularies
+from ovms_embeddings.engine.embedding import TextEmbeddings
+from ovms_embeddings.engine.reading import Reader
+from ovms_embeddings.engine.recipe import Recipe
+from ovms_embeddings.engine.vocabularies import Vocabulary
 from ovms_embeddings.messages import Embed
 from ovms_embeddings.options import EmbeddingsOptions
-from ovms_embeddings.reading import Reader
-from ovms_embeddings.recipe import Recipe
-from ovms_embeddings.vocabularies import Vocabulary
+from ovms_openvino.tokens import TextTokenizer
 
 TEXTS = ["A cat sleeps on the sofa.", "Taxes are due 🦊", "hello world"]
 CL100K = [

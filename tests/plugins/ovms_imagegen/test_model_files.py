@@ -16,11 +16,11 @@ from tests.plugins.ovms_imagegen.conftest import Drawing, last_file, load, opene
 from tests.plugins.ovms_imagegen.families import save_family
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.conversion import missing_tokenizers
 from ovms_imagegen.engine.model_folder import OPTIONS_FILE, options_of
 from ovms_imagegen.engine.parts import SCHEDULER, read_parts
 from ovms_imagegen.engine.prepared import prepared_folder
 from ovms_imagegen.messages import Draw
+from ovms_openvino.conversion import missing_tokenizers
 
 TOKENIZER: Final = "tokenizer/tokenizer_config.json"
 READ: Final = ("unet/config.json", "text_encoder/config.json", "vae_decoder/config.json", "model_index.json", SCHEDULER)

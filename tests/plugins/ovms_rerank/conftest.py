@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ovms_core.engine import ModelSpec
-from ovms_rerank.engine import Reranker
+from ovms_rerank.engine.reranking import Reranker
 
 Load = Callable[..., Reranker]
 

@@ -11,9 +11,9 @@ from tests.plugins.ovms_rerank.tokenizers_of_families import PAIR_FAMILIES, TEXT
 from tokenizers import Tokenizer, models
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
-from ovms_rerank.chunks import Cutter, Question
-from ovms_rerank.layouts import INSTRUCTION, SYSTEM_PROMPT, Layout, PairLayout, YesNoLayout, answer_tokens
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
+from ovms_rerank.engine.chunks import Cutter, Question
+from ovms_rerank.engine.layouts import INSTRUCTION, SYSTEM_PROMPT, Layout, PairLayout, YesNoLayout, answer_tokens
 
 QUERY = "capital of France?"
 LONG = " ".join(TEXTS * 4)

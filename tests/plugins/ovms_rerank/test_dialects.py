@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ovms_core.plugin import APIError, decode_body
-from ovms_rerank.answers import Answer, document
-from ovms_rerank.body import RerankBody
-from ovms_rerank.dialects import COHERE, JINA, TEI, VOYAGE, Dialect, recognise
-from ovms_rerank.documents import warnings_of
+from ovms_rerank.http.answers import Answer, document
+from ovms_rerank.http.body import RerankBody
+from ovms_rerank.http.dialects import COHERE, JINA, TEI, VOYAGE, Dialect, recognise
+from ovms_rerank.http.documents import warnings_of
+from ovms_rerank.http.ranking import documents_name, rank, require_numbers, score_request, sigmoid
 from ovms_rerank.messages import Scored
-from ovms_rerank.ranking import documents_name, rank, require_numbers, score_request, sigmoid
 
 TEXTS = ["first", "second", "third"]
 ODDS = [-1.0, 2.0, 0.0]

@@ -15,11 +15,11 @@ from tests.plugins.ovms_rerank.asking import ask, refused, scored
 from tests.plugins.ovms_rerank.conftest import Load
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
-from ovms_rerank.engine import Reranker
-from ovms_rerank.layouts import PairLayout
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
+from ovms_rerank.engine.layouts import PairLayout
+from ovms_rerank.engine.reranking import Reranker
+from ovms_rerank.http.ranking import sigmoid
 from ovms_rerank.messages import Score
-from ovms_rerank.ranking import sigmoid
 
 DATA = Path(__file__).parent / "data"
 QUERY = "What is the capital of France?"

@@ -16,9 +16,9 @@ from tests.plugins.ovms_rerank.conftest import Load
 from tests.plugins.ovms_rerank.tokenizers_of_families import qwen
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.tokens import TextTokenizer
-from ovms_rerank.heads import log_odds
-from ovms_rerank.layouts import YesNoLayout
+from ovms_openvino.tokens import TextTokenizer
+from ovms_rerank.engine.heads import log_odds
+from ovms_rerank.engine.layouts import YesNoLayout
 
 QUERY = "What is the capital of France?"
 DOCUMENTS = ["Paris is the capital.", "Rinse the rice, add water and " * 9, "no", "Paris is the capital."]
@@ -104,7 +104,7 @@ def test_an_instruction_changes_a_causal_models_scores(tmp_path: Path, load: Loa
 
 
 def test_a_causal_models_logits_are_computed_for_the_last_token_only(decoder: Decoder) -> None:
-    from ovms_rerank.heads import YesNo
+    from ovms_rerank.engine.heads import YesNo
 
     model = decoder.graph("plain")
     YesNo(no=1, yes=2).prepare(model)

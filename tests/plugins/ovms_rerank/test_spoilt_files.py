@@ -10,8 +10,8 @@ from tests.plugins.ovms_rerank.asking import scored
 from tests.plugins.ovms_rerank.conftest import Load
 
 from ovms_core.model_files import ModelFiles
-from ovms_core.openvino.tokens import TextTokenizer
-from ovms_rerank.profile import Profile
+from ovms_openvino.tokens import TextTokenizer
+from ovms_rerank.engine.profile import Profile
 from ovms_rerank.task import RerankOptions, detect
 
 FILES = ["config.json", "sentence_bert_config.json", "tokenizer.json", "tokenizer_config.json"]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
 from ovms_core.model_files import ModelFiles
-from ovms_rerank.profile import Profile
+from ovms_rerank.engine.profile import Profile
 from ovms_rerank.task import BY_NAME, CERTAIN, RerankOptions, detect
 
 CLASSIFIER = ["XLMRobertaForSequenceClassification"]

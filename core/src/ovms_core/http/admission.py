@@ -30,8 +30,8 @@ class Admission:
         self.draining = False
         self.in_flight = 0
         self._routes = routes
-        self._keys = keys
         self._owners = owners
+        self._user = keys.user if owners is None else _owner_found
         self._origins = settings.cors_origins
         self._no_cors = NoCors()
         self._budget = BodyBudget(settings)
@@ -39,13 +39,11 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            take_key(scope)
-        if self._owners is not None:
-            await self._find_owner(scope, self._owners)
-        self._admit(scope)
-        if scope["type"] == "websocket":
             await self._open(scope, receive, send)
             return
+        if self._owners is not None:
+            await self._find_owner(scope, scope["method"], self._owners)
+        self._admit(scope, scope["method"])
         body = scope["ovms.body"] = self._budget.meter(scope, receive)
         self.in_flight += 1
         try:
@@ -55,6 +53,10 @@ class Admission:
             body.release()
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        take_key(scope)
+        if self._owners is not None:
+            await self._find_owner(scope, SOCKET, self._owners)
+        self._admit(scope, SOCKET)
         check_origin(scope, self._origins)
         self.in_flight += 1
         try:
@@ -62,12 +64,12 @@ class Admission:
         finally:
             self.in_flight -= 1
 
-    async def _find_owner(self, scope: Scope, owners: Owners) -> None:
+    async def _find_owner(self, scope: Scope, method: str, owners: Owners) -> None:
         """Ask whose the request is, unless it is for a public route: while that takes, it is a request in flight."""
         try:
-            route, _ = self._routes.find(scope.get("method", SOCKET), scope["path"])
+            route, _ = self._routes.find(method, scope["path"])
         except APIError:
-            if is_preflight(scope.get("method", SOCKET), scope["ovms.headers"]):
+            if is_preflight(method, scope["ovms.headers"]):
                 return
             self._check_load("")
         else:
@@ -80,11 +82,7 @@ class Admission:
         finally:
             self.in_flight -= 1
 
-    def _user(self, scope: Scope) -> str | None:
-        return self._keys.user(scope) if self._owners is None else scope["state"]["user"]
-
-    def _admit(self, scope: Scope) -> None:
-        method = scope.get("method", SOCKET)
+    def _admit(self, scope: Scope, method: str) -> None:
         try:
             route, parameters = self._routes.find(method, scope["path"])
         except APIError:
@@ -105,6 +103,11 @@ class Admission:
             raise APIError(503, message, code="draining", retry_after=5, headers={"connection": "close"})
         if self.in_flight >= self._max_requests and owner != "core":  # metrics tell what goes on
             raise APIError(503, "The server has too many requests in flight.", code="overloaded", retry_after=1)
+
+
+def _owner_found(scope: Scope) -> str | None:
+    owner: str | None = scope["state"]["user"]
+    return owner
 
 
 async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:

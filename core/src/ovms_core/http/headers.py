@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes
 
+log = logging.getLogger("ovms.http")
+
 _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F))) + "\t"
 _NOT_IN_NAMES: Final = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _NOT_IN_VALUES: Final = re.compile(rb"[\0-\x08\n-\x1f\x7f]")
+_OWN: Final = frozenset(
+    b"connection content-encoding content-length content-type date keep-alive server trailer transfer-encoding "
+    b"upgrade x-ignored-params x-request-id x-warnings".split()
+)
+"""What the server says of each response by itself, and what HTTP needs to find its end."""
 _is_spoilt = _NOT_IN_VALUES.search
 
 
@@ -34,6 +42,24 @@ def _utf8(text: str) -> bytes:
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """`headers` for an ASGI message."""
     return [(_utf8(name).lower(), header_text(value).encode()) for name, value in headers.items()]
+
+
+def with_headers(headers: Iterable[tuple[bytes, bytes]], further: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """`headers`, and those of `further` that are not among them and not the server's own."""
+    kept = list(headers)
+    taken = {name.lower() for name, _ in kept} | _OWN
+    for name, value in raw_headers(further):
+        if name in taken:
+            _warn_of(name)
+        else:
+            kept.append((name, value))
+    return kept
+
+
+@lru_cache(maxsize=64)
+def _warn_of(name: bytes) -> None:
+    """Once for each name: who sets it does so at every call."""
+    log.warning("the header '%s' in call.headers is left out: the server or the response sets it itself", name.decode())
 
 
 def sendable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from ovms_core.endpoint import Call, Formatter
 from ovms_core.errors import APIError, request_timed_out
 from ovms_core.http.errors import cut_short, stopping
-from ovms_core.http.headers import raw_headers
+from ovms_core.http.headers import raw_headers, with_headers
 from ovms_core.http.long_requests import LongRequestTimer
 from ovms_core.http.remarks import remarks
 from ovms_core.settings import Settings
@@ -141,6 +141,8 @@ class ResponseWriter:
         """Send a whole response."""
         if self._call.ignored or self._call.warnings:
             response.raw_headers += raw_headers(remarks(self._call.ignored, self._call.warnings))
+        if self._call.headers:
+            response.raw_headers = with_headers(response.raw_headers, self._call.headers)
         self.started_at = time.perf_counter()
         await response(self._scope, self._receive, self._send_noting_the_end)
 
@@ -174,8 +176,9 @@ class ResponseWriter:
 
     async def _start(self) -> None:
         headers = self._formatter.stream_headers(self._call) | remarks(self._call.ignored, self._call.warnings)
+        raw = with_headers(raw_headers(headers), self._call.headers) if self._call.headers else raw_headers(headers)
         self.started_at = time.perf_counter()
-        await self._send({"type": "http.response.start", "status": 200, "headers": raw_headers(headers)})
+        await self._send({"type": "http.response.start", "status": 200, "headers": raw})
 
     # -- what goes on meanwhile
 

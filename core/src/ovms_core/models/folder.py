@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from ovms_core.model_files.gguf import first_shard, gguf_models, is_gguf
 from ovms_core.models.reference import MODEL_SUFFIXES
 from ovms_core.models.source import FetchProgress, Offer, SourceError
-from ovms_core.openvino.gguf import first_shard, gguf_models, is_gguf
 
 _IN_FOLDERS = {"openvino_model.xml", "model.onnx"}
 """Files that are served with what lies beside them: naming one means its folder."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,16 @@ class Model:
         self.require_available()
         assert self.runner is not None
         return self.runner.submit(request)
+
+    async def collect(self, request: Request) -> list[Any]:
+        """All events that the engine gives for `request`, at its end. Raises as `submit` does.
+
+        Example::
+
+            (embedded,) = await model.collect(Embed(inputs=["a text"]))
+        """
+        async with aclosing(self.submit(request)) as events:
+            return [event async for event in events]
 
     def require_available(self) -> None:
         """Raise `APIError` 503 unless requests can be taken.

@@ -132,6 +132,12 @@ def _settings_fault(value: Any) -> str | None:
     return None
 
 
+def _collector_fault(value: Any) -> str | None:
+    if isinstance(value, type):
+        return f"return an object of it, {_call_of(value)}"
+    return None if callable(getattr(value, "collect", None)) else "it has no method collect()"
+
+
 ANSWERS: dict[str, One | Several] = {
     "ovms_settings": One("a class derived from pydantic's BaseModel", _settings_fault),
     "ovms_register_tasks": Several("Task objects", partial(instance_fault, Task)),
@@ -146,6 +152,7 @@ ANSWERS: dict[str, One | Several] = {
     "ovms_wrap_app": _MIDDLEWARE,
     "ovms_wrap_server": _MIDDLEWARE,
     "ovms_observe": One("an Observer", partial(instance_fault, Observer)),
+    "ovms_register_metrics": Several("collectors of prometheus_client", _collector_fault),
     "ovms_lifespan": One("an async context manager", _context_fault),
 }
 """A row for each hook whose answer is used."""

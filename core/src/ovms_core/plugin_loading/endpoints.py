@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import NoneType
 from typing import Any
 
 from ovms_core.endpoint import Endpoint, Formatter
@@ -27,6 +28,17 @@ _ENDPOINT: dict[str, tuple[Callable[..., str | None], tuple[str, ...]]] = {
     **_FORMATTER,
 }
 """The kind of function that each method is, and what it is called with."""
+_TRUTH, _TEXT = ((bool,), "True or False"), ((str,), "a text")
+_MEMBERS: dict[str, tuple[tuple[type, ...], str]] = {
+    "also": ((tuple, list), "a tuple"),
+    "accepts": ((tuple, list), "a tuple"),
+    "bare": _TRUTH,
+    "public": _TRUTH,
+    "streams": _TRUTH,
+    "method": _TEXT,
+    "task": ((str, NoneType), "a text, or None"),
+}
+"""What the other members are. Who may be let in without a key must not hang on what Python takes for true."""
 
 
 def check_endpoint(endpoint: Endpoint[Any]) -> Endpoint[Any]:
@@ -46,6 +58,8 @@ def check_route(route: AnyRoute) -> AnyRoute:
         raise PluginError(placed(f"a {type(route).__name__}{fault}", answering))
     if isinstance(route, Mount):
         return _check_mount(route)
+    if not isinstance(route.public, bool):
+        raise PluginError(f"public of the route {route.path} is {described(route.public)}, and must be True or False")
     argument = "websocket" if isinstance(route, WebSocketRoute) else "request"
     if unfit := coroutine_fault(route.handler, argument):
         message = f"{described(route.handler)}, the handler of the route {route.path}, cannot be used: {unfit}"
@@ -71,14 +85,20 @@ def formatter_fault(formatter: Formatter) -> str | None:
 def _faults(endpoint: Endpoint[Any]) -> Iterator[str]:
     if lacking := [name for name in ("path", "body") if not hasattr(endpoint, name)]:
         yield f" has no {' and no '.join(lacking)}"
-    for name in ("also", "accepts"):
-        if isinstance(getattr(endpoint, name), str):
-            yield f".{name} must be a tuple: write ({getattr(endpoint, name)!r},), with the comma"
+    yield from _type_faults(endpoint)
     for path in (endpoint.path, *endpoint.also):
         yield from _path_faults(path)
     if endpoint.method != endpoint.method.upper():
         yield f".method must be in upper case, not '{endpoint.method}'"
     yield from _body_faults(endpoint)
+
+
+def _type_faults(endpoint: Endpoint[Any]) -> Iterator[str]:
+    for name, (kind, what) in _MEMBERS.items():
+        value: Any = getattr(endpoint, name)
+        if not isinstance(value, kind):
+            hint = f": write ({value!r},), with the comma" if tuple in kind and isinstance(value, str) else ""
+            yield f".{name} is {described(value)}, and must be {what}{hint}"
 
 
 def _path_faults(path: Any) -> Iterator[str]:

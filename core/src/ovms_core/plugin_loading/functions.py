@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +49,7 @@ def plain_fault(function: Any, *arguments: str) -> str | None:
 def described(value: Any) -> str:
     """`value` in an error message: ``a Shout``, ``the class Shout``, ``the function guard``."""
     if value is None or isinstance(value, str | int | float | bool):
-        return repr(value)
+        return reprlib.repr(value)
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if inspect.isroutine(value):

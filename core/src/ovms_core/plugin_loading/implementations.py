@@ -55,7 +55,8 @@ def check_implementations(plugin: object) -> None:
 def _faults(hook: str, plugin: object) -> Iterator[str]:
     implementation = getattr(plugin, hook)
     if not _is_plain(implementation):
-        yield f"implements {hook} as a coroutine or wrapper: hooks are plain functions"
+        hint = ", so put @asynccontextmanager between @hookimpl and it" if hook == "ovms_lifespan" else ""
+        yield f"implements {hook} as a coroutine or wrapper: hooks are plain functions{hint}"
     if isinstance(plugin, type) and inspect.isfunction(vars(plugin).get(hook)):
         yield f"is the class {plugin.__name__}: its entry point must name an object of it ({plugin.__name__}())"
     yield from _argument_faults(hook, implementation)

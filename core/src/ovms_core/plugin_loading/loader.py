@@ -74,7 +74,7 @@ def load_plugins(settings: PluginSelection, plugins: Sequence[object] | None = N
     host = PluginHost()
     from ovms_core import builtin
 
-    host.add(PluginReport(OWN, CORE, ovms_core.__version__), builtin)
+    host.add(PluginReport(OWN, CORE, ovms_core.__version__), builtin.CorePlugin())
     if plugins is None:
         for entry in _discover():
             _load(host, entry, settings)
@@ -95,10 +95,11 @@ def _warn_of_unknown(host: PluginHost, settings: PluginSelection) -> None:
 
 
 def name_of(plugin: object) -> str:
-    """The name of a plugin that no entry point names: ``my-notes`` for the module ``ovms_my_notes.hooks``."""
+    """The name of a plugin that no entry point names: ``my-notes`` for ``ovms_my_notes`` or ``ovms_my_notes.hooks``."""
     name = str(getattr(plugin, "__name__", type(plugin).__name__))
-    package, _, module = name.rpartition(".")
-    return package.rpartition(".")[2].removeprefix("ovms_").replace("_", "-") if module == "hooks" else name
+    if name.endswith(".hooks"):
+        name = name.removesuffix(".hooks").rpartition(".")[2]
+    return name.removeprefix("ovms_").replace("_", "-") if name.startswith("ovms_") else name
 
 
 def require(host: PluginHost, settings: PluginSelection) -> None:

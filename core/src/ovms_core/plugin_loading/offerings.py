@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, TypeVar
+
+from prometheus_client.registry import Collector
 
 from ovms_core.attribution import Owned
 from ovms_core.endpoint import Endpoint
@@ -15,6 +17,7 @@ from ovms_core.models.source import Source
 from ovms_core.observe import Observer
 from ovms_core.plugin_loading.authentication import authenticator
 from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
+from ovms_core.plugin_loading.event_types import check_events
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
@@ -53,6 +56,7 @@ class Offerings:
     replacements: list[Replacement] = field(default_factory=list)
     routes: list[tuple[str, AnyRoute]] = field(default_factory=list)
     observers: dict[str, Observer] = field(default_factory=dict)
+    collectors: list[tuple[str, Collector]] = field(default_factory=list)
     authenticator: Owned[Authenticator] | None = None
 
     def stage(self, hook: str, endpoint: Endpoint[Any]) -> Owned[Any] | None:
@@ -84,10 +88,11 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
     settings = with_plugin_settings(host, settings)
     registered = {owner: found for owner in host.active() if (found := _register(host, owner, settings))}
     _check_tasks(host, registered)
-    replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints)]
+    replacements = [each for found in registered.values() for each in _replacements(host, found.endpoints, settings)]
     require(host, settings.plugins)
     active = host.active()
     registered = {owner: registered[owner] for owner in active if owner in registered}
+    check_events(host, ((owner, each) for owner, found in registered.items() for each in found.endpoints))
     return Offerings(
         settings=settings,
         tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),
@@ -96,6 +101,7 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
         routes=[(owner, route) for owner, found in registered.items() for route in found.routes],
         replacements=[each for each in replacements if each.owner in active],
         observers=_observers(host, settings),
+        collectors=[*_collectors(host, settings)],
         authenticator=authenticator(host, settings),
     )
 
@@ -120,12 +126,12 @@ def _check_tasks(host: PluginHost, registered: dict[str, _Registered]) -> None:
     )
 
 
-def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]]) -> Iterable[Replacement]:
+def _replacements(host: PluginHost, endpoints: Iterable[Endpoint[Any]], settings: Settings) -> Iterable[Replacement]:
     """Every answer to the hooks that replace a stage of one of `endpoints`."""
     for endpoint, hook in product(endpoints, _STAGES):
         for owner, implementation in host.implementations(hook):
             try:
-                stage = implementation(endpoint=endpoint)
+                stage = implementation(endpoint=endpoint, settings=settings)
             except HookError as error:
                 host.quarantine(owner, error.failure)
                 continue
@@ -156,6 +162,16 @@ def _observers(host: PluginHost, settings: Settings) -> dict[str, Observer]:
         if observer is not None:
             found[owner] = observer
     return found
+
+
+def _collectors(host: PluginHost, settings: Settings) -> Iterator[tuple[str, Collector]]:
+    for owner, implementation in host.implementations("ovms_register_metrics"):
+        try:
+            found = implementation(settings=settings)
+        except HookError as error:
+            host.warn(owner, replace(error.failure, reason=f"its metrics are not shown: {error}"))
+            continue
+        yield from ((owner, collector) for collector in found)
 
 
 __all__ = ["Offerings", "PluginReport", "gather"]

@@ -10,6 +10,7 @@ from itertools import count, islice
 from typing import Any
 
 import msgspec
+from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from starlette.responses import Response
 import ovms_core
 from ovms_core.application import Server
 from ovms_core.endpoint import Endpoint, Formatter
+from ovms_core.request_body.body import Body
 from ovms_core.routes.index import NAME
 from ovms_core.routes.mounting import PREFIXES
 from ovms_core.routes.route import Route
@@ -91,9 +93,28 @@ def document(endpoints: Mapping[Endpoint[Any], Formatter], routes: Sequence[Rout
 def _bodies(endpoints: Iterable[Endpoint[Any]]) -> tuple[dict[type, Any], dict[str, Any]]:
     """The schema of every body, and the definitions that they refer to."""
     unique = list(dict.fromkeys(endpoint.body for endpoint in endpoints))
-    found, definitions = models_json_schema([(body, "validation") for body in unique], ref_template=_REF + "{model}")
-    schemas = {body: found[body, "validation"] for body in unique}
+    try:
+        found, definitions = _schemas(unique)
+    except PydanticInvalidForJsonSchema:
+        found, definitions = _schemas(filter(_has_schema, unique))
+    schemas = {body: found.get((body, "validation"), {"type": "object"}) for body in unique}
     return schemas, definitions.get("$defs", {})
+
+
+def _schemas(bodies: Iterable[type[Body]]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    return models_json_schema([(body, "validation") for body in bodies], ref_template=_REF + "{model}")
+
+
+def _has_schema(body: type[Body]) -> bool:
+    """Whether JSON Schema can say what is in it; says in the log what is wrong with one of which it cannot."""
+    try:
+        body.model_json_schema()
+    except PydanticInvalidForJsonSchema as error:
+        name = f"{body.__module__}.{body.__qualname__}"
+        message = "The fields of %s are left out of /openapi.json, since pydantic makes no schema of them: %s"
+        log.warning(message, name, str(error).partition("\n")[0])
+        return False
+    return True
 
 
 def _answers(endpoints: Iterable[Endpoint[Any]], taken: Container[str]) -> tuple[dict[Any, Any], dict[str, Any]]:
@@ -206,7 +227,7 @@ def _content(endpoint: Endpoint[Any], formatter: Formatter, answers: Mapping[Any
     """What a whole answer is, and what a stream."""
     schema = {"schema": answers[endpoint.response]} if endpoint.response in answers else {}
     whole = dict.fromkeys(endpoint.gives, schema)
-    return whole | ({formatter.media_type.partition(";")[0]: {}} if endpoint.streams else {})
+    return whole | ({formatter.stream_media_type.partition(";")[0]: {}} if endpoint.streams else {})
 
 
 def _errors(*statuses: str) -> dict[str, Any]:

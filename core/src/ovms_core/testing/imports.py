@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 HEAVY: Final = frozenset(
     {"PIL", "numpy", "openvino", "openvino_genai", "optimum", "scipy", "tokenizers", "torch", "transformers"}
@@ -19,18 +20,19 @@ ENGINES: Final = frozenset({"openvino", "openvino_genai", "optimum", "torch", "t
 _IMPORT = "import importlib, json, sys\nplugin = importlib.import_module({!r})\n"
 _REGISTER = """
 from ovms_core.app import create_app
+from ovms_core.plugin_loading.loader import name_of
 from ovms_core.settings import Settings
-create_app(Settings(), plugins=[plugin])
+create_app(Settings.model_validate({{"plugins": {{name_of(plugin): {!r}}} if {!r} else {{}}}}), plugins=[plugin])
 """
 _PRINT = "print(json.dumps(sorted({name.partition('.')[0] for name in list(sys.modules)})))"
 
 
-def imported_with(module: str, *, registered: bool = False) -> set[str]:
+def imported_with(module: str, *, registered: bool = False, section: Mapping[str, Any] | None = None) -> set[str]:
     """The top-level modules that importing `module` imports; `registered`, also what a server with it does.
 
-    Raises `ImportError` with the interpreter's last line when that fails.
+    `section` has the plugin's own settings. Raises `ImportError` with the interpreter's last line when that fails.
     """
-    program = _IMPORT.format(module) + (_REGISTER if registered else "") + _PRINT
+    program = _IMPORT.format(module) + (_REGISTER.format(section, bool(section)) if registered else "") + _PRINT
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", program]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -13,6 +13,7 @@ from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer
+    from prometheus_client.registry import Collector
     from pydantic import BaseModel
 
     from ovms_core.application import Application
@@ -96,16 +97,16 @@ class HookRecorder(Observer):
         self._record("ovms_authenticate", settings=settings)
 
     @hookimpl
-    def ovms_parser(self, endpoint: Endpoint[Any]) -> None:
-        self._record("ovms_parser", endpoint=endpoint)
+    def ovms_parser(self, endpoint: Endpoint[Any], settings: Settings) -> None:
+        self._record("ovms_parser", endpoint=endpoint, settings=settings)
 
     @hookimpl
-    def ovms_executor(self, endpoint: Endpoint[Any]) -> None:
-        self._record("ovms_executor", endpoint=endpoint)
+    def ovms_executor(self, endpoint: Endpoint[Any], settings: Settings) -> None:
+        self._record("ovms_executor", endpoint=endpoint, settings=settings)
 
     @hookimpl
-    def ovms_formatter(self, endpoint: Endpoint[Any]) -> None:
-        self._record("ovms_formatter", endpoint=endpoint)
+    def ovms_formatter(self, endpoint: Endpoint[Any], settings: Settings) -> None:
+        self._record("ovms_formatter", endpoint=endpoint, settings=settings)
 
     @hookimpl(nests="anywhere")
     def ovms_wrap_execution(self, endpoint: Endpoint[Any], settings: Settings) -> Interceptor:
@@ -124,6 +125,11 @@ class HookRecorder(Observer):
     def ovms_observe(self, settings: Settings) -> Observer:
         self._record("ovms_observe", settings=settings)
         return self
+
+    @hookimpl
+    def ovms_register_metrics(self, settings: Settings) -> Iterable[Collector]:
+        self._record("ovms_register_metrics", settings=settings)
+        return ()
 
     @hookimpl
     def ovms_lifespan(self, app: Application) -> None:

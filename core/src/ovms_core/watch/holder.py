@@ -33,8 +33,11 @@ class Holder:
 
     def __str__(self) -> str:
         plugin = f"plugin '{self.plugin}'" if self.plugin else ""
-        place = f"at {self.place}" if self.place else ""
-        return ", ".join(part for part in (plugin, f"{self.method} {self.endpoint}".strip(), place) if part)
+        who = ", ".join(part for part in (plugin, f"{self.method} {self.endpoint}".strip()) if part)
+        return f"{who or self._task_name()}{f' at {self.place}' if self.place else ''}"
+
+    def _task_name(self) -> str:
+        return f"the task '{self.task.get_name()}'" if isinstance(self.task, asyncio.Task) else "a callback"
 
 
 def holder_of(thread: int, loop: asyncio.AbstractEventLoop) -> Holder | None:

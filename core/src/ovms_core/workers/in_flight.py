@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ovms_core.engine import Engine
 
 _TICK = 1.0
 """Seconds without a gain after which an engine is asked whether it still has a request."""
 
-_IDLE_STEP = 0.001
-"""Seconds that a step takes at least that does something."""
+_IDLE_PACE = 1000
+"""Steps in a second, none of which gains anything, that an engine makes only if they do nothing."""
 
 _NOT_HELD = "the engine has it no more (in_flight) but did not end it: step() must give (id, DONE) or a RequestError"
 _OVERTAKEN = "while it ended requests that came later"
@@ -33,7 +34,8 @@ class InFlight:
         self._last_ended = 0
         self._quiet: set[int] = set()
         self._quiet_since: dict[int, float] = {}
-        self._busy_at = 0.0
+        self._gained_at: float | None = None
+        self._steps = 0
         self._looked_at = 0.0
 
     def __len__(self) -> int:
@@ -44,12 +46,10 @@ class InFlight:
 
     def add(self, id: int) -> None:
         """The engine has taken on a request."""
+        if not self._numbers:
+            self._gained_at = None
         self._count += 1
         self._numbers[id] = self._count
-
-    def gained(self, id: int) -> None:
-        """A request has gained something."""
-        self._quiet.discard(id)
 
     def ended(self, id: int) -> None:
         """The engine has ended a request, for better or worse."""
@@ -61,10 +61,13 @@ class InFlight:
         self._quiet_since.pop(id, None)
         return self._numbers.pop(id, 0)
 
-    def lost(self, began: float, now: float, *, gained: bool) -> list[tuple[int, str]]:
-        """After a step that began and ended at these times: the requests that are lost, each with the reason why."""
-        if gained or now - began >= _IDLE_STEP or not self._looked_at:
-            self._busy_at = now
+    def lost(self, now: float, gained: Sequence[tuple[int, Any]], *, ended: bool) -> list[tuple[int, str]]:
+        """After a step: the requests that are lost, each with the reason why. `ended`: the step has ended some."""
+        self._steps += 1
+        if gained or ended or self._gained_at is None:
+            self._gained_at, self._steps = now, 0
+        if self._quiet:  # mostly not: after the first step of a tick all have gained something
+            self._quiet.difference_update(id for id, _ in gained)
         if now - self._looked_at < self._tick:
             return []
         self._looked_at = now
@@ -81,9 +84,13 @@ class InFlight:
         if held is not None:
             yield from ((id, _NOT_HELD) for id in self._quiet if id not in held)
             return
-        idle = now - self._busy_at >= self._limit
         for id in self._quiet:
             overtaken = self._numbers[id] < self._last_ended
-            if now - self._quiet_since[id] >= self._limit and (overtaken or idle):
+            if now - self._quiet_since[id] >= self._limit and (overtaken or self._idles(now)):
                 how = _OVERTAKEN if overtaken else _IDLE
                 yield id, f"the engine gained nothing for it in {self._limit:g} s (step_timeout), {how}"
+
+    def _idles(self, now: float) -> bool:
+        """Whether the engine has done nothing for long. Its steps are counted: a busy machine stretches their times."""
+        since = now - (self._gained_at or now)
+        return since >= self._limit and self._steps >= _IDLE_PACE * since

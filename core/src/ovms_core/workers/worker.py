@@ -194,7 +194,7 @@ class EngineLoop:
 
     def _step(self) -> Step[Any]:
         message: Step[Any] = Step([], [], [])
-        in_flight, began = self._in_flight, time.monotonic()
+        in_flight = self._in_flight
         for id, gain in self._engine.step():
             if isinstance(gain, Done):
                 message.done.append(id)
@@ -204,9 +204,8 @@ class EngineLoop:
                 in_flight.ended(id)
             else:
                 message.gained.append((id, gain))
-                in_flight.gained(id)
-        gained = bool(message.gained or message.done or message.failed)
-        for id, why in in_flight.lost(began, time.monotonic(), gained=gained):
+        ended = bool(message.done or message.failed)
+        for id, why in in_flight.lost(time.monotonic(), message.gained, ended=ended):
             self._cancel(id)
             message.faults.append((id, why))
         return message

@@ -27,7 +27,6 @@ class RepeatBody(Body):
     answer: str
     prompt: str = ""
     letters: int = 3
-    logprobs: bool = False
     stream: bool = False
 
 
@@ -102,14 +101,6 @@ async def test_a_request_that_holds_a_word_is_refused(stream: bool) -> None:
         response = await ask(client, prompt="Open Sesame!", answer="a", stream=stream)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "policy_violation"
-
-
-@BOTH
-async def test_probabilities_that_would_tell_the_words_are_refused(stream: bool) -> None:
-    async with guarded() as client:
-        response = await ask(client, answer="a", logprobs=True, stream=stream)
-    assert response.status_code == 400
-    assert response.json()["error"]["param"] == "logprobs"
 
 
 def test_a_server_whose_guard_has_no_words_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

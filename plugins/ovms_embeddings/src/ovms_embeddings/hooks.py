@@ -20,6 +20,6 @@ def ovms_register_tasks() -> Iterable[Task]:
 
 @hookimpl
 def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
-    from ovms_embeddings.endpoint import Embeddings
+    from ovms_embeddings.http.endpoint import Embeddings
 
     return [Embeddings()]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ovms_core.openvino.files import model_file_name
 from ovms_core.plugin import ModelFiles, Task
 from ovms_embeddings.messages import Embed, Embedded
 from ovms_embeddings.options import EmbeddingsOptions
+from ovms_openvino.files import model_file_name
 
 _ENCODERS = (
     "Albert",
@@ -56,7 +56,7 @@ def _architectures(files: ModelFiles) -> list[str]:
 
 EMBEDDINGS = Task(
     name="embeddings",
-    engine="ovms_embeddings.engine:TextEmbeddings",
+    engine="ovms_embeddings.engine.embedding:TextEmbeddings",
     options=EmbeddingsOptions,
     request=Embed,
     event=Embedded,

@@ -8,8 +8,8 @@ from pathlib import Path
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.failure import reason
 from ovms_imagegen.options import Lora
+from ovms_openvino.failure import reason
 
 
 class Adapters:

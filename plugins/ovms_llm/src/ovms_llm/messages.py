@@ -35,6 +35,7 @@ __all__ = [
     "Tokenized",
     "Tokens",
     "ToolCallDelta",
+    "Used",
 ]
 
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -243,6 +244,15 @@ class ToolCallDelta(Event, tag="tool_call", array_like=True):
     name: str | None = None
     arguments: str = ""
     tokens: list[int] = msgspec.field(default_factory=list)
+
+
+class Used(Event, tag="used", array_like=True):
+    """What an answer has used, in tokens, where its deltas have none: it was made elsewhere, and came as text."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int = 0
+    cached_tokens: int | None = None
 
 
 class Timings(Event, tag="timings", array_like=True):

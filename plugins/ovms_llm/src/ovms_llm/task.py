@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_core.openvino.gguf import gguf_models
+from ovms_core.model_files import gguf_models
 from ovms_core.plugin import ModelFiles, Task
 from ovms_llm.messages import AnyEvent, AnyRequest
 from ovms_llm.options import TextGenerationOptions

@@ -20,7 +20,7 @@ def ovms_register_tasks() -> Iterable[Task]:
 
 @hookimpl
 def ovms_register_endpoints(settings: Settings) -> Iterable[Endpoint[Any]]:
-    from ovms_rerank.rerank import Rerank
-    from ovms_rerank.score import Scores
+    from ovms_rerank.http.rerank import Rerank
+    from ovms_rerank.http.score import Scores
 
     return [Rerank(), Scores()]

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ovms_core.openvino.options import EncoderOptions
 from ovms_core.plugin import ModelFiles, Task
+from ovms_openvino.options import EncoderOptions
 from ovms_rerank.messages import Score, Scored
 
 CERTAIN = 80
@@ -72,7 +72,7 @@ def _is_for(config: dict[str, Any], suffix: str) -> bool:
 
 RERANK = Task(
     name="rerank",
-    engine="ovms_rerank.engine:Reranker",
+    engine="ovms_rerank.engine.reranking:Reranker",
     options=RerankOptions,
     request=Score,
     event=Scored,

@@ -151,18 +151,28 @@ async def test_the_events_of_many_prompts_count_their_choices_on(server: Server)
 
 
 def test_a_guardrail_reads_every_text_of_a_conversation() -> None:
-    call = {"id": "c", "function": {"name": "NAME", "arguments": "ARGUMENTS"}}
+    call = {"id": "ID", "function": {"name": "NAME", "arguments": "ARGUMENTS"}}
     messages = [
         {"role": "developer", "content": "DEVELOPER"},
         {"role": "user", "content": [{"type": "text", "text": "PART"}], "name": "USER"},
         {"role": "assistant", "tool_calls": [call], "reasoning_content": "THOUGHT", "refusal": "REFUSAL"},
-        {"role": "tool", "content": "RESULT", "tool_call_id": "c"},
+        {"role": "tool", "content": "RESULT", "tool_call_id": "ANSWERED"},
     ]
-    body = ChatBody.model_validate({"messages": messages, "chat_template_kwargs": {"a": {"b": ["KWARG"]}}})
+    body = ChatBody.model_validate({"messages": messages, "chat_template_kwargs": {"FLAG": {"OF": ["KWARG"]}}})
     texts = set(Call(ChatCompletions(), body, None).texts())
     assert texts == {
-        *("DEVELOPER", "PART", "USER", "NAME", "ARGUMENTS", "THOUGHT", "REFUSAL", "RESULT", "KWARG"),
+        *("DEVELOPER", "PART", "USER", "NAME", "ARGUMENTS", "THOUGHT", "REFUSAL", "RESULT", "FLAG", "OF", "KWARG"),
+        *("ID", "ANSWERED"),
     }
+
+
+def test_a_guardrail_reads_what_the_answer_must_look_like() -> None:
+    schema = {"type": "object", "properties": {"KEY": {"enum": ["VALUE"]}}}
+    format = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    chat = ChatBody.model_validate({"messages": [{"role": "user", "content": "a"}], "response_format": format})
+    assert {"KEY", "VALUE"} <= set(Call(ChatCompletions(), chat, None).texts())
+    completion = CompletionBody.model_validate({"prompt": "a", "guided_choice": ["ONE", "TWO"]})
+    assert {"ONE", "TWO"} <= set(Call(Completions(), completion, None).texts())
 
 
 def test_a_guardrail_reads_prompts_and_suffixes() -> None:

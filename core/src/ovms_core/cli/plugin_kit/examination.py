@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from importlib_metadata import EntryPoint, entry_points
 from packaging.requirements import Requirement
@@ -14,8 +15,8 @@ from packaging.utils import canonicalize_name
 from ovms_core.app import Application, create_app
 from ovms_core.cli.installed import tell_what_is_slow
 from ovms_core.cli.plugin_kit.contract import contract_findings
-from ovms_core.cli.probes.finding import Finding, fail, ok, warn
-from ovms_core.configuration import ConfigurationError
+from ovms_core.cli.probes.finding import Finding, Verdict, fail, ok, warn
+from ovms_core.configuration import ConfigurationError, read_settings
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import CORRECT
 from ovms_core.plugin_loading.loader import CORE, EVERY_PLUGIN, GROUP, load_plugins
@@ -77,7 +78,7 @@ def _loading(entry: EntryPoint) -> Iterator[Finding]:
         return
     yield ok("loading", f"{report.state}")
     try:
-        app = create_app(Settings())
+        app = create_app(_settings())
     except (PluginError, ConfigurationError) as error:
         yield fail("server", str(error), "Put that right: the server does not start.")
         return
@@ -85,14 +86,26 @@ def _loading(entry: EntryPoint) -> Iterator[Finding]:
     if report.state is not PluginState.ACTIVE:
         yield fail("server", f"{report.state}: {report.account}", f"{report.advice}.")
         return
-    yield _import(entry)
-    yield _server(entry, app)
     yield from (warn("server", warning, "Look whether that is as you mean it.") for warning in report.warnings)
-    yield from _life(entry)
+    life = list(_life(entry))
+    yield from life
+    if not any(finding.verdict is Verdict.FAIL for finding in life):
+        yield _import(entry)
+        yield _server(entry, app)
+
+
+def _settings(allow: Sequence[str] | None = None) -> Settings:
+    """The plugins' own settings, as ``ovms.yaml`` and the environment have them, and nothing else of those."""
+    sections = read_settings().plugins.sections
+    return Settings(plugins=PluginSettings.model_validate({**sections, "allow": allow}))
 
 
 def _report(app: Application, entry: EntryPoint) -> PluginReport:
     return next(report for report in app.server.plugins if report.name == entry.name)
+
+
+def _section(app: Application, entry: EntryPoint) -> Mapping[str, Any] | None:
+    return app.server.settings.plugins.sections.get(entry.name)
 
 
 def _import(entry: EntryPoint) -> Finding:
@@ -105,7 +118,7 @@ def _import(entry: EntryPoint) -> Finding:
 
 def _server(entry: EntryPoint, app: Application) -> Finding:
     """What it has in a server with all that is installed."""
-    if engines := imported_with(entry.module, registered=True) & ENGINES:
+    if engines := imported_with(entry.module, registered=True, section=_section(app, entry)) & ENGINES:
         advice = "Import it in the engine's module only: that is loaded in the engine's own process."
         return fail("server", f"the server process imports {', '.join(sorted(engines))}", advice)
     own = [route for route in app.server.routes if route.owner == entry.name]
@@ -117,7 +130,7 @@ def _life(entry: EntryPoint) -> Iterator[Finding]:
     """What it has open while a server runs, without the other plugins."""
     if not hasattr(entry.load(), "ovms_lifespan"):
         return
-    app = create_app(Settings(plugins=PluginSettings(allow=[entry.name])))
+    app = create_app(_settings(allow=[entry.name]))
     asyncio.run(_live(app))
     report = _report(app, entry)
     if report.state is not PluginState.ACTIVE:

@@ -10,9 +10,9 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from ovms_core import resources
 from ovms_core.cli.output import shown_size
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
-from ovms_core.openvino import resources
 from ovms_core.paths import is_there
 
 _GIB = 1 << 30

@@ -11,6 +11,7 @@ from importlib_metadata import PackageNotFoundError, version
 
 from ovms_core.cli.installed import gather_quietly
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
+from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.errors import PluginError
 from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.settings import Settings
@@ -58,7 +59,7 @@ def plugins(settings: Settings) -> Iterator[Finding]:
     """The installed plugins, as they load with `settings`."""
     try:
         host, _ = gather_quietly(settings)
-    except PluginError as error:
+    except (PluginError, ConfigurationError) as error:
         yield fail("plugins", str(error), "The server does not start until this is put right.")
         return
     reports = [report for report in host.reports.values() if report.name != "core"]

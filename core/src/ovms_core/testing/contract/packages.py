@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
+from ovms_core.plugin_loading.loader import name_of
 from ovms_core.testing.contract.subject import Contract, Subject
 from ovms_core.testing.imports import ENGINES, HEAVY, imported_with
 
@@ -21,7 +23,7 @@ class PackageTests(Contract):
         assert not loaded & HEAVY, f"importing {self._module()} imports {', '.join(sorted(loaded & HEAVY))}"
 
     async def test_the_server_process_imports_no_engine(self) -> None:
-        loaded = await asyncio.to_thread(imported_with, self._module(), registered=True)
+        loaded = await asyncio.to_thread(imported_with, self._module(), registered=True, section=self._section())
         assert not loaded & ENGINES, f"{self._module()} brings {', '.join(sorted(loaded & ENGINES))} into the server"
 
     async def test_the_openapi_entry_is_valid(self, subject: Subject) -> None:
@@ -34,14 +36,28 @@ class PackageTests(Contract):
             for content in operation["requestBody"]["content"].values():
                 self._check_schema(document, content["schema"], subject)
         if subject.endpoint.streams:
-            kind = subject.endpoint.media_type.partition(";")[0]
+            kind = subject.endpoint.stream_media_type.partition(";")[0]
             assert kind in operation["responses"]["200"]["content"]
+
+    async def test_an_answer_is_what_its_documentation_says(self, subject: Subject) -> None:
+        described = subject.endpoint.response
+        if described is None:
+            pytest.skip("the endpoint does not say what its answers are (response)")
+        answer = await self.ask(subject)
+        assert answer.status_code == 200, answer.text
+        try:
+            msgspec.json.decode(answer.content, type=described)
+        except msgspec.ValidationError as error:
+            pytest.fail(f"{type(subject.endpoint).__name__}.response does not fit the answer: {error}")
 
     def _check_schema(self, document: Any, schema: Any, subject: Subject) -> None:
         body = _resolve(document, schema["$ref"]) if "$ref" in schema else schema
         known = set(body["properties"]) | subject.endpoint.body.ignored
         assert set(self.valid_body) <= known, f"not described: {set(self.valid_body) - known}"
         assert not subject.endpoint.streams or "stream" in known, "the endpoint streams; its body has no 'stream'"
+
+    def _section(self) -> Any:
+        return self.settings.get("plugins", {}).get(name_of(self.plugin))
 
     def _module(self) -> str:
         if not isinstance(self.plugin, ModuleType):

@@ -176,7 +176,7 @@ class Subject:
 
     def require_streaming(self) -> None:
         """Skip the test unless the endpoint streams, and does so in server-sent events: other formats are not read."""
-        if not self.endpoint.streams or not self.endpoint.media_type.startswith("text/event-stream"):
+        if not self.endpoint.streams or not self.endpoint.stream_media_type.startswith("text/event-stream"):
             pytest.skip("the endpoint does not stream")
 
     def worker(self) -> Worker:
@@ -246,7 +246,7 @@ async def running(contract: type[Contract]) -> AsyncIterator[Subject]:
     headers = {"authorization": f"Bearer {API_KEY}"}
     async with connected(app, headers=headers) as client:
         broken = [report for report in app.server.plugins if report.state != "active"]
-        assert not broken, f"plugin {broken[0].name} is {broken[0].state}: {broken[0].reason}"
+        assert not broken, f"plugin {broken[0].name} is {broken[0].state}: {broken[0].account}"
         for model in app.server.models:
             assert model.state is State.READY, f"model '{model.name}' is {model.state}: {model.problem}"
         yield Subject(app, client, _endpoint(contract, app, control), control)

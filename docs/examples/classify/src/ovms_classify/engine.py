@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ovms_classify.messages import Classified, Classify
 from ovms_classify.task import ClassificationOptions, labels_of
 from ovms_core.engine import BatchEngine, EngineInfo, LoadError, ModelSpec, RequestError
-from ovms_core.openvino.device import choose_device
-from ovms_core.openvino.encoder import Encoder
-from ovms_core.openvino.files import model_folder
-from ovms_core.openvino.limits import encoder_limits, with_streams
-from ovms_core.openvino.tokens import TextTokenizer, TokenSequence
 from ovms_core.plugin import ModelFiles
+from ovms_openvino.device import choose_device
+from ovms_openvino.encoder import Encoder
+from ovms_openvino.files import model_folder
+from ovms_openvino.limits import encoder_limits, with_streams
+from ovms_openvino.tokens import TextTokenizer, TokenSequence
 
 Result = tuple[list[float], int]
 """The probabilities of a text's labels, and how many tokens it has."""

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ovms_classify.messages import Classified, Classify
-from ovms_core.openvino.options import EncoderOptions
 from ovms_core.plugin import ModelFiles, Task
+from ovms_openvino.options import EncoderOptions
 
 
 class ClassificationOptions(EncoderOptions):

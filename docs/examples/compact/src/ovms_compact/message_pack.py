@@ -40,7 +40,7 @@ class Packing(Formatter):
 
     def __init__(self, endpoint: Endpoint[Any]) -> None:
         self._endpoint = endpoint
-        self.media_type, self.keep_alive = endpoint.media_type, endpoint.keep_alive
+        self.stream_media_type, self.keep_alive = endpoint.stream_media_type, endpoint.keep_alive
 
     async def unary(self, call: Call[Any], events: AsyncIterator[Any]) -> Response:
         response = await self._endpoint.unary(call, events)

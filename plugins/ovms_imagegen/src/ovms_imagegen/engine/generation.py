@@ -10,9 +10,6 @@ from typing import Any
 from PIL import Image
 
 from ovms_core.engine import EngineInfo, JobEngine, LoadError, ModelSpec, Progress
-from ovms_core.openvino.cpus import thread_limit
-from ovms_core.openvino.device import choose_device
-from ovms_core.openvino.failure import reason
 from ovms_imagegen import pictures
 from ovms_imagegen.adapters import Adapters
 from ovms_imagegen.engine.family import family_of
@@ -25,6 +22,9 @@ from ovms_imagegen.messages import Draw, Drawn, Preview, Size, Stepped
 from ovms_imagegen.pictures import Pixels
 from ovms_imagegen.recipe import Recipe
 from ovms_imagegen.store import PictureStore
+from ovms_openvino.cpus import thread_limit
+from ovms_openvino.device import choose_device
+from ovms_openvino.failure import reason
 
 
 class ImageGeneration(JobEngine):

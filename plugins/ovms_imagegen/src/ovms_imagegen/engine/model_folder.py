@@ -10,7 +10,7 @@ import msgspec
 from pydantic import ValidationError
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.documents import read_document
+from ovms_core.model_files import read_document
 from ovms_imagegen.engine.family import Family
 from ovms_imagegen.engine.pipelines import Pipelines
 from ovms_imagegen.limits import Defaults, Limits

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.documents import checked, read_document
+from ovms_core.model_files import checked, read_document
 from ovms_imagegen.engine.schedulers import Scheduler, scheduler_kinds
 
 C = TypeVar("C", bound=Struct)

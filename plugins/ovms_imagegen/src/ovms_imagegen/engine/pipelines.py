@@ -12,10 +12,10 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.failure import reason
 from ovms_imagegen.engine.parts import SCHEDULER
 from ovms_imagegen.messages import Size
 from ovms_imagegen.pictures import Pixels
+from ovms_openvino.failure import reason
 
 Decode = Callable[[], Pixels]
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
-from ovms_core.openvino.conversion import convert_tokenizers, missing_tokenizers
-from ovms_core.openvino.derived import prepared
-from ovms_core.openvino.documents import checked, read_document
+from ovms_core.model_files import checked, read_document
 from ovms_imagegen.engine.parts import SCHEDULER, Parts
 from ovms_imagegen.engine.schedulers import scheduler_class
+from ovms_openvino.conversion import convert_tokenizers, missing_tokenizers
+from ovms_openvino.derived import prepared
 
 _FOLDER: Final = "prepared"
 _LARGEST: Final = 2**63

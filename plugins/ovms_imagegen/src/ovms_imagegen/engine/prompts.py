@@ -9,9 +9,9 @@ from pathlib import Path
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, RequestError
-from ovms_core.openvino.failure import reason
 from ovms_imagegen.engine.family import Encoder
 from ovms_imagegen.messages import Draw
+from ovms_openvino.failure import reason
 
 
 class PromptGauge:

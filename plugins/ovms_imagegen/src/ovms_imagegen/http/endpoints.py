@@ -34,6 +34,7 @@ class ImageEndpoint(Endpoint[I]):
     """What the three have in common; `event` is how its stream's events begin."""
 
     task = "image_generation"
+    response = responses.ImagesAnswer
     streams = True
     event: ClassVar[str] = "image_generation"
 

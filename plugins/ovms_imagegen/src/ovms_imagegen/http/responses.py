@@ -6,11 +6,30 @@ https://platform.openai.com/docs/api-reference/images and .../images-streaming
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from ovms_imagegen.http.base64_text import to_base64
 from ovms_imagegen.messages import Drawn, OutputFormat, Preview, Stepped
 from ovms_imagegen.sizes import size_text
+
+
+class Picture(TypedDict):
+    """A picture: the file in base64, or where it is."""
+
+    seed: int
+    b64_json: NotRequired[str]
+    url: NotRequired[str]
+
+
+class ImagesAnswer(TypedDict):
+    """The answer of the images endpoints."""
+
+    created: int
+    data: list[Picture]
+    background: str
+    output_format: OutputFormat
+    size: str | None
+    usage: dict[str, Any]
 
 
 def usage(pictures: Sequence[Drawn]) -> dict[str, Any]:

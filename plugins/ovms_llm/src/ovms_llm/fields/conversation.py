@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from ovms_core.plugin import Json, Part, fault
+from ovms_llm.fields.strings import strings
 from ovms_llm.messages import Chat
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -130,8 +131,9 @@ class Message(Part):
 
     def texts(self) -> Iterator[str]:
         """Every text of the message that can reach the prompt."""
-        optional = (self.text, self.name, self.refusal, self.reasoning_content, self.reasoning)
+        optional = (self.text, self.name, self.refusal, self.reasoning_content, self.reasoning, self.tool_call_id)
         yield from filter(None, optional)
+        yield from (call.id for call in self.tool_calls or ())
         for call in self._called():
             yield call.name
             yield call.arguments
@@ -200,12 +202,4 @@ class Rendering(Part):
         """Every text that can reach the prompt, the template's arguments included."""
         for message in messages:
             yield from message.texts()
-        yield from _strings(self.chat_template_kwargs)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
+        yield from strings(self.chat_template_kwargs)

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from pydantic import model_validator
 
 from ovms_core.plugin import APIError, Json, Part, fault
+from ovms_llm.fields.strings import strings
 from ovms_llm.grammar.errors import GrammarError
 from ovms_llm.grammar.guides import Enforced, Kind, Output, format_of
 from ovms_llm.grammar.limits import Limits
@@ -92,6 +93,11 @@ class OutputFields(Part):
         yield from (name for name in _WITHOUT_EFFECT if getattr(self, name) is not None)
         if self.structured_outputs:
             yield from (f"structured_outputs.{name}" for name in self.structured_outputs if name not in _STRUCTURED)
+
+    def output_texts(self) -> Iterator[str]:
+        """Every text of the format: the answer may have to have it."""
+        for wanted in self.output_formats():
+            yield from strings(wanted.output.value)
 
     def output_formats(self) -> Iterator[OutputFormat]:
         """What each of the fields asks for; more than one is refused."""

@@ -166,7 +166,7 @@ class GenerationBody(OutputFields, Body):
 
     @abstractmethod
     def texts(self) -> Iterator[str]:
-        """Every text that can reach a prompt."""
+        """Every text that can reach a prompt or the answer."""
 
     def path(self, param: str | None, prompt: int) -> str | None:
         """The path in this body of what the engine calls `param`, in the request for prompt number `prompt`."""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ovms_core.plugin import Json, Part, fault
+from ovms_llm.fields.strings import strings
 from ovms_llm.speech.functions.tools import Function, ToolUse
 
 MAX_TOOLS: Final = 1024
@@ -250,16 +251,3 @@ class ToolFields(Part):
 
 
 _FIELDS: Final = frozenset(ToolFields.model_fields)
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, names of members included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield name
-            yield from strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from strings(item)

@@ -91,6 +91,7 @@ class ChatBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
     def texts(self) -> Iterator[str]:
         yield from self.conversation_texts(self.messages)
         yield from self.tool_texts()
+        yield from self.output_texts()
 
 
 def _logprobs(tokens: Sequence[TokenLogprob], offset: int) -> ChatLogprobs:

@@ -98,6 +98,7 @@ class CompletionBody(GenerationBody):
                 yield prompt.text
         if self.suffix is not None:
             yield self.suffix
+        yield from self.output_texts()
 
     def requests(self) -> list[Generate]:
         return [structs.replace(request, echo=self.echo) for request in super().requests()]

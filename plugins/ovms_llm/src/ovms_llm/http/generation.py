@@ -54,7 +54,7 @@ class GenerationEndpoint(Endpoint[G]):
                 yield event
 
     def texts(self, call: Call[G]) -> Iterator[str]:
-        """Every text that can reach a prompt. Prompts given as token ids have none."""
+        """Every text that can reach a prompt or the answer. Prompts given as token ids have none."""
         return call.body.texts()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from ovms_llm.http.answers import CompletionTokensDetails, PromptTokensDetails, TimingsReport, Usage
-from ovms_llm.messages import Delta, FinishReason, Started, Timings, TokenLogprob, ToolCallDelta
+from ovms_llm.messages import Delta, FinishReason, Started, Timings, TokenLogprob, ToolCallDelta, Used
 
 
 @dataclass(slots=True)
@@ -31,11 +31,18 @@ class UsageCounter:
         elif isinstance(event, ToolCallDelta):
             self.completion_tokens += len(event.tokens)
         elif isinstance(event, Started):
-            self.prompt_tokens += event.prompt_tokens
-            if event.cached_tokens is not None:
-                self.cached_tokens = (self.cached_tokens or 0) + event.cached_tokens
+            self._add_prompt(event)
+        elif isinstance(event, Used):
+            self._add_prompt(event)
+            self.completion_tokens += event.completion_tokens
+            self.reasoning_tokens += event.reasoning_tokens
         elif isinstance(event, Timings):
             self.timings.append(event)
+
+    def _add_prompt(self, event: Started | Used) -> None:
+        self.prompt_tokens += event.prompt_tokens
+        if event.cached_tokens is not None:
+            self.cached_tokens = (self.cached_tokens or 0) + event.cached_tokens
 
     def usage(self) -> Usage:
         """The usage; a prompt counts once, however many choices continue it."""

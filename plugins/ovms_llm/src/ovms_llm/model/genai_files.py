@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 import openvino_genai as genai
 
-from ovms_core.openvino.documents import read_document
+from ovms_core.model_files import read_document
 from ovms_llm.model import model_files
 
 Document = dict[str, Any]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.derived import derived, link_or_copy
-from ovms_core.openvino.failure import reason
-from ovms_core.openvino.gguf import SUFFIX
+from ovms_core.model_files import GGUF_SUFFIX
+from ovms_openvino.derived import derived, link_or_copy
+from ovms_openvino.failure import reason
 
 Convert = Callable[[Path], None]
 
@@ -93,7 +93,7 @@ def keep_whole_texts(folder: Path) -> None:
 
 
 def _fill(folder: Path, shards: Sequence[Path], convert: Convert) -> None:
-    links = [folder / f"{shard.stem}{SUFFIX}" for shard in shards]  # GenAI knows the suffix in lower case only
+    links = [folder / f"{shard.stem}{GGUF_SUFFIX}" for shard in shards]  # GenAI knows the suffix in lower case only
     for shard, link in zip(shards, links, strict=True):
         link_or_copy(shard, link, writable=True)  # it opens them for writing, although it only reads
     metadata, *_ = [read_metadata(shard) for shard in shards]

@@ -11,12 +11,7 @@ import openvino as ov
 import openvino_genai as genai
 
 from ovms_core.engine import LoadError, ModelSpec
-from ovms_core.openvino.compile import read_model
-from ovms_core.openvino.conversion import TOKENIZERS
-from ovms_core.openvino.cpus import thread_limit
-from ovms_core.openvino.device import choose_device
-from ovms_core.openvino.failure import reason
-from ovms_core.openvino.resources import available_memory
+from ovms_core.resources import available_memory
 from ovms_llm.model.budget import (
     GIB,
     PROBE_TOKENS,
@@ -31,6 +26,11 @@ from ovms_llm.model.model_folder import ModelFolder, open_model
 from ovms_llm.options import TextGenerationOptions
 from ovms_llm.prompt.own_templates import own_templates
 from ovms_llm.prompt.templates import ChatTemplate
+from ovms_openvino.compile import read_model
+from ovms_openvino.conversion import TOKENIZERS
+from ovms_openvino.cpus import thread_limit
+from ovms_openvino.device import choose_device
+from ovms_openvino.failure import reason
 
 _BLOCK: Final = 32
 _FEWEST_BLOCKS: Final = PROBE_TOKENS // 8  # enough for the probe, whatever the size of a block

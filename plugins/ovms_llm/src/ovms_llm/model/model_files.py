@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ovms_core.openvino.documents import checked, read_document, read_text
+from ovms_core.model_files import checked, read_document, read_text
 
 CONFIG: Final = "config.json"
 GENERATION: Final = "generation_config.json"

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ovms_core.engine import LoadError, ModelSpec
-from ovms_core.openvino.conversion import convert_tokenizers, missing_tokenizers
-from ovms_core.openvino.derived import prepared
-from ovms_core.openvino.gguf import GgufModel, gguf_models
+from ovms_core.model_files import GgufModel, gguf_models
 from ovms_llm.model import gguf
 from ovms_llm.model.context import context_length
 from ovms_llm.model.defaults import sampling_defaults
@@ -19,6 +17,8 @@ from ovms_llm.model.genai_files import mended
 from ovms_llm.model.model_files import ModelFiles, read_files
 from ovms_llm.model.named_ends import named_ends
 from ovms_llm.prompt.endings import NamedEnds
+from ovms_openvino.conversion import convert_tokenizers, missing_tokenizers
+from ovms_openvino.derived import prepared
 
 _FALLBACK_CONTEXT: Final = 4096
 _MODEL: Final = "openvino_model.xml"

@@ -9,7 +9,7 @@ from typing import Final
 from jinja2 import TemplateSyntaxError
 
 from ovms_core.engine import LoadError
-from ovms_core.openvino.documents import read_text
+from ovms_core.model_files import read_text
 from ovms_llm.prompt.templates import RENDER_ERRORS, render
 
 _MARKS: Final = ("{{", "{%", "\n")

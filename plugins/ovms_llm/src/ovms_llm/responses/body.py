@@ -197,6 +197,7 @@ class ResponsesBody(ToolFields, ReasoningFields, Rendering, GenerationBody):
     def texts(self) -> Iterator[str]:
         yield from self.conversation_texts(self._messages)
         yield from self.tool_texts()
+        yield from self.output_texts()
 
     def without_effect(self) -> Iterator[str]:
         yield from super().without_effect()

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ovms_core.plugin import Json, Part, fault
-from ovms_llm.fields.tools import MAX_TOOLS, FunctionFields, Word, check_names, refuse_other_tools, strings, tool_use
+from ovms_llm.fields.strings import strings
+from ovms_llm.fields.tools import MAX_TOOLS, FunctionFields, Word, check_names, refuse_other_tools, tool_use
 from ovms_llm.speech.functions.tools import ToolUse
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-from ovms_core.openvino.gguf import first_shard, gguf_models, is_gguf
+from ovms_core.model_files import first_shard, gguf_models, is_gguf
 from ovms_core.plugin import SourceError
 
 _COMPANIONS = (".json", ".txt", ".model", ".jinja", ".tiktoken")

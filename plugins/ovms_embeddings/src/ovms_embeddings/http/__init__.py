@@ -1,0 +1,1 @@
+"""The endpoint: what clients write, and what they get. Runs in the server."""

@@ -1,0 +1,1 @@
+"""The endpoints: what clients write, and what they get. Runs in the server."""
