@@ -33,16 +33,15 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "attribution client errors event_texts field_errors messages paths plugin_report request_id resources settings",
-        "threads tracebacks",
-        "background configuration engines json_answers off_loop redaction watch windowed",
-        "engine request_body sse",
-        "model_files",
+        "client errors messages paths plugin_report resources settings threads",
+        "diagnostics engines off_loop",
+        "answers background configuration request_body watch",
+        "engine model_files",
         "task",
         "runner",
         "models workers",
-        "endpoint",
-        "execution http observe",
+        "calls",
+        "http",
         "metrics pipeline",
         "application",
         "routes",
