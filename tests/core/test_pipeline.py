@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.core.support import Client, Execute, Talk, TalkBody, echo, error_of, frames, plugin, talking
 
-from ovms_core.endpoint import Executor, Interceptor
+from ovms_core.calls.endpoint import Executor, Interceptor
 from ovms_core.errors import APIError
 from ovms_core.plugin import Call
 from ovms_core.settings import PluginSettings

@@ -17,19 +17,21 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 CORE = "ovms-core"
+OPENVINO = "ovms-openvino"
 SOURCES = "ovms-sources"
 PLUGINS = {
     "ovms-conformance": None,
     "ovms-embeddings": "/v1/embeddings",
     "ovms-imagegen": "/v1/images/generations",
     "ovms-llm": "/v1/chat/completions",
-    "ovms-openvino": None,
     "ovms-rerank": "/v1/rerank",
     SOURCES: None,
     "ovms-starter": None,
 }
 """Every plugin, and an endpoint that it brings."""
-PACKAGES = (CORE, *PLUGINS)
+PARTS = (OPENVINO, *PLUGINS)
+"""The packages beside the core: a library that plugins share, and the plugins."""
+PACKAGES = (CORE, *PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,10 @@ def plugin(package: str) -> str:
     return package.removeprefix("ovms-")
 
 
-def required_plugins(wheels: Mapping[str, Wheel], package: str) -> list[str]:
-    """The plugins that `package` requires."""
-    return [requirement.name for requirement in wheels[package].requirements() if requirement.name in PLUGINS]
+def required_parts(wheels: Mapping[str, Wheel], package: str) -> list[str]:
+    """The packages beside the core that `package` requires."""
+    needed = [requirement.name for requirement in wheels[package].requirements() if not requirement.marker]
+    return [name for name in needed if name in PARTS]
 
 
 def build(into: Path, *projects: Path) -> None:

@@ -14,7 +14,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
-from tests.packaging.projects import CORE, PACKAGES, PLUGINS, Wheel, module, required_plugins
+from tests.packaging.projects import CORE, OPENVINO, PACKAGES, PARTS, Wheel, module, required_parts
 
 PUBLIC = {
     "ovms_core.command",
@@ -25,7 +25,7 @@ PUBLIC = {
     "ovms_core.testing",
 }
 """The modules of the core whose `__all__` is a promise."""
-LIBRARY = "ovms_openvino"
+LIBRARY = module(OPENVINO)
 """The package whose modules are public one by one."""
 
 STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
@@ -33,16 +33,15 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "attribution client errors event_texts field_errors messages paths plugin_report request_id resources settings",
-        "threads tracebacks",
-        "background configuration engines json_answers off_loop redaction watch windowed",
-        "engine request_body sse",
-        "model_files",
+        "client errors messages paths plugin_report resources settings threads",
+        "diagnostics engines off_loop",
+        "answers background configuration request_body watch",
+        "engine model_files",
         "task",
         "runner",
         "models workers",
-        "endpoint",
-        "execution http observe",
+        "calls",
+        "http",
         "metrics pipeline",
         "application",
         "routes",
@@ -94,7 +93,7 @@ def imported(wheel: Wheel) -> list[tuple[str, str, str]]:
     return [(file, *found) for file, source in wheel.sources().items() for found in imports(source)]
 
 
-@pytest.mark.parametrize("package", PLUGINS)
+@pytest.mark.parametrize("package", PARTS)
 def test_a_plugin_imports_only_what_the_core_promises(wheels: dict[str, Wheel], package: str) -> None:
     internal = [
         f"{file}: {source}.{name}"
@@ -122,8 +121,8 @@ def _as_ruff_sorts(name: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_wheel_imports_only_what_a_plugin_that_it_requires_promises(wheels: dict[str, Wheel], package: str) -> None:
-    required = {module(each) for each in required_plugins(wheels, package)}
-    others = {module(each) for each in PLUGINS if each != package}
+    required = {module(each) for each in required_parts(wheels, package)}
+    others = {module(each) for each in PARTS if each != package}
     wrong = [
         f"{file}: {source}.{name}"
         for file, source, name in imported(wheels[package])

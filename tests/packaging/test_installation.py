@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.packaging.conftest import Creates
-from tests.packaging.projects import CORE, PLUGINS, SOURCES, Wheel, module, plugin, required_plugins, run
+from tests.packaging.projects import CORE, OPENVINO, PLUGINS, SOURCES, Wheel, module, plugin, required_parts, run
 
 JSON = {"Content-Type": "application/json"}
 
@@ -23,10 +23,10 @@ def routes_of(*packages: str) -> set[str]:
 def test_a_plugin_works_with_the_core_and_what_it_requires_and_brings_only_its_own(
     environment_with: Creates, wheels: dict[str, Wheel], package: str
 ) -> None:
-    required = required_plugins(wheels, package)
+    required = required_parts(wheels, package)
     environment = environment_with(wheels[CORE], wheels[package], *(wheels[each] for each in required))
     found = environment.examine()
-    assert found.states == dict.fromkeys(["core", plugin(package), *map(plugin, required)], "active")
+    assert found.states == dict.fromkeys(["core", plugin(package), *map(plugin, PLUGINS.keys() & required)], "active")
     assert found.routes & routes_of(*PLUGINS) == routes_of(package)
     environment.import_all(module(package))
 
@@ -34,7 +34,7 @@ def test_a_plugin_works_with_the_core_and_what_it_requires_and_brings_only_its_o
 @pytest.mark.parametrize("missing", [package for package in PLUGINS if package != SOURCES])
 def test_all_plugins_but_one_work(environment_with: Creates, wheels: dict[str, Wheel], missing: str) -> None:
     present = [package for package in PLUGINS if package != missing]
-    found = environment_with(wheels[CORE], *(wheels[package] for package in present)).examine()
+    found = environment_with(wheels[CORE], wheels[OPENVINO], *(wheels[package] for package in present)).examine()
     assert found.states == dict.fromkeys(["core", *map(plugin, present)], "active")
     assert found.routes & routes_of(*PLUGINS) == routes_of(*present)
 
@@ -72,7 +72,7 @@ def test_the_core_alone_serves_a_folder_and_says_which_package_fetches(
 def test_a_broken_plugin_is_quarantined_with_its_reason_and_the_server_starts(
     environment_with: Creates, wheels: dict[str, Wheel], file: str, damage: str
 ) -> None:
-    environment = environment_with(wheels[CORE], wheels["ovms-embeddings"], wheels["ovms-rerank"])
+    environment = environment_with(*(wheels[each] for each in (CORE, OPENVINO, "ovms-embeddings", "ovms-rerank")))
     (environment.folder / "ovms_rerank" / file).write_text(damage)
     found = environment.examine()
     assert found.states == {"core": "active", "embeddings": "active", "rerank": "quarantined"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 from tests.packaging.conftest import Creates
-from tests.packaging.projects import CORE, PLUGINS, Wheel, build_versions, plugin
+from tests.packaging.projects import CORE, OPENVINO, PLUGINS, Wheel, build_versions, plugin
 
 NEXT_SERIES = "0.2.0"
 LAST_OF_THE_SERIES = "0.1.99"
@@ -42,9 +42,9 @@ def newest(others: dict[str, Wheel]) -> list[Wheel]:
 
 
 def test_the_newest_plugins_work_with_the_lowest_core_that_they_allow(
-    environment_with: Creates, lowest_core: str, others: dict[str, Wheel], newest: list[Wheel]
+    environment_with: Creates, wheels: dict[str, Wheel], lowest_core: str, others: dict[str, Wheel], newest: list[Wheel]
 ) -> None:
-    plugins = environment_with(others[f"{CORE}=={lowest_core}"], *newest).examine().plugins
+    plugins = environment_with(others[f"{CORE}=={lowest_core}"], wheels[OPENVINO], *newest).examine().plugins
     assert {report["state"] for report in plugins.values()} == {"active"}
     assert plugins.pop("core")["version"] == lowest_core
     assert {report["version"] for report in plugins.values()} == {"0.99.0"}
@@ -54,7 +54,7 @@ def test_the_plugins_work_with_the_last_core_of_the_series(
     environment_with: Creates, wheels: dict[str, Wheel], others: dict[str, Wheel]
 ) -> None:
     core = others[f"{CORE}=={LAST_OF_THE_SERIES}"]
-    found = environment_with(core, *(wheels[package] for package in PLUGINS)).examine()
+    found = environment_with(core, wheels[OPENVINO], *(wheels[package] for package in PLUGINS)).examine()
     assert found.states == dict.fromkeys(["core", *map(plugin, PLUGINS)], "active")
 
 

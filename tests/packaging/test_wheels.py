@@ -10,7 +10,9 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from tests.packaging.projects import (
     CORE,
+    OPENVINO,
     PACKAGES,
+    PARTS,
     PLUGINS,
     ROOT,
     SOURCES,
@@ -19,6 +21,9 @@ from tests.packaging.projects import (
     module,
     plugin,
 )
+
+REQUIRED = {OPENVINO: [], SOURCES: [], "ovms-conformance": [], "ovms-starter": [SOURCES]}
+"""What those packages require beside the core that serve no models."""
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -64,13 +69,11 @@ def test_requirements_are_ranges(wheels: dict[str, Wheel], package: str) -> None
         assert not operators & {"==", "===", "~="}, f"{requirement}: a pin"
 
 
-@pytest.mark.parametrize("package", PLUGINS)
-def test_a_plugin_allows_one_series_of_the_core_and_of_the_sources_and_requires_no_other_plugin(
-    wheels: dict[str, Wheel], package: str
-) -> None:
+@pytest.mark.parametrize("package", PARTS)
+def test_a_wheel_allows_one_series_of_those_of_ours_that_it_requires(wheels: dict[str, Wheel], package: str) -> None:
     ours = [requirement for requirement in wheels[package].requirements() if requirement.name.startswith("ovms")]
     always = [requirement.name for requirement in ours if not requirement.marker]
-    assert always == ([CORE] if package in {SOURCES, "ovms-conformance"} else [CORE, SOURCES])
+    assert always == [CORE, *REQUIRED.get(package, [OPENVINO, SOURCES])]
     assert {requirement.name for requirement in ours} == set(always), "an extra requires another plugin"
     assert {requirement.specifier for requirement in ours} == {SpecifierSet(">=0.1,<0.2")}
 

@@ -10,9 +10,10 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ovms_core.application import Application, AppMiddleware, Server
-from ovms_core.attribution import Owned
 from ovms_core.background import BackgroundTasks
-from ovms_core.endpoint import Endpoint
+from ovms_core.calls.endpoint import Endpoint
+from ovms_core.calls.observe import Observers
+from ovms_core.diagnostics.attribution import Owned
 from ovms_core.errors import APIError, PluginError
 from ovms_core.http.admission import Admission, dispatch
 from ovms_core.http.auth import Keys, Owners
@@ -24,7 +25,6 @@ from ovms_core.metrics import Metrics
 from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
-from ovms_core.observe import Observers
 from ovms_core.pipeline import Pipeline
 from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from prometheus_client import Counter
 
-from ovms_core.tracebacks import author_place, author_traceback
+from ovms_core.diagnostics.tracebacks import author_place, author_traceback
 
 log = logging.getLogger("ovms.background")
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
     from ovms_core.application import AppMiddleware
+    from ovms_core.calls.observe import Observer
     from ovms_core.metrics import RequestMetrics
     from ovms_core.models.source import Source
-    from ovms_core.observe import Observer
     from ovms_core.routes.route import Route
     from ovms_core.settings import Settings
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ovms_core.application import Application, AppMiddleware
-    from ovms_core.endpoint import Endpoint, Executor, Formatter, Interceptor, Parser
+    from ovms_core.calls.endpoint import Endpoint, Executor, Formatter, Interceptor, Parser
+    from ovms_core.calls.observe import Observer
     from ovms_core.http.auth import Authenticator
     from ovms_core.models.source import Source
-    from ovms_core.observe import Observer
     from ovms_core.routes.route import AnyRoute
     from ovms_core.settings import Settings
     from ovms_core.task import Task

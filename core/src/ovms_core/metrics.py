@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ovms_core.endpoint import Call
+from ovms_core.calls.endpoint import Call
+from ovms_core.calls.observe import Observer, Outcome
 from ovms_core.models.model import State
 from ovms_core.models.registry import Models
-from ovms_core.observe import Observer, Outcome
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _STALLS = (0.5, 1, 2.5, 5, 10, 30, 60, 300)

@@ -9,15 +9,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from ovms_core.attribution import Owned
-from ovms_core.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
+from ovms_core.calls.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
+from ovms_core.calls.execution import Rounds, Stint, close, wrap
+from ovms_core.calls.observe import Observers, Outcome
+from ovms_core.diagnostics.attribution import Owned
 from ovms_core.errors import APIError
-from ovms_core.execution import Rounds, Stint, close, wrap
 from ovms_core.http.errors import cut_short, unexpected
 from ovms_core.http.failures import log_failure
 from ovms_core.http.long_requests import LongRequestTimer
 from ovms_core.http.response_writer import ClientGoneError, ResponseWriter
-from ovms_core.observe import Observers, Outcome
 from ovms_core.settings import Settings
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ovms_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ovms_core import sse
+    from ovms_core.answers import sse
+    from ovms_core.answers.windowed import Window, windowed
     from ovms_core.application import Application, AppMiddleware, Server
-    from ovms_core.endpoint import (
+    from ovms_core.calls.endpoint import (
         Call,
         Endpoint,
         Executor,
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
         Interceptor,
         Parser,
         Proceed,
-        read_json,
-        require_json,
     )
+    from ovms_core.calls.observe import Observer, Outcome
     from ovms_core.errors import APIError
     from ovms_core.http.auth import Authenticator
     from ovms_core.http.headers import header_text
@@ -30,18 +30,17 @@ if TYPE_CHECKING:
     from ovms_core.model_files import ModelFiles
     from ovms_core.models.model import Model
     from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
-    from ovms_core.observe import Observer, Outcome
     from ovms_core.off_loop import give_way, off_loop
     from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault, validate_body
+    from ovms_core.request_body.reading import read_json, require_json
     from ovms_core.routes.route import AnyRoute, Mount, Route, WebSocketRoute
     from ovms_core.settings import ModelSettings, Settings, TaskOptions
     from ovms_core.task import Task
-    from ovms_core.windowed import Window, windowed
 
 _HOMES = {
     "application": ("AppMiddleware", "Application", "Server"),
     "request_body.body": ("Body", "Int", "Json", "Part", "decode_body", "fault", "validate_body"),
-    "endpoint": (
+    "calls.endpoint": (
         "Call",
         "Endpoint",
         "Executor",
@@ -49,9 +48,8 @@ _HOMES = {
         "Interceptor",
         "Parser",
         "Proceed",
-        "read_json",
-        "require_json",
     ),
+    "request_body.reading": ("read_json", "require_json"),
     "errors": ("APIError",),
     "http.auth": ("Authenticator",),
     "http.headers": ("header_text",),
@@ -59,13 +57,13 @@ _HOMES = {
     "model_files": ("ModelFiles",),
     "models.model": ("Model",),
     "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
-    "observe": ("Observer", "Outcome"),
+    "calls.observe": ("Observer", "Outcome"),
     "off_loop": ("give_way", "off_loop"),
     "routes.route": ("AnyRoute", "Mount", "Route", "WebSocketRoute"),
     "settings": ("ModelSettings", "Settings", "TaskOptions"),
-    "sse": ("sse",),
+    "answers.sse": ("sse",),
     "task": ("Task",),
-    "windowed": ("Window", "windowed"),
+    "answers.windowed": ("Window", "windowed"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

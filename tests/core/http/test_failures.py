@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.core.support import Talk, echo, plugin, talking
 
-from ovms_core.endpoint import Executor
+from ovms_core.calls.endpoint import Executor
 from ovms_core.plugin import Call
 from ovms_core.routes.route import Route
 from ovms_core.settings import PluginSettings

@@ -12,10 +12,10 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 from tests.core.support import Client, connect, echo, error_of, frames, plugin, post, refusing, talking, until
 
+from ovms_core.calls.observe import Observer, Outcome
 from ovms_core.errors import APIError
 from ovms_core.http import response_writer
 from ovms_core.http.protocol import BoundedProtocol
-from ovms_core.observe import Observer, Outcome
 from ovms_core.plugin import Call, Formatter
 from ovms_core.testing import app_with, serving
 

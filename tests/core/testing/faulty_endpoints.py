@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ovms_core import sse
+from ovms_core.answers import sse
 from ovms_core.plugin import Body, Call, Endpoint, Event, Json, Task, hookimpl
 from ovms_core.testing import EndpointContract, model_without_files
 from ovms_core.testing.scripted import TASK, ScriptOptions

@@ -21,10 +21,10 @@ import pytest
 from tests.core.support import until
 from tests.core.workers import engines, in_memory
 
+from ovms_core.diagnostics.request_id import current_request_id
 from ovms_core.engine import Engine
 from ovms_core.errors import APIError
 from ovms_core.messages import ModelSpec
-from ovms_core.request_id import current_request_id
 from ovms_core.task import Task
 from ovms_core.testing import Probe, Probed, Script, Word
 from ovms_core.testing.scripted import TASK

@@ -241,7 +241,7 @@ def test_the_choice_of_a_quantisation_is_said(
     hub: FakeHub, repository: Repository, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.models["org/model"] = {f"m-{quant}.gguf": quant.encode() for quant in ("Q8_0", "Q4_K_M")}
-    with caplog.at_level(logging.INFO, logger="ovms_core"):
+    with caplog.at_level(logging.INFO, logger="ovms.sources"):
         assert names(fetch(repository)) == ["m-Q4_K_M.gguf"]
     assert "chose m-Q4_K_M.gguf" in caplog.text
     assert names(fetch(repository, "org/model:Q8_0")) == ["m-Q8_0.gguf"]

@@ -18,7 +18,7 @@ from ovms_core.configuration.layer import Layer, merged
 from ovms_core.configuration.models import check_names, default_name, normalized
 from ovms_core.configuration.options import validate_options
 from ovms_core.configuration.variables import substituted
-from ovms_core.field_errors import json_path
+from ovms_core.diagnostics.field_errors import json_path
 from ovms_core.settings import Settings
 
 __all__ = [

@@ -10,7 +10,7 @@ import yaml
 
 from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.configuration.layer import Layer
-from ovms_core.field_errors import Path, json_path
+from ovms_core.diagnostics.field_errors import Path, json_path
 
 _STRING = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from ovms_core.configuration.document import parse
 from ovms_core.configuration.errors import ConfigurationError, suggestion
 from ovms_core.configuration.layer import Layer
-from ovms_core.field_errors import Path
+from ovms_core.diagnostics.field_errors import Path
 from ovms_core.settings import Settings
 
 _log = logging.getLogger("ovms.configuration")

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from ovms_core.configuration.layer import Mark
-from ovms_core.field_errors import FieldError, Path, clipped, field_errors, json_path, reason
+from ovms_core.diagnostics.field_errors import FieldError, Path, clipped, field_errors, json_path, reason
 from ovms_core.settings import Where
 
 M = TypeVar("M", bound=BaseModel)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ovms_core.field_errors import Path
+from ovms_core.diagnostics.field_errors import Path
 
 
 class Mark(str):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.configuration.layer import Layer, Mark
-from ovms_core.field_errors import Path, json_path
+from ovms_core.diagnostics.field_errors import Path, json_path
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^{}]*))?\})?", re.ASCII)
 

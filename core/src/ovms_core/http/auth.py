@@ -12,7 +12,7 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from ovms_core.attribution import Owned
+from ovms_core.diagnostics.attribution import Owned
 from ovms_core.errors import APIError
 from ovms_core.http.errors import unexpected
 from ovms_core.http.failures import log_failure

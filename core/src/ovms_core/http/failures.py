@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from ovms_core.attribution import plugin_that_raised
-from ovms_core.tracebacks import author_place, author_traceback
+from ovms_core.diagnostics.attribution import plugin_that_raised
+from ovms_core.diagnostics.tracebacks import author_place, author_traceback
 
 log = logging.getLogger("ovms.http")
 

@@ -8,9 +8,9 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ovms_core.diagnostics.request_id import current_request_id
 from ovms_core.http.headers import sendable
 from ovms_core.http.sockets import STARTS, noting
-from ovms_core.request_id import current_request_id
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 

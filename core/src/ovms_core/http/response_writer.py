@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from ovms_core.endpoint import Call, Formatter
+from ovms_core.calls.endpoint import Call, Formatter
 from ovms_core.errors import APIError, request_timed_out
 from ovms_core.http.errors import cut_short, stopping
 from ovms_core.http.headers import raw_headers, with_headers

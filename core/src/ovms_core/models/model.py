@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ovms_core.configuration.models import default_name
+from ovms_core.diagnostics.redaction import without_paths
 from ovms_core.errors import APIError
 from ovms_core.messages import EngineInfo, Request
-from ovms_core.redaction import without_paths
 
 if TYPE_CHECKING:
     from ovms_core.runner import Runner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovms_core.attribution import Owned
+from ovms_core.diagnostics.attribution import Owned
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import HookError
 from ovms_core.plugin_loading.host import PluginHost

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import NoneType
 from typing import Any
 
-from ovms_core.endpoint import Endpoint, Formatter
+from ovms_core.calls.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
 from ovms_core.http.routing import check_path
 from ovms_core.plugin_loading.functions import coroutine_fault, described, generator_fault, placed, plain_fault

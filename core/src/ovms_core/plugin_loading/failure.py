@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from ovms_core.diagnostics.tracebacks import author_place, author_traceback
 from ovms_core.errors import PluginError
-from ovms_core.tracebacks import author_place, author_traceback
 
 CORRECT = "Correct the plugin's code where the reason says, or report it to its author"
 

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Callable
 from typing import Any
 
-from ovms_core.tracebacks import definition_place
+from ovms_core.diagnostics.tracebacks import definition_place
 
 _AWAITABLES = ("Any", "Awaitable", "Coroutine", "Future", "Task")
 

@@ -6,10 +6,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any
 
+from ovms_core.diagnostics.tracebacks import awaited_place
 from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.slow import told_if_slow
-from ovms_core.tracebacks import awaited_place
 
 
 async def enter(

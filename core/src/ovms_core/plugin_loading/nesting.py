@@ -17,7 +17,7 @@ from ovms_core.plugin_loading.functions import described, placed
 from ovms_core.plugin_loading.host import OWN, PluginHost
 
 if TYPE_CHECKING:
-    from ovms_core.endpoint import Endpoint
+    from ovms_core.calls.endpoint import Endpoint
     from ovms_core.settings import Settings
 
 log = logging.getLogger("ovms.plugins")

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from prometheus_client.registry import Collector
 
-from ovms_core.attribution import Owned
-from ovms_core.endpoint import Endpoint
+from ovms_core.calls.endpoint import Endpoint
+from ovms_core.calls.observe import Observer
+from ovms_core.diagnostics.attribution import Owned
 from ovms_core.errors import PluginError
 from ovms_core.http.auth import Authenticator
 from ovms_core.models.source import Source
-from ovms_core.observe import Observer
 from ovms_core.plugin_loading.authentication import authenticator
 from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
 from ovms_core.plugin_loading.event_types import check_events

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ovms_core.tracebacks import frame_place
+from ovms_core.diagnostics.tracebacks import frame_place
 
 log = logging.getLogger("ovms.plugins.slow")
 

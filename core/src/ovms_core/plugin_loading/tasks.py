@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ovms_core.endpoint import Endpoint
+from ovms_core.calls.endpoint import Endpoint
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.functions import described, placed, plain_fault

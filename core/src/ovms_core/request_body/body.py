@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Get
 from pydantic import model_validator as _model_validator
 from pydantic_core import CoreSchema, PydanticCustomError, from_json
 
+from ovms_core.diagnostics.field_errors import Path, json_path
 from ovms_core.errors import APIError
-from ovms_core.field_errors import Path, json_path
 from ovms_core.request_body.large_json import parse_large
 from ovms_core.request_body.slices import in_slices
 from ovms_core.request_body.unknown_fields import find_slip, suggestion, take_unknown

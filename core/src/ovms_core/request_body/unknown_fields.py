@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 
 from pydantic import AliasChoices, BaseModel
 
-from ovms_core.field_errors import Path, clipped
+from ovms_core.diagnostics.field_errors import Path, clipped
 
 _EXAMINED: Final = 64
 """Unknown fields of one object that are looked at closely: there may be millions."""

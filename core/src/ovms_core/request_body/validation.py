@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from ovms_core.diagnostics.field_errors import FieldError, clipped, field_errors, json_path, reason
 from ovms_core.errors import APIError
-from ovms_core.field_errors import FieldError, clipped, field_errors, json_path, reason
 
 _NOUNS: Final = {
     "string_type": "a string",

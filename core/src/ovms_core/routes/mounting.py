@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
-from ovms_core.endpoint import Endpoint
+from ovms_core.calls.endpoint import Endpoint
 from ovms_core.http.routing import ANY, SOCKET
 from ovms_core.routes.route import AnyRoute, Handler, Mount, SocketHandler, WebSocketRoute
 

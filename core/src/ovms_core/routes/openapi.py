@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 import ovms_core
 from ovms_core.application import Server
-from ovms_core.endpoint import Endpoint, Formatter
+from ovms_core.calls.endpoint import Endpoint, Formatter
 from ovms_core.request_body.body import Body
 from ovms_core.routes.index import NAME
 from ovms_core.routes.mounting import PREFIXES

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ovms_core.endpoint import Call, Endpoint, Interceptor, Proceed
+from ovms_core.calls.endpoint import Call, Endpoint, Interceptor, Proceed
+from ovms_core.calls.observe import Observer, Outcome
 from ovms_core.hookspecs import hookimpl
-from ovms_core.observe import Observer, Outcome
 
 if TYPE_CHECKING:
     import typer

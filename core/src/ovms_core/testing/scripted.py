@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from ovms_core.endpoint import Call, Endpoint
+from ovms_core.calls.endpoint import Call, Endpoint
 from ovms_core.hookspecs import hookimpl
 from ovms_core.model_files import ModelFiles
 from ovms_core.request_body.body import Body

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ovms_core.attribution import plugin_at_work
-from ovms_core.tracebacks import place_among
+from ovms_core.diagnostics.attribution import plugin_at_work
+from ovms_core.diagnostics.tracebacks import place_among
 
 _LOOP = (asyncio.base_events.__file__, asyncio.events.__file__, asyncio.runners.__file__)
 

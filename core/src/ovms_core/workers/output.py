@@ -8,7 +8,7 @@ from collections import deque
 
 import msgspec
 
-from ovms_core.tracebacks import is_authors
+from ovms_core.diagnostics.tracebacks import is_authors
 from ovms_core.workers.log_lines import LONGEST, MARK, LogLine
 
 _TAIL_LINES = 20

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ovms_core.diagnostics.request_id import current_request_id
 from ovms_core.errors import APIError
 from ovms_core.messages import Request
-from ovms_core.request_id import current_request_id
 
 log = logging.getLogger("ovms.model")
 

@@ -7,9 +7,9 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from ovms_core.diagnostics.redaction import without_paths
 from ovms_core.errors import APIError
 from ovms_core.messages import EngineInfo, ModelSpec, Request
-from ovms_core.redaction import without_paths
 from ovms_core.runner import RunnerLoad
 from ovms_core.task import Task
 from ovms_core.workers.breaker import Breaker

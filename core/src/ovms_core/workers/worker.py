@@ -23,9 +23,9 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from ovms_core.diagnostics.tracebacks import author_place
 from ovms_core.engine import Done, Engine
 from ovms_core.errors import LoadError, RequestError
-from ovms_core.tracebacks import author_place
 from ovms_core.workers.in_flight import InFlight
 from ovms_core.workers.log_lines import log_to_server
 from ovms_core.workers.request_preparer import RequestPreparer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.plugins.ovms_llm.http.conftest import Server
 
-from ovms_core.endpoint import Call
+from ovms_core.calls.endpoint import Call
 from ovms_core.errors import APIError
 from ovms_llm.http.chat import ChatBody, ChatCompletions
 from ovms_llm.http.completions import CompletionBody, Completions

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletio
 from pydantic import BaseModel
 from tests.plugins.ovms_llm.http.conftest import Server, chunks_of, error_of, joined
 
-from ovms_core.endpoint import Call
+from ovms_core.calls.endpoint import Call
 from ovms_llm.grammar.guides import Output, format_of
 from ovms_llm.grammar.limits import Limits
 from ovms_llm.http.chat import ChatBody, ChatCompletions

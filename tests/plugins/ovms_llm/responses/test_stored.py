@@ -14,7 +14,7 @@ import openai
 import pytest
 from tests.plugins.ovms_llm.responses.conftest import Api, replayed, served, words
 
-from ovms_core.endpoint import Executor
+from ovms_core.calls.endpoint import Executor
 from ovms_core.plugin import APIError, Call, hookimpl
 from ovms_llm.messages import Delta
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
+from ovms_core.calls.endpoint import Call, Proceed
 from ovms_core.client.frames import read_frames
-from ovms_core.endpoint import Call, Proceed
 from ovms_core.messages import Request
 from ovms_core.runner import Runner, RunnerLoad
 from ovms_core.testing.contract.execution import Held, reject

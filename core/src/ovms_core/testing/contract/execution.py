@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
-from ovms_core.endpoint import Call, Proceed
+from ovms_core.calls.endpoint import Call, Proceed
 from ovms_core.errors import APIError
 from ovms_core.testing.contract.subject import BLOCKED, Contract, Subject, block, error_of
 

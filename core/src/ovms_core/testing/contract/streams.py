@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from ovms_core.calls.endpoint import Call, Proceed
 from ovms_core.client.frames import Frame, read_frames
-from ovms_core.endpoint import Call, Proceed
 from ovms_core.errors import APIError
 from ovms_core.testing.contract.subject import Contract, Subject
 

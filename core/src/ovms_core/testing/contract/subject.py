@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from ovms_core.app import Application
-from ovms_core.endpoint import Call, Endpoint, Interceptor, Proceed
+from ovms_core.calls.endpoint import Call, Endpoint, Interceptor, Proceed
+from ovms_core.calls.execution import close
 from ovms_core.errors import APIError
-from ovms_core.execution import close
 from ovms_core.hookspecs import hookimpl
 from ovms_core.models.model import Model, State
 from ovms_core.plugin_loading.loader import name_of

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
+from ovms_core.answers.windowed import windowed
+from ovms_core.calls.endpoint import Call, Proceed
 from ovms_core.client.frames import read_frames
-from ovms_core.endpoint import Call, Proceed
 from ovms_core.testing.contract.subject import Contract, Subject
-from ovms_core.windowed import windowed
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _REDACTED = "\N{FULL BLOCK}"

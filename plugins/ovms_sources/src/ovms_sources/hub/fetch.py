@@ -22,7 +22,7 @@ from ovms_sources.hub.name import HubName
 from ovms_sources.hub.selection import FileSelection, select, settings_of
 from ovms_sources.hub.token import sent_token
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("ovms.sources")
 
 _PARTS = ".incoming"
 _API_TIMEOUT = 30.0

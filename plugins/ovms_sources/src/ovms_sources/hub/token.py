@@ -7,7 +7,7 @@ from typing import Literal
 
 from huggingface_hub import get_token
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("ovms.sources")
 
 
 def known_token() -> str | None:

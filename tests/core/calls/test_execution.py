@@ -11,8 +11,8 @@ import pytest
 from tests.core.support import Client, Execute, Talk, TalkBody, error_of, plugin, talking
 
 from ovms_core.app import Application
-from ovms_core.endpoint import Executor
-from ovms_core.execution import Rounds, Stint
+from ovms_core.calls.endpoint import Executor
+from ovms_core.calls.execution import Rounds, Stint
 from ovms_core.plugin import Call
 from ovms_core.testing import app_with, serving
 

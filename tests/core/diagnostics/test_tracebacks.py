@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ovms_core.field_errors import json_path
-from ovms_core.tracebacks import author_place, author_traceback, definition_place, frame_place
+from ovms_core.diagnostics.field_errors import json_path
+from ovms_core.diagnostics.tracebacks import author_place, author_traceback, definition_place, frame_place
 
 
 def caught() -> BaseException:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ovms_core.endpoint import Call
+from ovms_core.calls.endpoint import Call
 
 if TYPE_CHECKING:
     pass

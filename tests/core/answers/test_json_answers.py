@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from ovms_core.json_answers import UnwritableError, to_bytes
+from ovms_core.answers.json_answers import UnwritableError, to_bytes
 
 
 class Choice(msgspec.Struct):

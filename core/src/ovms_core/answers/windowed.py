@@ -52,7 +52,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable, I
 from dataclasses import dataclass
 from typing import Any
 
-from ovms_core.event_texts import Found, Stream, choice_of, is_last, only_stretch, texts_in
+from ovms_core.answers.event_texts import Found, Stream, choice_of, is_last, only_stretch, texts_in
 
 
 @dataclass(slots=True)

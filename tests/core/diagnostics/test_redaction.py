@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_core.redaction import without_paths
+from ovms_core.diagnostics.redaction import without_paths
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,21 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from ovms_core import sse
+from ovms_core.answers import sse
+from ovms_core.answers.json_answers import UnwritableError, to_bytes
 from ovms_core.errors import APIError
-from ovms_core.json_answers import UnwritableError, to_bytes
 from ovms_core.models.call_models import CallModels
 from ovms_core.off_loop import P, R, off_loop
-from ovms_core.request_body.body import LARGE, B, Body, decode_body
+from ovms_core.request_body.body import LARGE, B, Body
 from ovms_core.request_body.parameters import read_parameters
-from ovms_core.request_body.waiting import while_client_waits
+from ovms_core.request_body.reading import read_json, received_bytes, wants_no_unknown_fields
 
 if TYPE_CHECKING:
     from ovms_core.models.model import Model
     from ovms_core.models.registry import Models
-    from ovms_core.settings import Settings
 
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
@@ -207,7 +206,7 @@ class Endpoint(Formatter, Generic[B]):
 
         Raises `APIError` 400 for an unknown field where the server or the client wants none, 404 or 503 for the model.
         """
-        if body.__dict__.get("_unknown") and _wants_no_unknown_fields(request):
+        if body.__dict__.get("_unknown") and wants_no_unknown_fields(request):
             body.refuse_unknown()
         models: Models = request.app.server.models
         state = request.scope.get("state", {})
@@ -219,7 +218,7 @@ class Endpoint(Formatter, Generic[B]):
             id=state.get("request_id") or uuid.uuid4().hex,
             user=state.get("user"),
             ignored=[*ignored, *body.without_effect()],
-            large=_size(request) > LARGE,
+            large=received_bytes(request) > LARGE,
             models=CallModels(models),
         )
 
@@ -263,59 +262,6 @@ class Endpoint(Formatter, Generic[B]):
         yield sse.DONE
 
 
-def _size(request: Request) -> int:
-    """The bytes of the body that have come."""
-    body = request.scope.get("ovms.body")
-    return 0 if body is None else body.size
-
-
-def _wants_no_unknown_fields(request: Request) -> bool:
-    headers = request.scope.get("ovms.headers") or dict(request.scope["headers"])
-    strict: bytes | None = headers.get(b"x-strict")
-    if strict is not None and strict.strip().lower() in (b"1", b"true", b"yes"):
-        return True
-    settings: Settings = request.app.server.settings
-    return settings.unknown_fields == "reject"
-
-
-async def read_json(request: Request, body: type[B]) -> tuple[B, list[str]]:
-    """The JSON body of `request`, with the paths of the fields that have no effect; large ones are parsed off the loop.
-
-    Raises `APIError` 415 if it says that it is something else, 413 or 408 when it breaks the server's limits, 400
-    with the path of the first field at fault, and 504 if that takes longer than ``request_timeout``.
-    """
-    require_json(request)
-    raw = await read_body(request)
-    if len(raw) <= LARGE:
-        return decode_body(raw, body)
-    settings: Settings = request.app.server.settings
-    return await while_client_waits(off_loop(decode_body, raw, body), request.receive, settings.request_timeout)
-
-
-async def read_body(request: Request) -> bytes:
-    """The whole body. Raises `APIError` 413 or 408 when it breaks the server's limits."""
-    chunks: list[bytes] = []
-    while True:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False):
-            return b"".join((*chunks, body)) if chunks else body
-        chunks.append(body)
-
-
-def require_json(request: Request) -> None:
-    """Raise `APIError` 415 unless the request says that its body is plain JSON, or says nothing."""
-    headers = request.scope.get("ovms.headers") or dict(request.scope["headers"])
-    given: bytes = headers.get(b"content-type", b"application/json")
-    if given == b"application/json":
-        return
-    kind = given.decode("latin-1").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise APIError(415, f"Content-Type must be application/json, not '{kind[:80]}'.", code="unsupported_media_type")
-
-
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -336,6 +282,4 @@ __all__ = [
     "Interceptor",
     "Parser",
     "Proceed",
-    "read_json",
-    "require_json",
 ]

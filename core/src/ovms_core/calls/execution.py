@@ -8,8 +8,8 @@ from functools import reduce
 from time import perf_counter
 from typing import Any, Final
 
-from ovms_core.attribution import Owned
-from ovms_core.endpoint import Call, Executor, Interceptor, Proceed
+from ovms_core.calls.endpoint import Call, Executor, Interceptor, Proceed
+from ovms_core.diagnostics.attribution import Owned
 
 _TURN: Final = 0.005
 """Seconds of work after which other requests have their turn."""

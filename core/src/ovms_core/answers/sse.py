@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ovms_core.json_answers import to_bytes
+from ovms_core.answers.json_answers import to_bytes
 
 DONE: Final = b"data: [DONE]\n\n"
 PING: Final = b": ping\n\n"

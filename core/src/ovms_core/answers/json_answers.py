@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ovms_core.field_errors import json_path
-from ovms_core.tracebacks import definition_place
+from ovms_core.diagnostics.field_errors import json_path
+from ovms_core.diagnostics.tracebacks import definition_place
 
 _encode: Final = msgspec.json.Encoder().encode
 _DEEPEST: Final = 100
