@@ -80,6 +80,7 @@ def test_a_message_that_is_explained_is_given(message: str) -> None:
 
 def test_the_metrics_are_the_documented_ones() -> None:
     section = (DOCS / "operations.md").read_text(encoding="utf-8").partition("## Metrics")[2].partition("\n## ")[0]
-    assert first_cells(section) == set(
-        re.findall(r'"(ovms_\w+)"', (ROOT / "core/src/ovms_core/metrics.py").read_text())
-    )
+    core = ROOT / "core/src/ovms_core"
+    metrics = re.findall(r'"(ovms_\w+)"', (core / "metrics.py").read_text())
+    restarts = re.findall(r'Counter\("(ovms_\w+)"', (core / "background.py").read_text())
+    assert first_cells(section) == {*metrics, *(f"{name}_total" for name in restarts)}
