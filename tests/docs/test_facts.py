@@ -80,6 +80,6 @@ def test_a_message_that_is_explained_is_given(message: str) -> None:
 
 def test_the_metrics_are_the_documented_ones() -> None:
     section = (DOCS / "operations.md").read_text(encoding="utf-8").partition("## Metrics")[2].partition("\n## ")[0]
-    assert first_cells(section) == set(
-        re.findall(r'"(ovms_\w+)"', (ROOT / "core/src/ovms_core/metrics.py").read_text())
-    )
+    source = "".join((ROOT / "core/src/ovms_core" / file).read_text() for file in ("metrics.py", "background.py"))
+    kinds = re.findall(r'(Counter)?\(\s*"(ovms_\w+)"', source)
+    assert first_cells(section) == {f"{name}_total" if kind else name for kind, name in kinds}
