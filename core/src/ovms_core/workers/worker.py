@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from ovms_core.diagnostics.tracebacks import author_place
+from ovms_core.diagnostics.tracebacks import author_place, said_by
 from ovms_core.engine import Done, Engine
 from ovms_core.errors import LoadError, RequestError
 from ovms_core.workers.in_flight import InFlight
@@ -225,7 +225,7 @@ def _why(error: BaseException, method: str) -> Failure | str:
 
 def _described(error: BaseException) -> str:
     place = author_place(error)
-    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+    return said_by(error) + (f" ({place})" if place else "")
 
 
 def _import(path: str) -> Any:
