@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from ovms_core.diagnostics.tracebacks import author_place
+from ovms_core.diagnostics.tracebacks import author_summary
 from ovms_core.engine import Done, Engine
 from ovms_core.errors import LoadError, RequestError
 from ovms_core.workers.in_flight import InFlight
@@ -220,12 +220,7 @@ def _why(error: BaseException, method: str) -> Failure | str:
     if isinstance(error, RequestError):
         return _failure(error)
     _LOG.error("%s() of the engine raised an exception", method, exc_info=error)
-    return f"{method}() raised {_described(error)}"
-
-
-def _described(error: BaseException) -> str:
-    place = author_place(error)
-    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+    return f"{method}() raised {author_summary(error)}"
 
 
 def _import(path: str) -> Any:
@@ -261,7 +256,7 @@ def _load(command: Load, outbox: Outbox) -> Engine | None:
     except LoadError as error:
         outbox.send(LoadFailed(str(error)))
     except Exception as error:
-        _LOG.exception("loading the model raised %s", _described(error))
+        _LOG.exception("loading the model raised %s", author_summary(error))
         outbox.send(LoadFailed("the engine raised an exception while it loaded the model; the server's log says why"))
     else:
         outbox.send(Loaded(info))
@@ -283,7 +278,7 @@ def main() -> int:
             return 0
         except Exception as error:
             _LOG.exception("the engine raised an exception")
-            outbox.send(Crashed("the engine raised an exception", _described(error)))
+            outbox.send(Crashed("the engine raised an exception", author_summary(error)))
             return 1
 
 
