@@ -16,9 +16,13 @@ def load_quietly(settings: PluginSelection) -> PluginHost:
     """The plugins; why one is set aside is in its report, and not logged."""
     from ovms_core.plugin_loading.loader import load_plugins
 
+    _be_quiet()
+    return load_plugins(settings)
+
+
+def _be_quiet() -> None:
     logging.getLogger("ovms.plugins").addHandler(logging.NullHandler())
     tell_what_is_slow()
-    return load_plugins(settings)
 
 
 def tell_what_is_slow() -> None:
@@ -36,3 +40,20 @@ def gather_quietly(settings: Settings) -> tuple[PluginHost, Offerings]:
 
     host = load_quietly(settings.plugins)
     return host, gather(host, settings)
+
+
+def examined_plugins(settings: Settings) -> tuple[PluginHost, dict[str, list[str]]]:
+    """The plugins as a server has them, and what they wrap. Why it would not start stands in the host's `stops`."""
+    from ovms_core.errors import PluginError
+    from ovms_core.plugin_loading.loader import load_plugins
+    from ovms_core.plugin_loading.nesting import nestings
+    from ovms_core.plugin_loading.offerings import gather
+
+    _be_quiet()
+    host = load_plugins(settings.plugins, examined=True)
+    offerings = gather(host, settings)
+    try:
+        return host, nestings(host, [endpoint for _, endpoint in offerings.endpoints], offerings.settings)
+    except PluginError as error:
+        host.stop(str(error))
+        return host, {}
