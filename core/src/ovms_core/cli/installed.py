@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +34,24 @@ def tell_what_is_slow() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("ovms: %(message)s"))
         slow.addHandler(handler)
+
+
+@contextmanager
+def logged_once() -> Iterator[None]:
+    """Keep what was logged of the plugins once from being logged again, should they be loaded again."""
+    told: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        known = record.getMessage() in told
+        told.add(record.getMessage())
+        return not known
+
+    log = logging.getLogger("ovms.plugins")
+    log.addFilter(is_new)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_new)
 
 
 def gather_quietly(settings: Settings) -> tuple[PluginHost, Offerings]:
