@@ -168,7 +168,7 @@ STARTUP = [
 ]
 
 STOPPING = [
-    Stopping("guard_raises", ("'guard_raises': ovms_wrap_execution failed: ValueError: no policy", ".py:8 in ovms")),
+    Stopping("guard_raises", ("ovms_wrap_execution failed: ValueError: no policy", ".py:8 in ovms")),
     Stopping("guard_is_a_coroutine", ("ovms_wrap_execution returned the function guard", "without a 'yield'")),
     Stopping("guard_is_misspelt", ("ovms_wrap_executon (did you mean ovms_wrap_execution?)",)),
     Stopping(

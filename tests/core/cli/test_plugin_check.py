@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ovms_core.cli.plugin_kit.contract import failures
 from ovms_core.cli.plugin_kit.examination import examine_plugin
 
 Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -115,7 +116,7 @@ def test_an_endpoint_that_does_not_conform_fails(ovms: Ovms, install: Install, t
     assert status == 1
     verdict, failed = found["contract"]
     assert verdict == "fail"
-    assert re.search("test_a_valid_request_is_answered - .*model", failed), "the reason is told"
+    assert re.search(r"FAILED \S+::test_\w+( and \d+ more)? - .*model", failed), "the reason is told"
     assert "test_of_another_kind" not in failed
 
 
@@ -125,6 +126,27 @@ def test_what_keeps_all_tests_from_starting_is_told_once(ovms: Ovms, install: In
     _, found = check(ovms, "--tests", str(tests))
     (line,) = found["contract"][1].splitlines()
     assert re.match(r"ERROR in \d\d tests: .*Set TestHello\.endpoint to one of the plugins' endpoints: Hello\.", line)
+
+
+def test_tests_that_cannot_be_imported_tell_the_reason(ovms: Ovms, install: Install, tests: Path) -> None:
+    install()
+    (tests / "test_greeting.py").write_text("import no_such_package\n")
+    _, found = check(ovms, "--tests", str(tests))
+    assert found["contract"] == ("fail", "ERROR in 1 test: ModuleNotFoundError: No module named 'no_such_package'")
+
+
+def test_tests_that_fail_alike_are_told_once() -> None:
+    lines = [
+        f"{kind} t.py::test_{number} - request req_{number}f failed: KeyError: '{key}'"
+        for kind in ("FAILED", "ERROR")
+        for number, key in enumerate(("colour", "colour", "size"))
+    ]
+    assert [*failures(lines)] == [
+        "FAILED t.py::test_0 and 1 more - request req_0f failed: KeyError: 'colour'",
+        "FAILED t.py::test_2 - request req_2f failed: KeyError: 'size'",
+        "ERROR in 2 tests: request req_0f failed: KeyError: 'colour'",
+        "ERROR in 1 test: request req_2f failed: KeyError: 'size'",
+    ]
 
 
 def test_tests_that_are_all_skipped_prove_nothing(ovms: Ovms, install: Install, tests: Path) -> None:
@@ -229,5 +251,7 @@ def test_the_lifespan_opens_beside_the_other_plugins_and_the_configured_models(
     found = {each.subject: each for each in examine_plugin("greeting", None)}
     sys.modules.pop("greeting", None)
     assert found["lifespan"].verdict == ("ok" if model == "chat" else "fail")
-    assert model == "chat" or "StopIteration" in found["lifespan"].found
+    if model == "other":
+        assert "StopIteration" in found["lifespan"].found
+        assert "the server does not start" in found["lifespan"].advice
     assert (found["import"].verdict, found["server"].found) == ("ok", "POST /v3/ask"), found

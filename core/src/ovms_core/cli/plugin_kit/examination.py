@@ -78,7 +78,7 @@ def _loading(entry: EntryPoint) -> Iterator[Finding]:
         return
     report = host.reports[entry.name]
     if report.state is not PluginState.ACTIVE:
-        yield fail("loading", f"{report.state}: {report.account}", f"{report.advice}.")
+        yield _set_aside("loading", host, report)
         return
     yield ok("loading", f"{report.state}")
     try:
@@ -88,13 +88,19 @@ def _loading(entry: EntryPoint) -> Iterator[Finding]:
         return
     report = host.reports[entry.name]
     if report.state is not PluginState.ACTIVE:
-        yield fail("server", f"{report.state}: {report.account}", f"{report.advice}.")
+        yield _set_aside("server", host, report)
         return
     yield from (warn("server", warning, "Look whether that is as you mean it.") for warning in report.warnings)
     if hasattr(entry.load(), "ovms_lifespan"):
         yield _life(host, report, app)
     yield _import(entry)
     yield _server(entry, app)
+
+
+def _set_aside(subject: str, host: PluginHost, report: PluginReport) -> Finding:
+    stops = any(f"'{report.name}'" in reason for reason in host.stops)
+    until = " Until then the server does not start." if stops else ""
+    return fail(subject, f"{report.state}: {report.account}", f"{report.advice}.{until}".removeprefix("."))
 
 
 def _settings() -> Settings:
@@ -131,7 +137,7 @@ def _life(host: PluginHost, report: PluginReport, app: Application) -> Finding:
     before = len(report.warnings)
     asyncio.run(_live(host, report.name, app))
     if report.state is not PluginState.ACTIVE:
-        return fail("lifespan", report.account, f"{report.advice}.")
+        return _set_aside("lifespan", host, report)
     if new := report.warnings[before:]:
         return fail("lifespan", "\n".join(filter(None, ("; ".join(new), report.traceback))), f"{CORRECT}.")
     return ok("lifespan", "what it has open while a server runs opens and closes")
