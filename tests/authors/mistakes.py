@@ -64,7 +64,6 @@ STARTUP = [
     Startup(
         "metric_is_taken",
         ("its metric ovms_task_restarts is left out, for plugin core has one of that name",),
-        check=None,
         listed=False,
     ),
     Startup(

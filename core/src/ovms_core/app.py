@@ -26,6 +26,7 @@ from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
 from ovms_core.pipeline import Pipeline
+from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.host import OWN, PluginHost
 from ovms_core.plugin_loading.life import open_life
 from ovms_core.plugin_loading.loader import load_plugins, require
@@ -64,7 +65,8 @@ def assemble(host: PluginHost, settings: Settings) -> Application:
     owners = Owners(keys, offerings.authenticator) if offerings.authenticator else None
     admission = Admission(inside, routes, keys, settings, owners)
     background = BackgroundTasks()
-    metrics = Metrics(models, [(OWN, background.restarts), *offerings.collectors])
+    collectors = [(OWN, background.restarts), *offerings.collectors]
+    metrics = Metrics(models, collectors, lambda owner, reason: host.warn(owner, Failure(reason)))
     server = Server(
         settings=settings,
         models=models,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,9 +26,15 @@ log = logging.getLogger("ovms.metrics")
 
 
 class Metrics:
-    """The metrics of `models` and of the plugins. What fails or has no place is logged and left out."""
+    """The metrics of `models` and of the plugins. What fails is logged and left out.
 
-    def __init__(self, models: Models, collectors: Iterable[tuple[str, Collector]]) -> None:
+    So is what has a name that is taken: `warn` is told of it, with the plugin's name.
+    """
+
+    def __init__(
+        self, models: Models, collectors: Iterable[tuple[str, Collector]], warn: Callable[[str, str], None]
+    ) -> None:
+        self._warn = warn
         self._names = CollectorRegistry()
         self._shown: list[_Shown] = []
         self.stalls = Histogram(
@@ -48,8 +54,8 @@ class Metrics:
             self._names.register(collector)
         except ValueError:
             names = ", ".join(sorted({metric.name for metric in collector.collect()}))
-            message = "plugin %s: its metric %s is left out, for plugin %s has one of that name: call it something else"
-            log.error(message, owner, names, self._holder(collector))
+            taken = f"for plugin {self._holder(collector)} has one of that name: call it something else"
+            self._warn(owner, f"its metric {names} is left out, {taken}")
         except Exception:
             log.exception("plugin %s: the metric %s is left out", owner, type(collector).__name__)
         else:
