@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from prometheus_client import Counter
 
-from ovms_core.diagnostics.tracebacks import author_place, author_traceback
+from ovms_core.diagnostics.tracebacks import author_summary, author_traceback
 
 log = logging.getLogger("ovms.background")
 
@@ -61,7 +61,9 @@ class BackgroundTasks:
             started = loop.time()
             try:
                 await function()
-            except Exception as error:
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                if _is_cancelled():
+                    raise
                 self.restarts.labels(name).inc()
                 pause = _FIRST if loop.time() - started > _LONGEST else pause
                 _tell(name, error, pause)
@@ -77,9 +79,12 @@ def _is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
 
 
-def _tell(name: str, error: Exception, pause: float) -> None:
-    place = author_place(error)
-    at = f" ({place})" if place else ""
-    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-    message = "the background task '%s' failed: %s%s. It is started again in %g s.\n%s"
-    log.error(message, name, reason, at, pause, author_traceback(error))
+def _is_cancelled() -> bool:
+    """Whether the current task is to end; if not, a `CancelledError` comes from something that it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _tell(name: str, error: BaseException, pause: float) -> None:
+    message = "the background task '%s' failed: %s. It is started again in %g s.\n%s"
+    log.error(message, name, author_summary(error), pause, author_traceback(error))

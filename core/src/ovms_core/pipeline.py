@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from ovms_core.calls.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
-from ovms_core.calls.execution import Rounds, Stint, close, wrap
+from ovms_core.calls.execution import Rounds, Stint, alone, close, wrap
 from ovms_core.calls.observe import Observers, Outcome
 from ovms_core.diagnostics.attribution import Owned
 from ovms_core.errors import APIError
@@ -42,9 +42,13 @@ class Pipeline:
     ) -> None:
         self._rounds = Rounds()
         self._parser = parser or Owned(endpoint.owner, endpoint.it.parse)
-        self._execute = wrap(executor or Owned(endpoint.owner, endpoint.it.execute), interceptors, self._rounds)
         self._formatter = formatter.it if formatter else endpoint.it
         self._formatter_owner = formatter.owner if formatter else endpoint.owner
+        executor = executor or Owned(endpoint.owner, endpoint.it.execute)
+        is_alone = not interceptors and executor.owner == self._formatter_owner
+        self._execute: Executor = (
+            alone(executor.it, self._rounds) if is_alone else wrap(executor, interceptors, self._rounds)
+        )
         self._observers = observers or Observers({})
         self._settings = settings
         self._long_requests = LongRequestTimer()
@@ -79,7 +83,7 @@ class Pipeline:
         except asyncio.CancelledError:
             outcome.status, outcome.error = (503, "draining") if cut_short() else (500, "CancelledError")
             raise
-        except Exception as error:
+        except BaseException as error:
             outcome.status, outcome.error = 500, type(error).__name__
             raise
         finally:
@@ -115,7 +119,9 @@ class Pipeline:
                         await stint.give_way()
             finally:
                 await close(frames)
-        except (Exception, asyncio.CancelledError) as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
             told = writer.absorb(error) or (_as_api_error(error, call) if writer.started else None)
             if told is None:
                 raise
@@ -152,7 +158,7 @@ class Primed:
         return self._first.pop()
 
 
-def _as_api_error(error: Exception | asyncio.CancelledError, call: Call[Any]) -> APIError | None:
+def _as_api_error(error: BaseException, call: Call[Any]) -> APIError | None:
     if isinstance(error, asyncio.CancelledError) and cut_short():
         return None
     log_failure(call.id, f"{call.endpoint.method} {call.endpoint.path}", error, in_stream=True)

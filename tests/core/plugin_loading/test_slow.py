@@ -16,13 +16,14 @@ from ovms_core.plugin_loading import slow
 from ovms_core.testing import app_with
 
 told = threading.Event()
-"""Something was logged of a plugin that is slow."""
+"""Something was logged of the plugin that is slow."""
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def tell(record: logging.LogRecord) -> bool:
-        told.set()
+        if "plugin sluggish" in record.getMessage():  # on a busy machine others are slow, too
+            told.set()
         return True
 
     told.clear()

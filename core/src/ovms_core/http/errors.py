@@ -32,7 +32,9 @@ class ErrorMiddleware:
             await self.app(scope, receive, send)
         except (ClientDisconnect, WebSocketDisconnect):
             log.debug("request %s: the client left before it was over", scope["state"]["request_id"])
-        except (Exception, asyncio.CancelledError) as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # what a plugin calls may end with SystemExit, or as Rust's panics do
             stopped = isinstance(error, asyncio.CancelledError) and cut_short()
             told = stopping() if stopped else _told(error, scope)
             if scope["type"] == "websocket":
@@ -43,7 +45,7 @@ class ErrorMiddleware:
                 raise
 
 
-def _told(error: Exception | asyncio.CancelledError, scope: Scope) -> APIError:
+def _told(error: BaseException, scope: Scope) -> APIError:
     if isinstance(error, APIError):
         return error
     request_id = scope["state"]["request_id"]

@@ -127,11 +127,11 @@ async def serve_socket(app: ASGIApp, scope: Scope, receive: Receive, send: Send)
 
 
 def noting(scope: Scope, send: Send) -> Send:
-    """`send`, which notes in ``scope["ovms.closed"]`` that a WebSocket is closed."""
+    """`send`, which notes in ``scope["ovms.closed"]`` that a WebSocket is closed, or refused."""
 
     def send_noted(message: Message) -> Awaitable[None]:
-        if message["type"] == "websocket.close":
-            scope["ovms.closed"] = True
+        if message["type"] in ("websocket.close", "websocket.http.response.body"):
+            scope["ovms.closed"] = not message.get("more_body", False)
         return send(message)
 
     return send_noted
