@@ -70,6 +70,27 @@ async def test_one_that_fails_is_told_with_its_authors_line_counted_and_started_
     assert "It is started again in 0.02 s" in second
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()], ids=lambda error: type(error).__name__)
+async def test_no_way_to_fail_ends_the_server_or_the_task(
+    error: BaseException, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a task awaits may be cancelled, though nobody cancelled the task."""
+    monkeypatch.setattr(background, "_FIRST", 0.01)
+    starts: list[None] = []
+    again = asyncio.Event()
+
+    async def work() -> None:
+        starts.append(None)
+        if len(starts) == 1:
+            raise error
+        again.set()
+
+    async with connected(app_with(working(work))) as client:
+        await asyncio.wait_for(again.wait(), 10)
+        assert (await client.get("/health")).status_code == 200
+    assert f"the background task 'task 0' failed: {type(error).__name__}" in caplog.text
+
+
 async def soon() -> None:
     """A task that is over at once."""
 

@@ -61,7 +61,9 @@ class BackgroundTasks:
             started = loop.time()
             try:
                 await function()
-            except Exception as error:
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                if _is_cancelled():
+                    raise
                 self.restarts.labels(name).inc()
                 pause = _FIRST if loop.time() - started > _LONGEST else pause
                 _tell(name, error, pause)
@@ -77,6 +79,12 @@ def _is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
 
 
-def _tell(name: str, error: Exception, pause: float) -> None:
+def _is_cancelled() -> bool:
+    """Whether the current task is to end; if not, a `CancelledError` comes from something that it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _tell(name: str, error: BaseException, pause: float) -> None:
     message = "the background task '%s' failed: %s. It is started again in %g s.\n%s"
     log.error(message, name, author_summary(error), pause, author_traceback(error))

@@ -83,7 +83,7 @@ class Pipeline:
         except asyncio.CancelledError:
             outcome.status, outcome.error = (503, "draining") if cut_short() else (500, "CancelledError")
             raise
-        except Exception as error:
+        except BaseException as error:
             outcome.status, outcome.error = 500, type(error).__name__
             raise
         finally:
@@ -119,7 +119,9 @@ class Pipeline:
                         await stint.give_way()
             finally:
                 await close(frames)
-        except (Exception, asyncio.CancelledError) as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
             told = writer.absorb(error) or (_as_api_error(error, call) if writer.started else None)
             if told is None:
                 raise
@@ -156,7 +158,7 @@ class Primed:
         return self._first.pop()
 
 
-def _as_api_error(error: Exception | asyncio.CancelledError, call: Call[Any]) -> APIError | None:
+def _as_api_error(error: BaseException, call: Call[Any]) -> APIError | None:
     if isinstance(error, asyncio.CancelledError) and cut_short():
         return None
     log_failure(call.id, f"{call.endpoint.method} {call.endpoint.path}", error, in_stream=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
-from tests.core.support import Talk, echo, plugin, talking
+from tests.core.support import Talk, echo, error_of, plugin, talking
 
 from ovms_core.calls.endpoint import Executor
 from ovms_core.plugin import Call
@@ -152,3 +152,35 @@ async def test_a_failure_of_the_server_itself_keeps_its_whole_traceback(
         "failed: GET /version: TypeError: Encoding objects of type object is unsupported"
     )
     assert record.exc_info
+
+
+class UnsayableError(Exception):
+    """Fails once more when somebody wants to know what it says."""
+
+    def __str__(self) -> str:
+        raise KeyError("colour")
+
+
+class PanicError(BaseException):
+    """What failures in other languages come as: Rust's panics, for example, are no `Exception`."""
+
+
+@pytest.mark.parametrize(
+    "error", [UnsayableError(), SystemExit(3), PanicError("a panic")], ids=lambda e: type(e).__name__
+)
+async def test_whatever_a_plugin_raises_has_the_one_error_shape_and_a_line_in_the_log(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def execute(call: Call[Any]) -> AsyncIterator[str]:
+        if call.stream:
+            yield "a"
+        raise error
+
+    async with connected(app_with(talking(execute))) as client:
+        whole = await client.post("/v1/talk", json={"stream": False})
+        stream = await client.post("/v1/talk", json={"stream": True})
+    assert error_of(whole)["code"] == "internal_error"
+    assert '"code":"internal_error"' in stream.text
+    told = [record.getMessage() for record in caplog.records if "failed" in record.getMessage()]
+    assert len(told) == 2
+    assert all(f"plugin 'talk', POST /talk: {type(error).__name__}" in line for line in told)

@@ -259,7 +259,7 @@ async def test_a_handler_that_raises_closes_with_1011_and_the_log_says_where(
     async with opened(url, "/fail", additional_headers={**BEARER, "x-request-id": "my-id"}) as socket:
         code, reason = await closed(socket)
     assert code == 1011
-    assert reason == "The server failed on this request. Quote the request id my-id."
+    assert reason == "The server failed on this request. If you report this, include the request id my-id."
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     told = "request my-id failed: plugin 'sockets', WEBSOCKET /fail: ValueError: a slip of its author at "
@@ -376,6 +376,33 @@ async def test_a_client_that_sends_ahead_of_a_busy_handler_is_not_given_up() -> 
         await asyncio.sleep(0.3)  # several pings
         go.set()
         assert [await socket.recv(), await socket.recv()] == ["one", "two"]
+
+
+async def test_headers_that_the_library_does_not_read_are_refused_and_not_left_without_an_answer(url: str) -> None:
+    for more in (b"cookie: %b\r\n" % (b"a" * 9000), b"a: b\r\n" * 200):
+        answer = await raw(url, HANDSHAKE.replace(b"host: test\r\n", b"host: test\r\n" + more))
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert b'"headers_too_large"' in answer
+
+
+async def test_a_handshake_that_is_not_ascii_is_none(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    offer = HANDSHAKE.replace(b"host: test", b"host: test\r\nconnection: close\r\nsec-websocket-protocol: \xff")
+    answer = await raw(url, offer)
+    assert answer.startswith(b"HTTP/1.1 401 ")  # as every request for this path without a key
+    assert not caplog.records
+
+
+async def test_what_clients_do_wrong_is_no_error_in_the_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    await refused(url, "/repeat", additional_headers={})
+    await refused(url, "/close_first")
+    for frames in (b"\x81\xff\x7f" + b"\xff" * 7 + b"mask", b"\x83\x05hello"):
+        async with opened(url, "/repeat") as socket:
+            socket.transport.write(frames)
+            assert (await closed(socket))[0] in (1002, 1009)
+    async with opened(url, "/repeat") as socket:
+        await socket.send("x" * 100_001)
+        assert (await closed(socket))[0] == 1009
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_what_is_sent_before_it_is_accepted_waits(url: str) -> None:

@@ -255,7 +255,7 @@ async def test_only_the_event_loop_changes_models(tmp_path: Path, monkeypatch: p
 async def test_a_model_whose_task_nobody_has_fails_with_the_reason() -> None:
     app = app_with(models=[scripted_model()])
     async with serving(app):
-        assert "task 'scripted' is not known" in str(next(iter(app.server.models)).problem)
+        assert "task 'scripted' is unknown" in str(next(iter(app.server.models)).problem)
 
 
 async def test_every_state_of_a_model_is_told_the_deaths_of_its_engine_included() -> None:

@@ -105,7 +105,7 @@ class Window:
     def replace(self, start: int, end: int, text: str) -> None:
         """Put `text` in the place of ``self.text[start:end]``.
 
-        What begins among the last `n` characters is left alone: it will be seen again, with what follows.
+        A match that begins within the last `n` characters is left alone: it appears again in the next window.
         Raises `ValueError` for a span that is empty, or not in what is unsettled.
         """
         if not self.start <= start < end <= len(self.text):

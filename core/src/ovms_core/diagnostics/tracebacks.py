@@ -19,6 +19,14 @@ _STANDARD = sysconfig.get_path("stdlib") + os.sep
 _INSTALLED = tuple(f"{_STANDARD}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 
 
+def said_by(error: BaseException) -> str:
+    """`error` in one line or more, as at the end of a traceback, also if its text cannot be had: ``KeyError: 'a'``."""
+    try:
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    except Exception as fault:
+        return f"{type(error).__name__}, whose text cannot be had: its __str__ raises {type(fault).__name__}"
+
+
 def author_traceback(error: BaseException) -> str:
     """The traceback of `error` as Python prints it, from the author's first frame on; so for its causes.
 
@@ -33,7 +41,7 @@ def author_traceback(error: BaseException) -> str:
 
 def author_summary(error: BaseException) -> str:
     """`error` in a line, with its `author_place`: ``ValueError: no (/home/me/shout.py:12 in execute)``."""
-    text, place = f"{type(error).__name__}: {error}".removesuffix(": "), author_place(error)
+    text, place = said_by(error), author_place(error)
     return f"{text} ({place})" if place else text
 
 

@@ -32,7 +32,9 @@ class ErrorMiddleware:
             await self.app(scope, receive, send)
         except (ClientDisconnect, WebSocketDisconnect):
             log.debug("request %s: the client left before it was over", scope["state"]["request_id"])
-        except (Exception, asyncio.CancelledError) as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # what a plugin calls may end with SystemExit, or as Rust's panics do
             stopped = isinstance(error, asyncio.CancelledError) and cut_short()
             told = stopping() if stopped else _told(error, scope)
             if scope["type"] == "websocket":
@@ -43,7 +45,7 @@ class ErrorMiddleware:
                 raise
 
 
-def _told(error: Exception | asyncio.CancelledError, scope: Scope) -> APIError:
+def _told(error: BaseException, scope: Scope) -> APIError:
     if isinstance(error, APIError):
         return error
     request_id = scope["state"]["request_id"]
@@ -71,7 +73,8 @@ def stopping() -> APIError:
 
 def unexpected(id: str) -> APIError:
     """The error that a client sees for a fault of ours; the log has the details under the same id."""
-    return APIError(500, f"The server failed on this request. Quote the request id {id}.", code="internal_error")
+    message = f"The server failed on this request. If you report this, include the request id {id}."
+    return APIError(500, message, code="internal_error")
 
 
 async def send_error(error: APIError, send: Send) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from ovms_core.diagnostics.attribution import plugin_that_raised
-from ovms_core.diagnostics.tracebacks import author_place, author_traceback
+from ovms_core.diagnostics.tracebacks import author_place, author_traceback, said_by
 
 log = logging.getLogger("ovms.http")
 
@@ -21,7 +21,7 @@ def log_failure(request_id: str, endpoint: str, error: BaseException, *, in_stre
     place = author_place(error)
     plugin = plugin_that_raised(error) or _CORE
     where = ", ".join(part for part in ("" if plugin == _CORE else f"plugin '{plugin}'", endpoint) if part)
-    what = f"{type(error).__name__}: {error}".removesuffix(": ")
+    what = said_by(error)
     log.error(
         "request %s failed%s: %s%s%s%s",
         request_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import unquote
 
 import httptools
@@ -26,6 +26,9 @@ MAX_AHEAD: Final = 512 << 10
 MAX_PIPELINED: Final = 100
 """Requests that a client may send while one that it sent before is answered."""
 
+
+_SOCKET_HEADERS: Final = "The headers of a WebSocket are too many, or one of them is larger than 8 KB."
+"""What the library of WebSockets does not read; it is silent then."""
 
 STALLED: Final = 5.0
 """Seconds without anything read after which a connection that is closed on our side is given up."""
@@ -128,12 +131,16 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether a WebSocket is asked for where there is one. A client waits for the answer: no `rest` follows."""
         if not self._offers or rest or not self._should_upgrade() or not is_handshake(dict(self.headers)):
             return False
-        if self.parser.get_method() != b"GET" or self._is_busy():
+        if self.parser.get_method() != b"GET" or self._is_busy() or not self._offers_in_ascii():
             return False
         routes: RouteTable = self.config.app.server.routes  # type: ignore[union-attr]
         with contextlib.suppress(httptools.HttpParserInvalidURLError):
             return routes.takes_sockets(unquote(httptools.parse_url(self.url).path.decode("ascii")))
         return False
+
+    def _offers_in_ascii(self) -> bool:
+        """Whether the headers of the handshake are text, without which the library fails to refuse them."""
+        return all(value.isascii() for name, value in self.headers if name.startswith(b"sec-websocket-"))
 
     def _is_busy(self) -> bool:
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
@@ -145,6 +152,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_watching_reader()
         self.scope["method"] = "GET"
         self.handle_websocket_upgrade()
+        if not cast(Any, self.transport.get_protocol()).handshake_initiated:
+            self._refuse(APIError(431, _SOCKET_HEADERS, code="headers_too_large"))
 
     def _declined(self, rest: bytes) -> bytes:
         """A request that offers another protocol as if it did not, and the `rest` that follows its headers.
@@ -214,7 +223,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(APIError(400, f"{msg} Is it HTTP/1.1?", code="invalid_http"))
+        self._refuse(APIError(400, f"{msg} Does the client use HTTP/1.1?", code="invalid_http"))
 
     def _begin(self) -> None:
         """From now on a request is awaited. A timer that runs already is left alone: to set one costs more."""
@@ -238,7 +247,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_started:
             self.transport.close()
         else:
-            message = "The request did not arrive in time (body_timeout)."
+            message = "The request did not arrive within body_timeout."
             self._refuse(APIError(408, message, code="body_timeout"))
 
     def _refuse_headers(self) -> None:

@@ -57,7 +57,9 @@ def check_origin(scope: Scope, allowed: Sequence[str]) -> None:
     host: str = scope["ovms.headers"].get(b"host", b"").decode("latin-1")
     if not origin or "*" in allowed or origin in allowed or _host(origin) == host.lower():
         return
-    message = f"Pages of {origin[:200]} may not connect to this server: its setting cors_origins does not name them."
+    message = (
+        f"Pages of {origin[:200]} may not connect to this server: add this origin to the server's setting cors_origins."
+    )
     raise APIError(403, message, code="origin_refused")
 
 
@@ -125,11 +127,11 @@ async def serve_socket(app: ASGIApp, scope: Scope, receive: Receive, send: Send)
 
 
 def noting(scope: Scope, send: Send) -> Send:
-    """`send`, which notes in ``scope["ovms.closed"]`` that a WebSocket is closed."""
+    """`send`, which notes in ``scope["ovms.closed"]`` that a WebSocket is closed, or refused."""
 
     def send_noted(message: Message) -> Awaitable[None]:
-        if message["type"] == "websocket.close":
-            scope["ovms.closed"] = True
+        if message["type"] in ("websocket.close", "websocket.http.response.body"):
+            scope["ovms.closed"] = not message.get("more_body", False)
         return send(message)
 
     return send_noted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 log = logging.getLogger("ovms.http.websocket")
@@ -20,6 +21,7 @@ class DrainingWebSocket(WebSocketsSansIOProtocol):
         super().__init__(*args, **named)
         self.logger = _quiet()
         self.conn.debug = False
+        self._given_up = False
 
     def shutdown(self) -> None:
         """Leave an open one to its task, which is cancelled when the time is up."""
@@ -31,7 +33,20 @@ class DrainingWebSocket(WebSocketsSansIOProtocol):
         if self.read_paused and self.ping_timeout is not None:
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
+            self._given_up = True
             super().keepalive_timeout()
+
+    def handle_parser_exception(self) -> None:
+        """Close with what the client did wrong, such as a message that is too large."""
+        self._given_up = True
+        super().handle_parser_exception()
+
+    async def send(self, message: Any) -> None:
+        """As uvicorn's; but a client that was given up is one that has left, and a refusal ends the handshake."""
+        if self._given_up:
+            raise ClientDisconnected
+        await super().send(message)
+        self.handshake_complete |= self.close_sent
 
 
 def _quiet() -> logging.Logger:

@@ -65,7 +65,7 @@ def print_models(console: Console, rows: Sequence[ModelRow]) -> None:
     cells = [(r.name, r.task, r.task_from, r.device, r.device_from, r.state, r.remark) for r in rows]
     print_table(console, "Models", columns, cells)
     if not rows:
-        console.print("No model is served: name some ('ovms serve org/name'), or add --starter.\n", soft_wrap=True)
+        console.print("No models are served: name some ('ovms serve org/name'), or add --starter.\n", soft_wrap=True)
 
 
 def print_plugins(console: Console, rows: Sequence[PluginRow]) -> None:
