@@ -42,7 +42,8 @@ With ``text_member = None`` each of its strings is a text of its own. A struct i
 text changes, a method ``with_text(text)`` of the class returns the changed copy.
 
 Each of a choice's streams is looked at on its own. A choice says one after the other: text in another stream ends the
-stretch before it, so that nothing waits for text that will not come.
+stretch before it, so that nothing waits for text that will not come. A word around a tool call is then half out when
+the rest of it comes: who must not let it pass searches all of ``window.text``, and replaces from ``window.start`` on.
 """
 
 from __future__ import annotations
