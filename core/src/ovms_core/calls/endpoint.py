@@ -17,7 +17,7 @@ from ovms_core.answers.json_answers import UnwritableError, to_bytes
 from ovms_core.errors import APIError
 from ovms_core.models.call_models import CallModels
 from ovms_core.off_loop import P, R, off_loop
-from ovms_core.request_body.body import LARGE, B, Body
+from ovms_core.request_body.body import LARGE, B
 from ovms_core.request_body.parameters import read_parameters
 from ovms_core.request_body.reading import read_json, received_bytes, wants_no_unknown_fields
 
@@ -271,15 +271,3 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
-
-
-__all__ = [
-    "Body",
-    "Call",
-    "Endpoint",
-    "Executor",
-    "Formatter",
-    "Interceptor",
-    "Parser",
-    "Proceed",
-]
