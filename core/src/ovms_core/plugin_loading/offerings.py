@@ -29,7 +29,6 @@ from ovms_core.task import Task
 
 T = TypeVar("T")
 
-
 _STAGES = ("ovms_parser", "ovms_executor", "ovms_formatter")
 
 
