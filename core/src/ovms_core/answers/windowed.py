@@ -159,7 +159,7 @@ class Window:
 
 
 async def windowed(events: AsyncIterator[Any], n: int) -> AsyncGenerator[Window, None]:
-    """Windows on every text of `events`: at least one an event, and at the end one for each stream.
+    """Windows on every text of `events`: at least one for each event, and at the end one for each stream.
 
     `n` is the length, in characters, of the longest text that is looked for. Events without text keep their
     place among the others. Closing the generator closes `events`. Raises `ValueError` for an `n` under 1, and

@@ -37,7 +37,7 @@ class Call(Generic[B]):
     `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
     the API key that was used. `ignored` names the request's fields that have no effect, `warnings` are
     sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
-    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body
+    ``x-warnings``. `context` is for what a parser or an interceptor passes on. A call is `large` if its body
     had more than 64 KiB.
 
     A call is `detached` if its work goes on when its answer has been given, or its client has left. Then the server
@@ -252,7 +252,7 @@ class Endpoint(Formatter, Generic[B]):
         return Response(content, media_type="application/json")
 
     async def stream(self, call: Call[B], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-        """The answer to a call that streams, as SSE frames; by default one a event, then ``[DONE]``."""
+        """The answer to a call that streams, as SSE frames; by default one for each event, then ``[DONE]``."""
         if self.stream_media_type != _EVENT_STREAM:
             async for event in events:
                 yield event
