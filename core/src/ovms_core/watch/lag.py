@@ -24,7 +24,6 @@ _BEAT: Final = 0.1
 _LOOK: Final = 0.02
 """Seconds between two looks at an event loop that has missed its beat."""
 
-
 _ADVICE: Final = "Await what takes time, or call it with asyncio.to_thread."
 
 

@@ -16,9 +16,6 @@ from ovms_core.testing.contract.windows import WindowTests
 
 __all__ = ["EndpointContract", "Subject"]
 
-MARKER: Final = "ovms_contract"
-"""The pytest marker of all contract tests: ``pytest -m ovms_contract``."""
-
 
 @pytest.mark.ovms_contract
 @pytest.mark.asyncio(loop_scope="class")
