@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ovms_core.answers import sse
+from ovms_core.answers.header_texts import require_text
 from ovms_core.answers.json_answers import UnwritableError, to_bytes
 from ovms_core.errors import APIError
 from ovms_core.models.call_models import CallModels
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 _JSON: Final = ("application/json",)
 _WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
+
+
+class _Headers(dict[str, str]):
+    """Tells who sets a header to something else than a text, at that line."""
+
+    __slots__ = ()
+
+    def __setitem__(self, name: str, value: str) -> None:
+        require_text(name, value)
+        super().__setitem__(name, value)
 
 
 @dataclass(slots=True)
@@ -60,7 +71,7 @@ class Call(Generic[B]):
     detached: bool = False
     models: CallModels = field(default_factory=CallModels)
     """The served models, for endpoints and interceptors that need another model than the request's."""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=_Headers)
     """Headers of the response, of any text: what an interceptor or an endpoint puts here before the first event. Those
     that the server sets itself stay as they are. An error has its own: `APIError.headers`."""
 
