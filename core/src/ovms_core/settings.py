@@ -55,9 +55,9 @@ class TaskOptions(Section):
 
 
 def _as_section(value: Any) -> Any:
-    """A plugin's section, which may be empty. What is no mapping can be no section, so it is a key that is wrong."""
+    """A plugin's section, which may be empty."""
     if value is not None and not isinstance(value, dict):
-        raise PydanticCustomError("extra_forbidden", "is not a setting")
+        raise PydanticCustomError("section_type", "must be a mapping")
     return value or {}
 
 
