@@ -18,7 +18,7 @@ from ovms_core.answers.json_answers import UnwritableError, to_bytes
 from ovms_core.errors import APIError
 from ovms_core.models.call_models import CallModels
 from ovms_core.off_loop import P, R, off_loop
-from ovms_core.request_body.body import LARGE, B, Body
+from ovms_core.request_body.body import LARGE, B, Body, declares_model
 from ovms_core.request_body.parameters import read_parameters
 from ovms_core.request_body.reading import read_json, received_bytes, wants_no_unknown_fields
 
@@ -228,10 +228,15 @@ class Endpoint(Formatter, Generic[B]):
             stream=body.__dict__.get("stream") is True,
             id=state.get("request_id") or uuid.uuid4().hex,
             user=state.get("user"),
-            ignored=[*ignored, *body.without_effect()],
+            ignored=[*ignored, *self._unused_model(body), *body.without_effect()],
             large=received_bytes(request) > LARGE,
             models=CallModels(models),
         )
+
+    def _unused_model(self, body: B) -> tuple[str, ...]:
+        """Without a task no model is looked up; who uses the name by itself declares the field in its body."""
+        unused = self.task is None and body.model is not None and not declares_model(type(body))
+        return ("model",) if unused else ()
 
     @abstractmethod
     def execute(self, call: Call[B]) -> AsyncIterator[Any]:
