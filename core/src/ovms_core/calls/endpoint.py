@@ -251,7 +251,10 @@ class Endpoint(Formatter, Generic[B]):
         yield from _strings(call.body.model_dump(exclude={"model"}))
 
     def to_json(self, call: Call[B], events: Sequence[Any]) -> Any:
-        """The whole answer, as anything that `msgspec.json` encodes."""
+        """The whole answer, as anything that `msgspec.json` encodes; by default ``{"events": [...]}``.
+
+        An endpoint that defines neither this nor `unary` is warned of at startup.
+        """
         return {"events": events}
 
     async def unary(self, call: Call[B], events: AsyncIterator[Any]) -> Response:
