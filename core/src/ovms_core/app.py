@@ -30,6 +30,7 @@ from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
 from ovms_core.plugin_loading.life import enter
 from ovms_core.plugin_loading.loader import load_plugins, require
+from ovms_core.plugin_loading.model_names import check_model_names
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
@@ -51,9 +52,10 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     host = load_plugins(settings.plugins, plugins)
     offerings = gather(host, settings)
     settings = offerings.settings
-    models = Models(Model(model) for model in settings.models)
+    models = Models((Model(model) for model in settings.models), offerings.tasks)
     lifecycle = Lifecycle(settings, models, offerings.tasks, offerings.sources, local_runners(settings))
     lifecycle.check()
+    check_model_names(host, settings, models)
     down: set[str] = set()
     routes = _route_table(_mounted(host, offerings, settings, down))
     inside = _around(dispatch, app_wrappers(host, settings))

@@ -125,6 +125,13 @@ def test_what_is_no_section_is_refused_before_any_plugin_is_loaded(tmp_path: Pat
         read(tmp_path, "plugins: {alow: [a]}\n")
 
 
+@pytest.mark.parametrize(("value", "what"), [("[x]", "a list"), ("3", "3"), ("text", "'text'")])
+def test_a_section_must_be_a_mapping(tmp_path: Path, value: str, what: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(tmp_path, f"plugins:\n  notes: {value}\n")
+    assert str(caught.value) == f"ovms.yaml, line 2: 'plugins.notes' must be a mapping of settings, not {what}."
+
+
 def test_the_section_of_a_plugin_that_is_set_aside_waits_for_it() -> None:
     broken = plugin("broken", ovms_settings=lambda: 1 / 0)
     assert checked(configured({"broken": {"any": 1}}), broken, notes()).plugin(NotesSettings).limit == 10

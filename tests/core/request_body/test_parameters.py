@@ -11,6 +11,7 @@ from pydantic import Field
 from tests.core.support import Client, error_of, plugin
 
 from ovms_core.plugin import Body, Call, Endpoint, Int
+from ovms_core.request_body.body import declares_model
 from ovms_core.testing import app_with, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -83,6 +84,21 @@ async def test_the_path_wins_over_the_query_and_unknown_parameters_are_named(not
     answer = await notes.get("/v3/notes/a?id=b&colour=red")
     assert answer.json()["id"] == "a"
     assert answer.headers["x-ignored-params"] == "colour"
+
+
+async def test_a_model_is_named_as_ignored_where_no_task_asks_for_one(notes: Client) -> None:
+    answer = await notes.get("/v3/notes/a?colour=red&model=any")
+    assert answer.headers["x-ignored-params"] == "colour, model"
+
+
+async def test_a_body_that_declares_the_model_itself_uses_it() -> None:
+    class OwnBody(Body):
+        model: str | None = None
+
+    class Derived(OwnBody):
+        text: str = ""
+
+    assert [declares_model(each) for each in (Body, NoteBody, OwnBody, Derived)] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("query", ["limit=many", "limit=0", "limit=5&limit=6", "deep=perhaps", "order=random"])

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ovms_core.answers import sse
+from ovms_core.answers.header_texts import require_text
 from ovms_core.answers.json_answers import UnwritableError, to_bytes
 from ovms_core.errors import APIError
 from ovms_core.models.call_models import CallModels
 from ovms_core.off_loop import P, R, off_loop
-from ovms_core.request_body.body import LARGE, B
+from ovms_core.request_body.body import LARGE, B, declares_model
 from ovms_core.request_body.parameters import read_parameters
 from ovms_core.request_body.reading import read_json, received_bytes, wants_no_unknown_fields
 
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 _WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
+
+
+class _Headers(dict[str, str]):
+    """Tells who sets a header to something else than a text, at that line."""
+
+    __slots__ = ()
+
+    def __setitem__(self, name: str, value: str) -> None:
+        require_text(name, value)
+        super().__setitem__(name, value)
 
 
 @dataclass(slots=True)
@@ -59,7 +70,7 @@ class Call(Generic[B]):
     detached: bool = False
     models: CallModels = field(default_factory=CallModels)
     """The served models, for endpoints and interceptors that need another model than the request's."""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=_Headers)
     """Headers of the response, of any text: what an interceptor or an endpoint puts here before the first event. Those
     that the server sets itself stay as they are. An error has its own: `APIError.headers`."""
 
@@ -221,10 +232,15 @@ class Endpoint(Formatter, Generic[B]):
             stream=body.__dict__.get("stream") is True,
             id=state.get("request_id") or uuid.uuid4().hex,
             user=state.get("user"),
-            ignored=[*ignored, *body.without_effect()],
+            ignored=[*ignored, *self._unused_model(body), *body.without_effect()],
             large=received_bytes(request) > LARGE,
             models=CallModels(models),
         )
+
+    def _unused_model(self, body: B) -> tuple[str, ...]:
+        """Without a task no model is looked up; who uses the name by itself declares the field in its body."""
+        unused = self.task is None and body.model is not None and not declares_model(type(body))
+        return ("model",) if unused else ()
 
     @abstractmethod
     def execute(self, call: Call[B]) -> AsyncIterator[Any]:
@@ -239,7 +255,10 @@ class Endpoint(Formatter, Generic[B]):
         yield from _strings(call.body.model_dump(exclude={"model"}))
 
     def to_json(self, call: Call[B], events: Sequence[Any]) -> Any:
-        """The whole answer, as anything that `msgspec.json` encodes."""
+        """The whole answer, as anything that `msgspec.json` encodes; by default ``{"events": [...]}``.
+
+        An endpoint that defines neither this nor `unary` is warned of at startup.
+        """
         return {"events": events}
 
     async def unary(self, call: Call[B], events: AsyncIterator[Any]) -> Response:

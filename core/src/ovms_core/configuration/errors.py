@@ -21,6 +21,7 @@ _NOUNS: Final = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping of settings",
+    "section_type": "a mapping of settings",
     "int_type": "an integer",
     "int_parsing": "an integer",
     "int_from_float": "an integer",
@@ -80,6 +81,8 @@ def _said(errors: Sequence[FieldError], full: Path, path: Path, cls: type[BaseMo
     match error.type:
         case "extra_forbidden":
             return f"'{name}' is not a setting.{_suggestion(full, path, cls)}"
+        case "section_type" if close := _suggestion(full, path, cls):  # no plugin's section, but a misspelt key
+            return f"'{name}' is not a setting.{close}"
         case "missing":
             return f"'{name}' is required."
         case "string_too_short":
