@@ -218,7 +218,7 @@ REQUESTS = [
     ),
     Request(
         "blocks_the_loop",
-        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
+        ("blocked by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
         status=200,
     ),
     Request("never_awaits", (), status=504, code="request_timeout"),

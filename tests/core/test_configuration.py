@@ -93,7 +93,7 @@ def test_a_home_folder_that_is_not_known_is_an_error_of_the_path(
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
     assert problem(tmp_path, "models: [~/mine]\n") == (
-        "'~/mine': this user has no home folder (HOME): write the path in full."
+        "'~/mine': this user has no home folder (HOME): write the full path."
     )
 
 
@@ -119,7 +119,7 @@ def test_a_key_that_yaml_takes_for_a_truth_value_is_explained(tmp_path: Path) ->
 
 
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
-    assert problem(tmp_path, "- a\n") == "ovms.yaml: the file must hold settings such as 'port: 8000', not a list."
+    assert problem(tmp_path, "- a\n") == "ovms.yaml: the file must contain settings such as 'port: 8000', not a list."
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
@@ -251,14 +251,14 @@ def test_the_default_name_is_the_last_part_of_the_source(source: str, name: str)
 
 def test_two_models_of_one_name_are_both_named(tmp_path: Path) -> None:
     assert problem(tmp_path, "models:\n- a/same\n- b/same\n") == (
-        "ovms.yaml, line 1: 'models[1]' (b/same) and 'models[0]' (a/same) are both called 'same': "
+        "ovms.yaml, line 1: 'models[1]' (b/same) and 'models[0]' (a/same) have the same name 'same': "
         "give one of them another 'name'."
     )
 
 
 def test_an_alias_must_be_unique_too(tmp_path: Path) -> None:
     text = "models:\n- {source: a/b, aliases: [gpt]}\n- {source: c/d, name: gpt}\n"
-    assert "'models[1]' (c/d) and 'models[0].aliases[0]' (a/b) are both called 'gpt'" in problem(tmp_path, text)
+    assert "'models[1]' (c/d) and 'models[0].aliases[0]' (a/b) have the same name 'gpt'" in problem(tmp_path, text)
 
 
 def test_the_general_device_is_that_of_models_that_name_none(tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_an_empty_api_key_never_opens_the_server(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["api_keys:\n", "api_keys: {}\n", "api_keys: []\n", "api_key_file:\n"])
 def test_a_setting_for_keys_without_keys_never_opens_the_server(tmp_path: Path, text: str) -> None:
-    assert "is empty: give a key, or leave it out" in problem(tmp_path, text)
+    assert "is empty: add a key, or remove it" in problem(tmp_path, text)
 
 
 def test_a_variable_for_one_key_holds_one_key(tmp_path: Path) -> None:
@@ -454,7 +454,7 @@ def test_a_key_with_a_comment_behind_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("secret # of alice\n")
     (tmp_path / "keys").chmod(0o600)
     message = problem(tmp_path, api_key_file="keys")
-    assert "API key 1 has a space or a control character in it" in message
+    assert "API key 1 contains a space or a control character" in message
     assert "secret" not in message
 
 

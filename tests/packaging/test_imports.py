@@ -33,9 +33,11 @@ STANDARD = sys.stdlib_module_names | {"compression"}  # since Python 3.14
 
 FLOORS = {
     CORE: (
-        "client errors messages paths plugin_report resources settings threads",
-        "diagnostics engines off_loop",
-        "answers background configuration request_body watch",
+        "client errors messages paths plugin_report resources settings",
+        "diagnostics engines",
+        "threads",
+        "answers background configuration off_loop watch",
+        "request_body",
         "engine model_files",
         "task",
         "runner",

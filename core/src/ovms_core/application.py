@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ovms_core.settings import Settings
 
 AppMiddleware = Callable[[ASGIApp], ASGIApp]
-"""ASGI middleware: given the application inside, the application outside."""
+"""ASGI middleware: a function that takes the inner application and returns the outer one."""
 
 _HOOKS = {
     **dict.fromkeys(("add_route", "route", "routes", "router"), "ovms_register_routes"),
@@ -44,13 +44,13 @@ _HOOKS = {
 class Server:
     """What one application is made of: ``request.app.server`` in a handler, ``app.server`` elsewhere.
 
-    Plugins may read `settings`, `models`, `plugins` and `routes`; the rest is the core's own and can change.
+    Plugins may read `settings`, `models`, `plugins` and `routes`. The rest is internal and can change.
     """
 
     settings: Settings
     models: Models
     plugins: list[PluginReport]
-    """Every plugin, with what became of it."""
+    """Every plugin, with its state."""
     routes: RouteTable
     """Every route: iterate over it."""
     lifecycle: Lifecycle
@@ -62,7 +62,7 @@ class Server:
 
 
 class Application:
-    """The server as an ASGI application. What is in it comes from plugins: nothing can be added later.
+    """The server as an ASGI application. Plugins provide its contents; nothing can be added later.
 
     `server` is all that it is made of. `state` belongs to the plugins, for what they open in ``ovms_lifespan``.
     """
@@ -89,7 +89,7 @@ class Application:
         self.server.background.start(function, name)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
-        """Open what the plugins need, begin with the models, and end it all on exit."""
+        """Open what the plugins need and start the models; stop and close all of it on exit."""
         return self._life(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from prometheus_client import Counter
 
-from ovms_core.diagnostics.tracebacks import author_place, author_traceback, said_by
+from ovms_core.diagnostics.tracebacks import author_summary, author_traceback
 
 log = logging.getLogger("ovms.background")
 
@@ -86,8 +86,5 @@ def _is_cancelled() -> bool:
 
 
 def _tell(name: str, error: BaseException, pause: float) -> None:
-    place = author_place(error)
-    at = f" ({place})" if place else ""
-    reason = said_by(error)
-    message = "the background task '%s' failed: %s%s. It is started again in %g s.\n%s"
-    log.error(message, name, reason, at, pause, author_traceback(error))
+    message = "the background task '%s' failed: %s. It is started again in %g s.\n%s"
+    log.error(message, name, author_summary(error), pause, author_traceback(error))

@@ -1,8 +1,8 @@
-"""What a plugin author imports in the engine, which runs in the model's own worker process.
+"""What plugins import in the engine, which runs in the model's own worker process.
 
 An engine is everything that touches the weights. Subclass `Engine`, or one of its adapters: `BatchEngine`
 for work that is done in batches over all requests (embeddings, rerank, classification), `JobEngine` for
-long jobs that are done one at a time (pictures). `__all__` is the promise: these names keep working.
+long jobs that run one at a time (images). The names in `__all__` are stable.
 """
 
 from ovms_core.engines.base import DONE, Done, Engine, Gain

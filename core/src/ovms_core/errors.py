@@ -46,7 +46,7 @@ class APIError(Exception):
             self.headers["retry-after"] = str(max(1, round(retry_after)))
 
     def at(self, param: str | None) -> APIError:
-        """A copy that is about `param`. Leave an error that you caught as it is: it may end several requests."""
+        """A copy for the field `param`. Do not change an error that you caught: it may belong to several requests."""
         return APIError(
             self.status,
             self.message,

@@ -43,9 +43,9 @@ def hookimpl(*, nests: Place) -> Callable[[Hook], Hook]: ...
 def hookimpl(function: Any = None, /, *, nests: Place | None = None) -> Any:
     """Marks a function as the implementation of the hook of its name.
 
-    At a hook that wraps, `nests` says where it belongs among those of other plugins. What guards requests, so that
-    nothing may answer before it has looked, is ``"outside"``. What may answer by itself, as a cache does, is
-    ``"inside"``. What only watches can be ``"anywhere"``.
+    For a hook that wraps, `nests` says where it belongs among those of other plugins. Use ``"outside"`` for guards,
+    so that nothing answers before they have checked, ``"inside"`` for what may answer by itself, such as a cache,
+    and ``"anywhere"`` for what only observes.
 
     Example::
 
@@ -98,7 +98,7 @@ def ovms_register_sources() -> Iterable[Source]:
 
 @hookspec
 def ovms_authenticate(settings: Settings) -> Authenticator | None:
-    """Says whose a request is that carries no known API key. Two are an error."""
+    """Tells who sent a request that has no known API key. Two are an error."""
 
 
 @hookspec
@@ -133,7 +133,7 @@ def ovms_wrap_server(settings: Settings) -> AppMiddleware | None:
 
 @hookspec
 def ovms_observe(settings: Settings) -> Observer | None:
-    """An observer of every call. One that raises is logged, never felt."""
+    """An observer of every call. If it raises, that is logged and has no other effect."""
 
 
 @hookspec
@@ -144,7 +144,7 @@ def ovms_register_metrics(settings: Settings) -> Iterable[Collector]:
 
 @hookspec
 def ovms_lifespan(app: Application) -> AbstractAsyncContextManager[None] | None:
-    """What must be open while the server runs. If it fails to open, the plugin's endpoints answer 503."""
+    """Resources that are open while the server runs. If they fail to open, the plugin's endpoints answer 503."""
 
 
 @hookspec

@@ -22,7 +22,7 @@ import msgspec
 
 
 class Request(msgspec.Struct, tag=True):
-    """One unit of work for an engine."""
+    """A unit of work for an engine."""
 
     def resumed(self, events: Sequence[Any]) -> Self | None:
         """The request that continues this one, after its engine died or while its client does not read.
@@ -38,7 +38,7 @@ class Request(msgspec.Struct, tag=True):
 
 
 class Event(msgspec.Struct, tag=True):
-    """Something a request gained in a step of its engine.
+    """Something that an engine returns for a request.
 
     Guardrails read its strings: ``text`` as a piece of a text, every other as a text of its own. The class variables
     `text_member`, `stream_members` and `no_text` say what is different (see `windowed`).

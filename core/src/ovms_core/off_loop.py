@@ -49,7 +49,7 @@ _threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="off-loop")
 
 
 async def off_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """What `function` returns or raises, called in a thread while the event loop goes on.
+    """Run `function` in a thread, and return or raise what it does. The event loop continues meanwhile.
 
     For work that grows with what a client has sent. All requests share two such threads, so `function` must not wait
     for anything. If it is a long loop in Python, or calls into C that take a millisecond each, let it call `give_way`
@@ -80,7 +80,7 @@ def _run(waiter: _Waiter, function: Callable[P, R], *args: P.args, **kwargs: P.k
 
 
 def give_way() -> None:
-    """Let the event loop have its turn, if this is a thread of `off_loop` and has worked for a millisecond.
+    """Let the event loop run, if this is a thread of `off_loop` that has worked for a millisecond.
 
     Raises `NobodyWaitsError`, which ends the work, if the caller of `off_loop` has been cancelled.
     """

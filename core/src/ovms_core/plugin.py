@@ -1,4 +1,4 @@
-"""What a plugin author imports on the server side. `__all__` is the promise: these names keep working.
+"""What plugins import in the server. The names in `__all__` are stable.
 
 Each name is imported when it is first asked for, so that a plugin's `hooks.py`, which needs little more
 than `hookimpl`, stays light.

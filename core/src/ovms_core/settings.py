@@ -39,11 +39,11 @@ class PluginSettings(Section):
     model_config = ConfigDict(extra="allow")
 
     __pydantic_extra__: dict[str, Annotated[dict[str, Any], BeforeValidator(_as_section)]] = Field(init=False)
-    allow: list[str] | None = Field(default=None, description="Load only these plugins; all when not set.")
+    allow: list[str] | None = Field(default=None, description="Load only these plugins; by default all.")
     block: list[str] = Field(default=[], description="Never load these plugins.")
-    required: list[str] = Field(default=[], description="Refuse to start unless these plugins work.")
+    required: list[str] = Field(default=[], description="Do not start unless these plugins work.")
     order: list[str] = Field(
-        default=[], description="How plugins that wrap the same thing nest, outermost first; the others follow."
+        default=[], description="The order of plugins that wrap the same thing, outermost first; the others follow."
     )
 
     @property
@@ -55,55 +55,63 @@ class PluginSettings(Section):
 class ModelSettings(Section):
     """One served model."""
 
-    name: Name | None = Field(default=None, description="The name clients use; by default the last part of the source.")
+    name: Name | None = Field(
+        default=None, description="The name that clients use; by default the last part of the source."
+    )
     source: Name = Field(description="A hub id (org/name), pypi:NAME, starter:NAME, or a folder or file.")
     task: str | None = Field(default=None, description="The task; by default detected from the model's files.")
     device: str = Field(default="AUTO", description="CPU, GPU, GPU.1, NPU, AUTO or HETERO:GPU,CPU.")
     aliases: list[Name] = Field(default=[], description="Further names for the same model.")
     required: bool = Field(default=True, description="Whether readiness waits for this model.")
     options: dict[str, Any] = Field(default={}, description="The task's own options.")
-    max_queue: int = Field(default=128, ge=0, description="Requests that may wait; the next gets a 429.")
-    load_timeout: Seconds = Field(default=1800, description="Seconds that loading may take.")
+    max_queue: int = Field(default=128, ge=0, description="The maximum number of waiting requests; others get a 429.")
+    load_timeout: Seconds = Field(default=1800, description="The maximum number of seconds for loading.")
     step_timeout: Seconds = Field(
-        default=300, description="Seconds with work but without progress after which the engine is replaced."
+        default=300, description="Seconds without progress after which a busy engine is replaced."
     )
 
 
 class Settings(Section):
-    """Everything that an operator can set."""
+    """All settings of the server."""
 
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 picks a free one.")
     models: list[ModelSettings] = Field(default=[], description="The served models.")
-    model_repository: str | None = Field(default=None, description="The folder that fetched models are kept in.")
-    offline: bool = Field(default=False, description="Never go to the network for a model.")
+    model_repository: str | None = Field(default=None, description="The folder for downloaded models.")
+    offline: bool = Field(default=False, description="Never download a model.")
     plugins: PluginSettings = Field(default=PluginSettings(), description="Which plugins are loaded.")
-    device: str = Field(default="AUTO", description="The device of the models that name none.")
-    api_keys: dict[str, SecretStr] = Field(default={}, description="API keys by the name of their user.")
-    api_key_file: str | None = Field(default=None, description="A file of API keys, a line each: KEY or NAME:KEY.")
-    cors_origins: list[str] = Field(default=[], description="Origins that browsers may call from; none by default.")
+    device: str = Field(default="AUTO", description="The device of models that do not set one.")
+    api_keys: dict[str, SecretStr] = Field(default={}, description="API keys, by user name.")
+    api_key_file: str | None = Field(default=None, description="A file of API keys, one per line: KEY or NAME:KEY.")
+    cors_origins: list[str] = Field(default=[], description="Origins whose pages may call the server; none by default.")
     unknown_fields: Literal["accept", "reject"] = Field(
         default="accept",
-        description="What becomes of request fields that no endpoint knows: accept names them in x-ignored-params.",
+        description="What to do with unknown request fields: accept lists them in x-ignored-params.",
     )
-    max_body_size: Bytes = Field(default=32 << 20, description="Bytes that a request body may have.")
+    max_body_size: Bytes = Field(default=32 << 20, description="The maximum size of a request body, in bytes.")
     max_body_memory: Bytes = Field(
-        default=512 << 20, description="Bytes that all request bodies being read may hold together."
+        default=512 << 20, description="The maximum size of all request bodies being read together, in bytes."
     )
-    max_requests: int = Field(default=4096, gt=0, description="HTTP requests in flight; the next gets a 503.")
-    body_timeout: Seconds = Field(default=60, description="Seconds in which a request body must have arrived.")
-    request_timeout: Seconds = Field(default=3600, description="Seconds that a request may take.")
+    max_requests: int = Field(
+        default=4096, gt=0, description="The maximum number of HTTP requests at a time; others get a 503."
+    )
+    body_timeout: Seconds = Field(default=60, description="The maximum number of seconds for receiving a request body.")
+    request_timeout: Seconds = Field(default=3600, description="The maximum number of seconds for a request.")
     prime_timeout: Seconds = Field(
         default=10, description="Seconds to wait for a stream's first event before sending headers."
     )
-    ping_interval: Seconds = Field(default=10, description="Seconds of silence after which a stream gets a comment.")
-    drain_timeout: Seconds = Field(default=30, description="Seconds that running requests have to finish at shutdown.")
+    ping_interval: Seconds = Field(
+        default=10, description="Seconds of silence after which a comment is sent in a stream."
+    )
+    drain_timeout: Seconds = Field(
+        default=30, description="How many seconds running requests have to finish at shutdown."
+    )
     worker_environment: list[Name] = Field(
         default=[],
-        description="Further environment variables that workers get: names, or patterns such as DRIVER_*.",
+        description="Further environment variables for workers: names, or patterns such as DRIVER_*.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
-    access_log: bool = Field(default=False, description="Log a line of JSON for every request.")
+    access_log: bool = Field(default=False, description="Log one line of JSON for every request.")
 
     _where: Where | None = PrivateAttr(default=None)
     _of_plugins: Mapping[type[BaseModel], BaseModel] = PrivateAttr(default={})

@@ -56,7 +56,7 @@ def test_ctrl_c_stops_a_pull_with_a_word_and_exit_status_130(environment: dict[s
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
-    assert rest == "\nStopped. What has arrived is kept: the same command goes on from there.\n"
+    assert rest == "\nStopped. What was downloaded is kept: run the same command again to resume.\n"
 
 
 def test_offers_and_an_absent_server_are_shown(ovms: Ovms) -> None:

@@ -11,11 +11,11 @@ from ovms_core.diagnostics.redaction import without_paths
     ("text", "shown"),
     [
         ("cannot read /srv/models/a/model.xml: truncated", "cannot read …/model.xml: truncated"),
-        ("Nothing is at '/srv/models/a'.", "Nothing is at '…/a'."),
+        ("There is nothing at '/srv/models/a'.", "There is nothing at '…/a'."),
         ("FileNotFoundError: /opt/x/y.gguf", "FileNotFoundError: …/y.gguf"),
         ("at /home/jenkins/ov/src/core.cpp:97", "at …/core.cpp:97"),
         (r"bad C:\Users\me\model.bin", "bad …/model.bin"),
-        ("Nothing is at '/srv/my models/a b'.", "Nothing is at '…/a b'."),
+        ("There is nothing at '/srv/my models/a b'.", "There is nothing at '…/a b'."),
         ("No \"/x y/z\" nor '~/p q/r', but 1/2", "No \"…/z\" nor '…/r', but 1/2"),
         ("it's in /srv/a/b, isn't it", "it's in …/b, isn't it"),
         ("a model of hf:org/name, see https://example.org/docs/install", None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ovms_core.diagnostics.field_errors import json_path
-from ovms_core.diagnostics.tracebacks import author_place, author_traceback, definition_place, frame_place
+from ovms_core.diagnostics.tracebacks import author_place, author_traceback, definition_place, thread_place
 
 
 def caught() -> BaseException:
@@ -65,11 +66,11 @@ def test_a_cause_is_told_and_cut_as_well(brittle: Path) -> None:
     assert told.endswith("RuntimeError: cannot be imported")
 
 
-def test_the_place_of_a_running_frame_is_the_innermost_of_the_author() -> None:
-    here = frame_place(sys._getframe())
+def test_the_place_of_a_thread_is_the_innermost_line_of_the_author() -> None:
+    here = thread_place(threading.get_ident())
     assert here is not None
-    assert here.endswith("in test_the_place_of_a_running_frame_is_the_innermost_of_the_author")
-    assert frame_place(None) is None
+    assert here.endswith("in test_the_place_of_a_thread_is_the_innermost_line_of_the_author")
+    assert thread_place(-1) is None
 
 
 def test_the_place_is_the_authors_line_and_not_the_one_in_pythons_library() -> None:

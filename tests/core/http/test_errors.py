@@ -128,7 +128,7 @@ async def test_browsers_of_other_origins_get_nothing_by_default_and_hear_how_to_
             assert error_of(answer)["code"] == "cors_refused"
             assert 'cors_origins: ["https://app.example"]' in error_of(answer)["message"]
         assert [record.getMessage() for record in caplog.records if "cors_origins" in record.getMessage()] == [
-            "Pages of https://app.example may not call this server: its setting cors_origins names no origin. "
+            "Pages of https://app.example may not call this server: its setting cors_origins is empty. "
             'To allow it, add to ovms.yaml: cors_origins: ["https://app.example"]'
         ]
         for origin in ('https://a"], x: ["b', "https://" + "a" * 1000, "no origin"):

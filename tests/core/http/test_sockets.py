@@ -259,7 +259,7 @@ async def test_a_handler_that_raises_closes_with_1011_and_the_log_says_where(
     async with opened(url, "/fail", additional_headers={**BEARER, "x-request-id": "my-id"}) as socket:
         code, reason = await closed(socket)
     assert code == 1011
-    assert reason == "The server failed on this request. Quote the request id my-id."
+    assert reason == "The server failed on this request. If you report this, include the request id my-id."
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     told = "request my-id failed: plugin 'sockets', WEBSOCKET /fail: ValueError: a slip of its author at "

@@ -55,9 +55,9 @@ async def test_an_endpoint_finds_another_model_and_sees_all() -> None:
     ("rerankers", "body", "status", "code", "message"),
     [
         (["one"], {"reranker": "on"}, 404, "model_not_found", "Model 'on' does not exist. Did you mean 'one'?"),
-        (["one"], {"reranker": "embed"}, 400, "wrong_task", "Model 'embed' does embeddings, not rerank."),
+        (["one"], {"reranker": "embed"}, 400, "wrong_task", "Model 'embed' is for embeddings, not for rerank."),
         (["one", "two"], {}, 400, "missing_field", "Field 'reranker' is required, one of: one, two."),
-        ([], {}, 404, "model_not_found", "No served model does rerank."),
+        ([], {}, 404, "model_not_found", "This server has no model for rerank."),
     ],
 )
 async def test_an_error_names_the_field_that_has_the_models_name(

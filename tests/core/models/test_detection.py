@@ -44,7 +44,7 @@ def test_files_that_no_task_knows_name_the_tasks_there_are() -> None:
 
 
 def test_a_task_that_is_not_installed_is_an_error_with_those_that_are() -> None:
-    with pytest.raises(LoadError, match=r"'speech' is not known \(installed: chat\)"):
+    with pytest.raises(LoadError, match=r"'speech' is unknown. Installed tasks: chat"):
         choose_task(FILES, tasks(chat=1), "speech")
     with pytest.raises(LoadError, match=r"Did you mean 'embeddings'\?"):
         choose_task(FILES, tasks(chat=1, embeddings=1), "embedding")

@@ -47,7 +47,7 @@ def test_what_exists_on_disk_wins_over_a_hub_name(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("hugging:org/name", "There are file:, hf:, pypi:, starter:"),
+        ("hugging:org/name", "Known schemes: file:, hf:, pypi:, starter:"),
         ("startr:smollm2", "Did you mean 'starter:smollm2'"),
         ("https://huggingface.co/org/name/tree/main", "hf:org/name"),
         ("smollm2", "starter:NAME"),
@@ -65,7 +65,7 @@ def test_what_cannot_be_a_model_is_refused_with_a_suggestion(text: str, hint: st
 @pytest.mark.parametrize(
     ("text", "refusal"),
     [
-        ("org/name", "Nothing is at the path 'org/name'. 'hf:org/name' needs the source 'hf:' of ovms-sources"),
+        ("org/name", "There is nothing at the path 'org/name'. 'hf:org/name' needs the source 'hf:' of ovms-sources"),
         ("hf:org/name", "'hf:org/name' needs the source 'hf:' of ovms-sources: run 'pip install ovms-sources'"),
         ("pypi:name==1.0", "'pypi:name==1.0' needs the source 'pypi:' of ovms-sources: run 'pip install ovms-sources'"),
         ("starter:smollm2", "needs the source 'starter:' of ovms-starter: run 'pip install ovms-starter'"),

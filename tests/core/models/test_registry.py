@@ -89,7 +89,7 @@ def test_an_endless_name_costs_and_shows_little() -> None:
 def test_a_model_of_another_task_is_a_400_that_names_those_that_do() -> None:
     error = refusal(Models([model("a", "chat"), model("e", "embeddings")]), "e")
     assert (error.status, error.code) == (400, "wrong_task")
-    assert error.message == "Model 'e' does embeddings, not chat. Models that do: a."
+    assert error.message == "Model 'e' is for embeddings, not for chat. Models for chat: a."
 
 
 def test_no_model_for_the_task_is_a_404_and_a_503_while_one_may_still_come() -> None:
@@ -118,7 +118,7 @@ def test_a_name_belongs_to_one_model_only() -> None:
         models.replace("b", model("c", "chat", "x"))
     with pytest.raises(NameTakenError, match=r"'a'.*'b'.*'x'"):
         models.recognise(models.find("b"), chat, ["x"])
-    with pytest.raises(ValueError, match="'a' is served already"):
+    with pytest.raises(ValueError, match="'a' is already being served"):
         models.add(models.find("a"))
     assert [each.names for each in models] == [["a", "x"], ["b"]]
     models.replace("a", model("c", "chat", "x"))

@@ -145,7 +145,7 @@ def test_a_fetch_that_fails_leaves_nothing_in_sight_and_its_parts_for_the_next(r
 
 
 def test_a_source_that_delivers_nothing_is_an_error(repository: Repository) -> None:
-    with pytest.raises(SourceError, match="delivered no files"):
+    with pytest.raises(SourceError, match="returned no files"):
         fetch(repository, Share(lambda into, progress: None))
 
 

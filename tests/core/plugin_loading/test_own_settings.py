@@ -83,7 +83,9 @@ def test_a_dash_in_a_name_is_an_underscore_in_the_environment(tmp_path: Path, te
 
 
 def test_a_whole_section_and_a_part_of_it_cannot_both_be_variables(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="OVMS_PLUGINS__NOTES__STORE is set, and so is a variable for a part"):
+    with pytest.raises(
+        ConfigurationError, match="OVMS_PLUGINS__NOTES__STORE and a variable for a part of it are both set"
+    ):
         read(tmp_path, OVMS_PLUGINS__NOTES__STORE="{}", OVMS_PLUGINS__NOTES__STORE__PATH="/a")
 
 

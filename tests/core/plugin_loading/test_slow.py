@@ -16,13 +16,14 @@ from ovms_core.plugin_loading import slow
 from ovms_core.testing import app_with
 
 told = threading.Event()
-"""Something was logged of a plugin that is slow."""
+"""Something was logged of the plugin that is slow."""
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def tell(record: logging.LogRecord) -> bool:
-        told.set()
+        if "plugin sluggish" in record.getMessage():  # on a busy machine others are slow, too
+            told.set()
         return True
 
     told.clear()
@@ -44,7 +45,7 @@ def test_a_hook_that_does_not_return_is_told_while_it_hangs(caplog: pytest.LogCa
         return []
 
     app_with(plugin("sluggish", ovms_register_tasks=hang))
-    assert "plugin sluggish holds up the start: ovms_register_tasks" in caplog.text
+    assert "plugin sluggish delays the start: ovms_register_tasks" in caplog.text
     assert f"is at {line('as long as it takes to be told')} in hang" in caplog.text
 
 
@@ -60,7 +61,7 @@ async def test_a_lifespan_that_does_not_open_is_told_while_it_hangs(caplog: pyte
 
     async with app_with(plugin("sluggish", ovms_lifespan=lambda: database())).lifespan():
         pass
-    assert "plugin sluggish holds up the start: ovms_lifespan" in caplog.text
+    assert "plugin sluggish delays the start: ovms_lifespan" in caplog.text
     assert f"{__file__}:" in caplog.text
     assert " in connect" in caplog.text
 

@@ -30,7 +30,6 @@ class ShowNote(Endpoint[NoteBody]):
     path = "/notes/{id}"
     method = "GET"
     body = NoteBody
-    accepts = ()
 
     async def execute(self, call: Call[NoteBody]) -> AsyncIterator[Any]:
         yield call.body.model_dump(exclude={"model"})

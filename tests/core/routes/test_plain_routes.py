@@ -103,7 +103,7 @@ ODD_PATHS = [
     ("admin", "it must begin with '/'"),
     ("/a//b", "it has two slashes in a row"),
     ("/a/", "it must not end with '/'"),
-    ("/a/{x:foo}", "its parameter {x:foo} is of none of the kinds str, path, int, float, uuid"),
+    ("/a/{x:foo}", "its parameter {x:foo} has none of the types str, path, int, float, uuid"),
     ("/a/{my-id}", "its parameter {my-id} has no name that Python allows"),
     ("/a/{}", "its parameter {} has no name that Python allows"),
     ("/a/{x}/{x:int}", "two of its parameters are named 'x'"),

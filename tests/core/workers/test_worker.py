@@ -14,6 +14,7 @@ from tests.core.workers import engines
 
 from ovms_core.messages import ModelSpec
 from ovms_core.testing import Probe, Probed, Script, ScriptedEngine, Word
+from ovms_core.workers.pipes import Inbox, Outbox
 from ovms_core.workers.wire import (
     Cancel,
     Crashed,
@@ -27,7 +28,7 @@ from ovms_core.workers.wire import (
     frame,
     type_paths,
 )
-from ovms_core.workers.worker import EngineLoop, Inbox, Outbox
+from ovms_core.workers.worker import EngineLoop
 
 RAISED = "the engine raised an exception while it loaded the model; the server's log says why"
 SCRIPTED = "ovms_core.testing.scripted_engine:ScriptedEngine"

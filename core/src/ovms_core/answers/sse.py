@@ -1,4 +1,4 @@
-"""Server-sent events as bytes (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+"""Writes server-sent events as bytes (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def event(name: str, document: Any) -> bytes:
 
 
 def comment(text: str) -> bytes:
-    """A frame that clients skip; it keeps a connection alive. Line breaks become spaces."""
+    """A frame that clients ignore, to keep a connection alive. Line breaks become spaces."""
     return b": %b\n\n" % " ".join(text.splitlines()).encode()

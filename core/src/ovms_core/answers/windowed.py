@@ -106,7 +106,7 @@ class Window:
     def replace(self, start: int, end: int, text: str) -> None:
         """Put `text` in the place of ``self.text[start:end]``.
 
-        What begins among the last `n` characters is left alone: it will be seen again, with what follows.
+        A match that begins within the last `n` characters is left alone: it appears again in the next window.
         Raises `ValueError` for a span that is empty, or not in what is unsettled.
         """
         if not self.start <= start < end <= len(self.text):
@@ -160,7 +160,7 @@ class Window:
 
 
 async def windowed(events: AsyncIterator[Any], n: int) -> AsyncGenerator[Window, None]:
-    """Windows on every text of `events`: at least one an event, and at the end one for each stream.
+    """Windows on every text of `events`: at least one for each event, and at the end one for each stream.
 
     `n` is the length, in characters, of the longest text that is looked for. Events without text keep their
     place among the others. Closing the generator closes `events`. Raises `ValueError` for an `n` under 1, and

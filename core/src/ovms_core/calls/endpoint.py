@@ -33,12 +33,12 @@ _WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
 
 @dataclass(slots=True)
 class Call(Generic[B]):
-    """One request, parsed. It knows no HTTP.
+    """A parsed request. It knows nothing about HTTP.
 
     `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
     the API key that was used. `ignored` names the request's fields that have no effect, `warnings` are
     sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
-    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body
+    ``x-warnings``. `context` is for what a parser or an interceptor passes on. A call is `large` if its body
     had more than 64 KiB.
 
     A call is `detached` if its work goes on when its answer has been given, or its client has left. Then the server
@@ -59,7 +59,7 @@ class Call(Generic[B]):
     large: bool = False
     detached: bool = False
     models: CallModels = field(default_factory=CallModels)
-    """The served models: how an endpoint or an interceptor comes to another model than the request's."""
+    """The served models, for endpoints and interceptors that need another model than the request's."""
     headers: dict[str, str] = field(default_factory=dict)
     """Headers of the response, of any text: what an interceptor or an endpoint puts here before the first event. Those
     that the server sets itself stay as they are. An error has its own: `APIError.headers`."""
@@ -69,14 +69,14 @@ class Call(Generic[B]):
         return self.endpoint.texts(self)
 
     async def off_loop(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `function` returns or raises: called beside the event loop if the call is `large`, else at once.
+        """Return or raise what `function` does. If the call is `large`, the function runs in a thread, else directly.
 
-        For work that goes through all of a body.
+        For work that grows with the size of the body.
         """
         return await off_loop(function, *args, **kwargs) if self.large else function(*args, **kwargs)
 
     def require_model(self) -> Model:
-        """The model; for endpoints with a task it is always there."""
+        """The model of the call. Endpoints with a task always have one."""
         assert self.model is not None, f"{type(self.endpoint).__name__} has no task"
         return self.model
 
@@ -130,17 +130,17 @@ class Formatter(ABC):
 
     @abstractmethod
     def stream(self, call: Call[Any], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-        """The answer to a call that streams: an async generator of frames, each sent as it comes."""
+        """The answer to a call that streams: an async generator of frames. Each is sent immediately."""
 
     def stream_headers(self, call: Call[Any]) -> dict[str, str]:
-        """The headers of a stream, asked for when it begins: any text may be in them.
+        """The headers of a stream, requested when it begins. They may contain any text.
 
         By default `stream_media_type`, and that nothing on the way may keep the stream or hold it back.
         """
         return {"content-type": self.stream_media_type, "cache-control": "no-cache", "x-accel-buffering": "no"}
 
     def error(self, call: Call[Any], error: APIError) -> bytes | None:
-        """The last frame of a stream that failed after it had started; then the stream ends.
+        """The last frame of a stream that fails after it has started; then the stream ends.
 
         `None` where the format has no such frame: the connection breaks off, which tells the client that something
         is missing.
@@ -149,7 +149,7 @@ class Formatter(ABC):
 
 
 class Endpoint(Formatter, Generic[B]):
-    """Subclass with `path`, `body`, `task`, `execute` and `to_json`; the rest has defaults.
+    """Derive from it with `path`, `body`, `task`, `execute` and `to_json`; the rest has defaults.
 
     `path` is mounted under every prefix of the server (``/v3``, ``/v1``, ``/v3/v1``), and so are the
     paths in `also`; with `bare` they answer without a prefix as well. `task` names the tasks whose
@@ -177,7 +177,7 @@ class Endpoint(Formatter, Generic[B]):
     task: ClassVar[str | None] = None
     public: ClassVar[bool] = False
     streams: ClassVar[bool] = False
-    """Whether the endpoint can stream; then its body has a field `stream`."""
+    """Whether the endpoint can stream. If so, its body has a field `stream`."""
     accepts: ClassVar[tuple[str, ...]] = _JSON
     """The media types of request bodies, for the API's documentation.
 
@@ -186,7 +186,7 @@ class Endpoint(Formatter, Generic[B]):
     ``tag=a&tag=b`` or ``tag[]=a&tag[]=b``.
     """
     gives: ClassVar[tuple[str, ...]] = ("application/json",)
-    """The media types of whole answers, for the API's documentation; what a stream is, the formatter says."""
+    """The media types of whole answers, for the API's documentation. The formatter has the type of streams."""
     response: ClassVar[Any] = None
     """The type of the whole answer, for the API's documentation: anything that `msgspec` knows."""
 
@@ -224,10 +224,10 @@ class Endpoint(Formatter, Generic[B]):
 
     @abstractmethod
     def execute(self, call: Call[B]) -> AsyncIterator[Any]:
-        """Do what the call asks for: its events, the same for unary and streaming.
+        """Execute the call and return its events, the same for whole answers and streams.
 
         Return those of a model as they are (``return call.require_model().submit(…)``), or write an async generator.
-        The server closes what is returned when the client leaves.
+        The server closes what is returned when the client disconnects.
         """
 
     def texts(self, call: Call[B]) -> Iterator[str]:
@@ -248,7 +248,7 @@ class Endpoint(Formatter, Generic[B]):
         return Response(content, media_type="application/json")
 
     async def stream(self, call: Call[B], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-        """The answer to a call that streams, as SSE frames; by default one a event, then ``[DONE]``."""
+        """The answer to a call that streams, as SSE frames; by default one for each event, then ``[DONE]``."""
         if self.stream_media_type != _EVENT_STREAM:
             async for event in events:
                 yield event

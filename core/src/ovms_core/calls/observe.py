@@ -18,7 +18,7 @@ log = logging.getLogger("ovms.observe")
 
 @dataclass(slots=True)
 class Outcome:
-    """How a call ended: its HTTP status (499 when the client left), and its times in seconds.
+    """How a call ended: its HTTP status (499 if the client disconnected), and its times in seconds.
 
     `started` and `first_byte` are read from ``time.perf_counter()``; `first_byte` is `None` when nothing
     was sent.
@@ -32,7 +32,7 @@ class Outcome:
 
 
 class Observer:
-    """Subclass with the methods that matter to you. They run on the event loop: be brief.
+    """Derive from it with the methods that you need. They run on the event loop, so they must be fast.
 
     Nothing is called for every event: what an observer wants of them is in the `Outcome`, or is the
     business of an interceptor. What it counts is shown by ``ovms_register_metrics``.
@@ -42,7 +42,7 @@ class Observer:
         """A request was parsed and will be executed."""
 
     def call_ended(self, call: Call[Any], outcome: Outcome) -> None:
-        """The last byte of a call's answer was sent, or its client left, or it failed."""
+        """The last byte of a call's answer was sent, or its client disconnected, or it failed."""
 
 
 class Observers:

@@ -10,9 +10,9 @@ from ovms_core.cli.options import AsJson, ConfigFile, ModelRepository
 
 
 def doctor(config: ConfigFile = None, model_repository: ModelRepository = None, as_json: AsJson = False) -> None:
-    """Examine this machine and installation: what is here, what is wrong, and what to do about it.
+    """Check this machine and installation, and say what to do about problems.
 
-    Exit status 1 when something would keep the server from working.
+    Exits with status 1 if something would keep the server from working.
     """
     from ovms_core.cli.output import open_console, print_json, print_table
     from ovms_core.cli.probes import Verdict, examine

@@ -19,7 +19,7 @@ def models(
     model_repository: ModelRepository = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the models: served now, in the model repository, and on offer."""
+    """List models: being served, in the model repository, and available."""
     from ovms_core.cli.output import print_json
     from ovms_core.configuration import read_settings
 

@@ -11,11 +11,9 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="The configuration file; by default ovms.yaml in this folder, if there is one."),
 ]
-ModelRepository = Annotated[
-    Path | None, typer.Option("--model-repository", help="The folder that fetched models are kept in.")
-]
+ModelRepository = Annotated[Path | None, typer.Option("--model-repository", help="The folder for downloaded models.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Url = Annotated[str, typer.Option("--url", help="Where the server is.")]
+Url = Annotated[str, typer.Option("--url", help="The server's URL.")]
 ApiKey = Annotated[str | None, typer.Option("--api-key", envvar="OVMS_API_KEY", help="The server's API key.")]
 
 DEFAULT_URL = "http://127.0.0.1:8000"

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from ovms_core.plugin_report import PluginReport
 
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Show in full what is wrong with plugins, and how what they wrap nests.")
+    bool, typer.Option("--verbose", "-v", help="Show errors in full, and the order of plugins that wrap requests.")
 ]
 
 
 def plugins(config: ConfigFile = None, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Show the installed plugins: which are active, and why others are not."""
+    """List the installed plugins: which are active, and why others are not."""
     from ovms_core.cli.installed import gather_quietly
     from ovms_core.cli.output import open_console, print_json, print_table
     from ovms_core.configuration import read_settings

@@ -16,7 +16,7 @@ def pull(
     config: ConfigFile = None,
     model_repository: ModelRepository = None,
 ) -> None:
-    """Fetch models into the model repository; an interrupted fetch goes on from where it was."""
+    """Download models into the model repository. Interrupted downloads are resumed."""
     from ovms_core.cli.fetching import fetch_all
     from ovms_core.configuration import read_settings
 
@@ -24,7 +24,7 @@ def pull(
     try:
         fetch_all(sources, settings)
     except KeyboardInterrupt:
-        typer.echo("\nStopped. What has arrived is kept: the same command goes on from there.", err=True)
+        typer.echo("\nStopped. What was downloaded is kept: run the same command again to resume.", err=True)
         raise typer.Exit(_INTERRUPTED) from None
 
 

@@ -23,7 +23,7 @@ def read_document(file: pathlib.Path, *, shown: str) -> Layer:
         return Layer({}, {})
     if not isinstance(value, dict):
         kind = "list" if isinstance(value, list) else "single value"
-        raise ConfigurationError(f"{shown}: the file must hold settings such as 'port: 8000', not a {kind}.")
+        raise ConfigurationError(f"{shown}: the file must contain settings such as 'port: 8000', not a {kind}.")
     return Layer(value, {path: f"{shown}, line {line}" for path, line in lines.items()})
 
 

@@ -143,6 +143,6 @@ def _put(values: dict[str, Any], path: Path, value: Any) -> None:
     for step in path[:-1]:
         inner = values.setdefault(str(step), {})
         if isinstance(inner, Text):
-            raise ConfigurationError(f"{inner.variable} is set, and so is a variable for a part of it: set only one.")
+            raise ConfigurationError(f"{inner.variable} and a variable for a part of it are both set: set only one.")
         values = inner
     values[str(path[-1])] = value

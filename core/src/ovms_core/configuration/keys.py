@@ -27,7 +27,7 @@ def read_keys(file: Path) -> dict[str, SecretStr]:
         _log.warning("Every user of this machine can read the API keys in %s: run 'chmod o-r %s'.", file, file)
     keys = named_keys([line for line in lines if line.strip() and not line.lstrip().startswith("#")], str(file))
     if not keys:
-        raise ConfigurationError(f"'api_key_file' {file} holds no key: write one a line, as KEY or NAME:KEY.")
+        raise ConfigurationError(f"'api_key_file' {file} contains no key: write one per line, as KEY or NAME:KEY.")
     return {name: SecretStr(key) for name, key in keys.items()}
 
 
@@ -35,7 +35,7 @@ def normalized_keys(values: dict[str, Any], where: str) -> dict[str, Any]:
     """`values` with ``api_keys`` as a mapping of sound keys. Raises `ConfigurationError`, which never shows a key."""
     for name in ("api_keys", "api_key_file"):
         if name in values and not values[name]:
-            raise ConfigurationError(f"{where}: '{name}' is empty: give a key, or leave it out to serve without keys.")
+            raise ConfigurationError(f"{where}: '{name}' is empty: add a key, or remove it to serve without keys.")
     keys = values.get("api_keys")
     if isinstance(keys, list):
         return {**values, "api_keys": named_keys(keys, where)}
@@ -56,7 +56,7 @@ def named_keys(entries: Iterable[Any], shown: str) -> dict[str, str]:
         name, _, key = entry.strip().rpartition(":") if entry.count(":") == 1 else ("", "", entry)
         name = name.strip() or f"key-{number}"
         if name in keys:
-            raise ConfigurationError(f"{shown}: two API keys are called '{name}': rename one of them.")
+            raise ConfigurationError(f"{shown}: two API keys have the name '{name}': rename one of them.")
         keys[name] = _sound(key, f"{shown}: API key {number}")
     return keys
 
@@ -69,5 +69,5 @@ def _sound(key: Any, shown: str) -> Any:
     if not key:
         raise ConfigurationError(f"{shown} is empty.")
     if any(character.isspace() or not character.isprintable() for character in key):
-        raise ConfigurationError(f"{shown} has a space or a control character in it. A comment has its own line.")
+        raise ConfigurationError(f"{shown} contains a space or a control character. Put comments on separate lines.")
     return key

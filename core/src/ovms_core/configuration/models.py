@@ -66,7 +66,7 @@ def _absolute(path: str, directory: Path) -> str:
     try:
         return os.path.normpath(directory / Path(path).expanduser())
     except RuntimeError:
-        raise ConfigurationError(f"'{path}': this user has no home folder (HOME): write the path in full.") from None
+        raise ConfigurationError(f"'{path}': this user has no home folder (HOME): write the full path.") from None
 
 
 def default_name(source: str) -> str:
@@ -88,7 +88,7 @@ def check_names(settings: Settings) -> None:
         if name in owners:
             other, other_source = owners[name]
             raise ConfigurationError(
-                f"{settings.written(('models',))}'{path}' ({source}) and '{other}' ({other_source}) are both called "
+                f"{settings.written(('models',))}'{path}' ({source}) and '{other}' ({other_source}) have the same name "
                 f"'{name}': give one of them another 'name'."
             )
         owners[name] = (path, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator
@@ -38,36 +39,47 @@ def author_traceback(error: BaseException) -> str:
     return "".join(told.format()).rstrip()
 
 
+def author_summary(error: BaseException) -> str:
+    """`error` in a line, with its `author_place`: ``ValueError: no (/home/me/shout.py:12 in execute)``."""
+    text, place = said_by(error), author_place(error)
+    return f"{text} ({place})" if place else text
+
+
 def author_place(error: BaseException) -> str | None:
     """Where `error` left the author's code, as ``/home/me/shout/endpoint.py:12 in execute``; `None` if nowhere."""
-    stack = [frame for frame in traceback.extract_tb(error.__traceback__) if is_authors(frame.filename)]
-    return _place(stack[-1]) if stack else None
+    return _innermost(reversed([*traceback.walk_tb(error.__traceback__)]))
 
 
-def frame_place(frame: FrameType | None) -> str | None:
-    """As `author_place`, of a running `frame`: the innermost of the author's."""
-    stack = [each for each in traceback.extract_stack(frame) if is_authors(each.filename)] if frame else []
-    return _place(stack[-1]) if stack else None
+def running_place(frames: Iterable[FrameType]) -> str | None:
+    """As `author_place`, of `frames` that run, innermost first."""
+    return _innermost((frame, frame.f_lineno) for frame in frames)
 
 
-def place_among(frames: Iterable[FrameType]) -> str | None:
-    """As `frame_place`, of running `frames`, innermost first."""
-    found = next((each for each in frames if is_authors(each.f_code.co_filename)), None)
-    return f"{found.f_code.co_filename}:{found.f_lineno} in {found.f_code.co_name}" if found else None
+def thread_place(ident: int) -> str | None:
+    """As `author_place`, of the thread with this ident; `None` if it has ended."""
+    frame = sys._current_frames().get(ident)
+    return _innermost(traceback.walk_stack(frame)) if frame is not None else None
 
 
 def awaited_place(awaited: Any) -> str | None:
-    """As `frame_place`, of a coroutine or an async generator that waits, or of what it waits for."""
-    place = None
-    while awaited is not None:
-        kind = next((kind for kind in ("cr", "ag", "gi") if hasattr(awaited, f"{kind}_frame")), None)
-        if kind is None:
-            break
-        frame = getattr(awaited, f"{kind}_frame")
-        if frame is not None and is_authors(frame.f_code.co_filename):
-            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+    """As `author_place`, of a coroutine or an async generator that waits, or of what it waits for."""
+    return running_place(reversed([*_awaited_frames(awaited)]))
+
+
+def _awaited_frames(awaited: Any) -> Iterator[FrameType]:
+    while kind := next((kind for kind in ("cr", "ag", "gi") if hasattr(awaited, f"{kind}_frame")), None):
+        if frame := getattr(awaited, f"{kind}_frame"):
+            yield frame
         awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
-    return place
+
+
+def _innermost(frames: Iterable[tuple[FrameType, int]]) -> str | None:
+    """The first of the author's among `frames`, each with the number of its line."""
+    for frame, line in frames:
+        code = frame.f_code
+        if is_authors(code.co_filename):
+            return f"{code.co_filename}:{line} in {code.co_name}"
+    return None
 
 
 def definition_place(thing: Any) -> str | None:
@@ -80,10 +92,6 @@ def definition_place(thing: Any) -> str | None:
         if file is not None and is_authors(file):
             return f"{file}:{line}"
     return None
-
-
-def _place(frame: traceback.FrameSummary) -> str:
-    return f"{frame.filename}:{frame.lineno} in {frame.name}"
 
 
 def _cut(stack: traceback.StackSummary) -> traceback.StackSummary:

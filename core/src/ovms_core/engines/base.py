@@ -44,15 +44,15 @@ Gain = Event | Done | RequestError
 
 
 class Engine(ABC):
-    """A model, loaded. Every method but `prepare` is called on the one engine thread of its worker process."""
+    """A loaded model. All methods except `prepare` are called on the one engine thread of its worker process."""
 
     @abstractmethod
     def __init__(self, model: ModelSpec) -> None:
-        """Load the model. Raise `LoadError`, saying what to do about it, when it cannot be."""
+        """Load the model. If that fails, raise `LoadError` with what to do about it."""
 
     @abstractmethod
     def info(self) -> EngineInfo:
-        """What the server and its users should know about the loaded model."""
+        """Return what the server and its users should know about the loaded model."""
 
     def prepare(self, request: Any) -> Any:
         """Make of `request` what `add` takes; by default the request itself, and then no thread is involved.
@@ -70,7 +70,7 @@ class Engine(ABC):
     def needs_preparation(self, request: Any) -> bool:
         """Whether `request` goes through `prepare`; by default all do where that is overridden, else none.
 
-        Asked on the engine thread for each request, so it must be quick. A request that needs none is added at once,
+        Called on the engine thread for each request, so it must be fast. A request that needs none is added at once,
         and costs no change of threads::
 
             def needs_preparation(self, request: Describe) -> bool:
@@ -80,19 +80,19 @@ class Engine(ABC):
 
     @abstractmethod
     def add(self, id: int, request: Any) -> None:
-        """Take on a request, as `prepare` returned it. Raise `RequestError` when it cannot be served: a 400.
+        """Accept a request, as `prepare` returned it. Raise `RequestError` if it cannot be served: a 400.
 
-        Brief: the requests in flight wait for it. Whatever else is raised fails the request with a 500; then the engine
-        is told to `cancel` it, and goes on.
+        Must be fast: the requests in flight wait for it. If it raises anything else, the request fails with a 500, the
+        engine is told to `cancel` it, and continues.
         """
 
     @abstractmethod
     def cancel(self, id: int) -> None:
-        """Forget a request, and free what it holds by the end of the next step. It may be done already."""
+        """Drop a request, and free its resources by the end of the next step. It may have ended already."""
 
     @abstractmethod
     def step(self) -> Iterable[tuple[int, Gain]]:
-        """Do one bounded piece of work for all that is in flight, and tell what each request gained.
+        """Do one limited piece of work for all requests in flight, and yield their events.
 
         Called again and again while any request is in flight. A request ends with ``(id, DONE)`` or
         ``(id, RequestError(...))``. Whatever else is raised counts as the death of the engine: its
@@ -100,7 +100,7 @@ class Engine(ABC):
         """
 
     def progressed(self) -> bool:
-        """Whether the work has gone forward since the last call; asked after steps.
+        """Whether there was progress since the last call. Called after steps.
 
         An engine that makes no progress for the model's `step_timeout` while requests are in flight counts as hung
         and is replaced. By default each step is progress. An engine whose steps only look what other

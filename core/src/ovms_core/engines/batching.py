@@ -55,7 +55,7 @@ class _InFlight(Generic[RequestT, ItemT, ResultT]):
 
 
 class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
-    """Subclass with `split`, `cost`, `run`, `join` and `info`; call `super().__init__`, with the limits of the model.
+    """Derive from it with `split`, `cost`, `run`, `join` and `info`. Call `super().__init__` with the model's limits.
 
     Items must be hashable: equal items that are in flight together are computed once.
 
@@ -94,7 +94,7 @@ class BatchEngine(Engine, Generic[RequestT, ItemT, ResultT]):
     def split(self, request: RequestT) -> Iterable[ItemT]:
         """The items of a request. Raise `RequestError` when it cannot be served.
 
-        A generator is drawn from as its turn comes, so that a large request is not prepared all at once.
+        It can be a generator, so that a large request is not prepared all at once.
         """
 
     @abstractmethod

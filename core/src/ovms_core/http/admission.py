@@ -102,7 +102,8 @@ class Admission:
             message = "The server is shutting down."
             raise APIError(503, message, code="draining", retry_after=5, headers={"connection": "close"})
         if self.in_flight >= self._max_requests and owner != "core":  # metrics tell what goes on
-            raise APIError(503, "The server has too many requests in flight.", code="overloaded", retry_after=1)
+            message = "The server has too many requests at the moment. Try again later."
+            raise APIError(503, message, code="overloaded", retry_after=1)
 
 
 def _owner_found(scope: Scope) -> str | None:

@@ -20,7 +20,7 @@ from ovms_core.http.failures import log_failure
 log = logging.getLogger("ovms.http")
 
 Authenticator = Callable[[HTTPConnection], Awaitable[str | None]]
-"""Says whose request it is: an async function from Starlette's `HTTPConnection` to the owner's name, or `None`."""
+"""Tells who sent a request: an async function that takes Starlette's `HTTPConnection` and returns a name or `None`."""
 
 PATIENCE: Final = 10.0
 """Seconds that an authenticator may take."""
@@ -81,7 +81,7 @@ class Owners:
     def _too_slow(self, scope: Scope) -> APIError:
         id = scope["state"]["request_id"]
         log.error("request %s: plugin '%s', ovms_authenticate: took over %g s", id, self._authenticator.owner, PATIENCE)
-        message = "The server could not find out in time whose request this is."
+        message = "The server could not authenticate this request in time. Try again."
         return APIError(503, message, code="authentication_timeout", retry_after=1)
 
 

@@ -49,7 +49,7 @@ class NoCors:
         origin = headers.get(b"origin", b"").decode("latin-1")
         shown = origin if _ORIGIN.fullmatch(origin) else "another origin"
         how = f'cors_origins: ["{shown if shown == origin else "https://app.example.org"}"]'
-        message = f"Pages of {shown} may not call this server: its setting cors_origins names no origin."
+        message = f"Pages of {shown} may not call this server: its setting cors_origins is empty."
         if not self._logged:
             self._logged = True
             log.warning("%s To allow it, add to ovms.yaml: %s", message, how)

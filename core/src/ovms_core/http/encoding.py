@@ -136,7 +136,7 @@ class _Stage:
     def _garbled(self, reason: str) -> APIError:
         message = (
             f"The request body is not valid {self._coding}, which its Content-Encoding says it is: {reason}. "
-            "Compress the whole body, or leave the header out."
+            "Compress the whole body, or omit the header."
         )
         return APIError(400, message, code="invalid_encoding")
 

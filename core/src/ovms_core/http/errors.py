@@ -73,7 +73,8 @@ def stopping() -> APIError:
 
 def unexpected(id: str) -> APIError:
     """The error that a client sees for a fault of ours; the log has the details under the same id."""
-    return APIError(500, f"The server failed on this request. Quote the request id {id}.", code="internal_error")
+    message = f"The server failed on this request. If you report this, include the request id {id}."
+    return APIError(500, message, code="internal_error")
 
 
 async def send_error(error: APIError, send: Send) -> None:

@@ -40,7 +40,8 @@ class BodyBudget:
     def take(self, size: int) -> None:
         """Count `size` more bytes that are held. Raises `APIError` 503 when memory is short."""
         if self._held + size > self._all:
-            raise APIError(503, "Too many large requests at once.", code="overloaded", retry_after=1, headers=_CLOSE)
+            message = "The server has too many large requests at the moment. Try again later."
+            raise APIError(503, message, code="overloaded", retry_after=1, headers=_CLOSE)
         self._held += size
 
     def give_back(self, size: int) -> None:

@@ -223,7 +223,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(APIError(400, f"{msg} Is it HTTP/1.1?", code="invalid_http"))
+        self._refuse(APIError(400, f"{msg} Does the client use HTTP/1.1?", code="invalid_http"))
 
     def _begin(self) -> None:
         """From now on a request is awaited. A timer that runs already is left alone: to set one costs more."""
@@ -247,7 +247,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_started:
             self.transport.close()
         else:
-            message = "The request did not arrive in time (body_timeout)."
+            message = "The request did not arrive within body_timeout."
             self._refuse(APIError(408, message, code="body_timeout"))
 
     def _refuse_headers(self) -> None:

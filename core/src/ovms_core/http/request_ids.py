@@ -35,9 +35,8 @@ class RequestIdMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["ovms.headers"] = dict(scope["headers"])
         id = request_id(headers.get(b"x-request-id"))
-        scope.setdefault("state", {})["request_id"] = id.decode()
-        current_request_id.set(id.decode())
-
+        text = scope.setdefault("state", {})["request_id"] = id.decode()
+        current_request_id.set(text)
         if scope["type"] == "websocket":
             send = noting(scope, send)
 

@@ -170,7 +170,7 @@ def _fault_of_parameters(parameters: Iterable[str]) -> str | None:
         if not name.isidentifier():
             return f"its parameter {parameter} has no name that Python allows"
         if colon and kind not in CONVERTOR_TYPES:
-            return f"its parameter {parameter} is of none of the kinds {', '.join(CONVERTOR_TYPES)}"
+            return f"its parameter {parameter} has none of the types {', '.join(CONVERTOR_TYPES)}"
         if name in names:
             return f"two of its parameters are named '{name}'"
         names.add(name)

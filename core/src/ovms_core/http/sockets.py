@@ -57,7 +57,9 @@ def check_origin(scope: Scope, allowed: Sequence[str]) -> None:
     host: str = scope["ovms.headers"].get(b"host", b"").decode("latin-1")
     if not origin or "*" in allowed or origin in allowed or _host(origin) == host.lower():
         return
-    message = f"Pages of {origin[:200]} may not connect to this server: its setting cors_origins does not name them."
+    message = (
+        f"Pages of {origin[:200]} may not connect to this server: add this origin to the server's setting cors_origins."
+    )
     raise APIError(403, message, code="origin_refused")
 
 

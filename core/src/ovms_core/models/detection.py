@@ -49,5 +49,5 @@ def _named(name: str, tasks: Mapping[str, Task]) -> Task:
         known = ", ".join(sorted(tasks)) or "none"
         close = get_close_matches(name, tasks, n=1)
         hint = f"Did you mean '{close[0]}'?" if close else "Is its plugin installed and active?"
-        raise LoadError(f"task '{name}' is not known (installed: {known}). {hint}")
+        raise LoadError(f"task '{name}' is unknown. Installed tasks: {known}. {hint}")
     return tasks[name]

@@ -31,7 +31,9 @@ class FolderSource:
         if not path.exists():
             raise SourceError(_missing(name, path))
         if path.is_dir() and not any(path.iterdir()):
-            raise SourceError(f"'{name}' is an empty folder: a model folder holds .xml and .bin, .gguf or .onnx files.")
+            raise SourceError(
+                f"'{name}' is an empty folder: a model folder contains .xml and .bin, .gguf or .onnx files."
+            )
         if path.is_file() and path.suffix.lower() not in MODEL_SUFFIXES:
             raise SourceError(
                 f"'{name}' is not a model file: name a folder, or a file that ends in {', '.join(MODEL_SUFFIXES)}."
@@ -42,7 +44,7 @@ class FolderSource:
 
     def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
         """Never needed. Raises `SourceError`."""
-        raise SourceError(f"'{name}' is on this machine already: serve it from where it is.")
+        raise SourceError(f"'{name}' is already on this machine: serve it from there.")
 
     def offers(self) -> Sequence[Offer]:
         return ()
@@ -62,14 +64,14 @@ def _absolute(name: str) -> Path:
     try:
         return Path(name).expanduser().absolute()
     except RuntimeError as error:
-        raise SourceError(f"'{name}': {error} Write the path in full.") from error
+        raise SourceError(f"'{name}': {error} Write the full path.") from error
 
 
 def _missing(name: str, path: Path) -> str:
-    message = f"Nothing is at '{name}'."
+    message = f"There is nothing at '{name}'."
     siblings = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
     if close := get_close_matches(path.name, siblings, n=1):
         return f"{message} Did you mean '{path.parent / close[0]}'?"
     if name.count("/") >= 1 and not name.startswith((".", "/", "~")):
         return f"{message} A model of the Hugging Face Hub is named hf:{name}."
-    return f"{message} Check the path; it was read as '{path}'."
+    return f"{message} Check the path. It was read as '{path}'."

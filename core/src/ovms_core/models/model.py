@@ -43,7 +43,7 @@ class Status:
 
 
 class Model:
-    """One served model. `task` is known once its files are here, `runner` once its engine was started.
+    """A served model. `task` is known once its files are there, `runner` once its engine has been started.
 
     Only the event loop's thread changes a model.
     """
@@ -69,22 +69,22 @@ class Model:
 
     @property
     def detail(self) -> str | None:
-        """How far the model is on its way, if there is more to say than its state."""
+        """The progress of the model, if there is more to say than its state."""
         return self.status.detail
 
     @property
     def problem(self) -> str | None:
-        """Why the model does not serve as it should; `None` when it does."""
+        """The model's problem, or `None` if it serves as it should."""
         return self.status.problem
 
     @property
     def public_problem(self) -> str | None:
-        """As `problem`, with nothing of the machine in it: what a client may see."""
+        """The same as `problem`, without details of the machine, for clients."""
         return without_paths(self.problem) if self.problem else None
 
     @property
     def info(self) -> EngineInfo | None:
-        """What the engine said of itself when it was loaded last; `None` before that."""
+        """What the engine reported when it was last loaded; `None` before that."""
         return self.runner.info if self.runner else None
 
     @property
@@ -93,7 +93,7 @@ class Model:
         return list(dict.fromkeys((self.name, *self.aliases, *self.variants)))
 
     def submit(self, request: Request) -> AsyncGenerator[Any, None]:
-        """The events that the engine gives for `request`; close the generator to cancel.
+        """The events of the engine for `request`. Close the generator to cancel.
 
         Raises `APIError`: 429 when the queue is full, 503 when the model is not there, and what the
         engine says is wrong with the request.
@@ -128,11 +128,11 @@ class Model:
         raise APIError(503, f"Model '{name}' is not ready yet: {shown}.", code="model_loading", retry_after=5)
 
     def hold(self) -> None:
-        """Somebody uses the model: until they `release` it, it is not ended when it is removed or replaced."""
+        """Keep the model until `release` is called, even if it is removed or replaced meanwhile."""
         self._users += 1
 
     def release(self) -> None:
-        """Somebody who held the model has done with it."""
+        """End a `hold`."""
         self._users -= 1
         if self._unused is not None and not self._users:
             self._unused.set()
@@ -140,7 +140,7 @@ class Model:
     # -- for whoever brings it up and takes it down
 
     def become(self, state: State, *, detail: str | None = None, problem: str | None = None) -> None:
-        """Change the model's status, and tell so. The only place that writes it."""
+        """Change the model's status, and notify subscribers. Nothing else writes it."""
         status = Status(state, detail, problem)
         if status != self.status:
             self.status = status
@@ -152,7 +152,7 @@ class Model:
         self.follow_runner()
 
     def follow_runner(self) -> None:
-        """Be what the runner is now: loading, ready or failed."""
+        """Take over the state of the runner: loading, ready or failed."""
         if (runner := self.runner) is not None:
             state = State.FAILED if runner.failed else State.READY if runner.ready else State.LOADING
             self.become(state, problem=runner.problem)
@@ -164,7 +164,7 @@ class Model:
             await self._unused.wait()
 
     async def stop(self) -> None:
-        """End the engine, whoever still uses it; nothing is served from then on."""
+        """Stop the engine, even if it is in use. Nothing is served after that."""
         if self._unused is not None:
             self._unused.set()
         runner, self.runner = self.runner, None

@@ -65,13 +65,13 @@ def _split_scheme(text: str) -> tuple[str, str]:
 
 def _named(scheme: str, name: str, text: str) -> Reference:
     if not name:
-        raise SourceError(f"'{text}' names no model: write {scheme}:NAME.")
+        raise SourceError(f"'{text}' does not name a model: write {scheme}:NAME.")
     return Reference(scheme, name)
 
 
 def _of_the_hub(text: str, schemes: Collection[str]) -> Reference:
     if "hf" not in schemes:
-        raise SourceError(f"Nothing is at the path '{text}'. {_not_active(f'hf:{text}', 'hf')}")
+        raise SourceError(f"There is nothing at the path '{text}'. {_not_active(f'hf:{text}', 'hf')}")
     return Reference("hf", text)
 
 
@@ -99,7 +99,7 @@ def _unknown_scheme(text: str, scheme: str, schemes: Collection[str]) -> str:
     known = ", ".join(f"{each}:" for each in sorted(schemes))
     close = get_close_matches(scheme, schemes, n=1)
     hint = f" Did you mean '{close[0]}:{text.partition(':')[2]}'?" if close else ""
-    return f"'{text}': no source has the scheme '{scheme}:'. There are {known}.{hint}"
+    return f"'{text}': no source has the scheme '{scheme}:'. Known schemes: {known}.{hint}"
 
 
 def _unclear(text: str, schemes: Collection[str]) -> str:

@@ -43,7 +43,7 @@ class Models:
         Raises `ValueError` for a model that is served already.
         """
         if model in self._models:
-            raise ValueError(f"model '{model.name}' is served already")
+            raise ValueError(f"model '{model.name}' is already being served")
         self._serve((*self._models, model))
         model.on_change = self._tell_change
         self._tell(Change.ADDED, model)
@@ -107,7 +107,7 @@ class Models:
         names = list(self._by_name)
         close = get_close_matches(name[:200], names, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        served = f"Served models: {', '.join(names)}." if names else "No model is served."
+        served = f"Served models: {', '.join(names)}." if names else "No models are served."
         raise APIError(404, f"Model '{name[:200]}' does not exist.{hint} {served}", param=param, code="model_not_found")
 
     def resolve(self, name: str | None, task: str, *, param: str = "model") -> Model:
@@ -129,14 +129,14 @@ class Models:
         if not able and any(model.state is State.QUEUED for model in self._models):
             raise APIError(503, f"No model for {task} is ready yet.", code="model_loading", retry_after=5)
         if not able:
-            raise APIError(404, f"No served model does {task}.", param=param, code="model_not_found")
+            raise APIError(404, f"This server has no model for {task}.", param=param, code="model_not_found")
         names = ", ".join(model.name for model in able)
         raise APIError(400, f"Field '{param}' is required, one of: {names}.", param=param, code="missing_field")
 
     def _wrong_task(self, model: Model, task: str, param: str) -> APIError:
         able = ", ".join(other.name for other in self._able(task))
-        hint = f"Models that do: {able}." if able else "No served model does."
-        message = f"Model '{model.name}' does {model.task.name if model.task else '?'}, not {task}. {hint}"
+        hint = f"Models for {task}: {able}." if able else f"No model for {task} is served."
+        message = f"Model '{model.name}' is for {model.task.name if model.task else '?'}, not for {task}. {hint}"
         return APIError(400, message, param=param, code="wrong_task")
 
     def _able(self, task: str) -> list[Model]:

@@ -1,4 +1,4 @@
-"""The folder that fetched models are kept in.
+"""The folder for downloaded models.
 
 A model is fetched into a folder out of sight and then moved into place in one step, so that what is in
 place is always whole. What an interrupted fetch left is continued by the next. Processes that want the
@@ -188,7 +188,7 @@ class Repository:
         path.parent.mkdir(parents=True, exist_ok=True)
         source.fetch(reference.name, partial, offline=offline, progress=progress)
         if not any(partial.iterdir()):
-            raise SourceError(f"{reference}: its source '{reference.scheme}:' delivered no files.")
+            raise SourceError(f"{reference}: its source '{reference.scheme}:' returned no files.")
         _flush(partial)
         partial.replace(path)
 
@@ -232,7 +232,7 @@ def _acquired(lock: FileLock) -> bool:
 def _disk_failure(error: OSError, root: Path) -> str:
     elsewhere = "or put the models elsewhere with --model-repository"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"The disk of the model repository {root} is full: free space, {elsewhere}. What has arrived is kept."
+        return f"The disk of the model repository {root} is full: free space, {elsewhere}. The download can be resumed."
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return f"The model repository {root} cannot be used by this user ({error.strerror}): allow it, {elsewhere}."
     return f"The model could not be stored in {root}: {error}. Try again, {elsewhere}."

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class SourceError(Exception):
-    """A model cannot be had. The message says why and what to do about it.
+    """A model is not available. The message says why and what to do about it.
 
     `transient` says that it may be had later without anybody doing anything (a network that is down): a server
     then tries again.
@@ -21,10 +21,10 @@ class SourceError(Exception):
 
 
 class FetchProgress(Protocol):
-    """Told how far a fetch has come; may raise to stop it."""
+    """Called with the progress of a download; may raise to stop it."""
 
     def __call__(self, done: int, total: int | None, /) -> None:
-        """`done` of `total` bytes are here; `total` is `None` while it is unknown."""
+        """`done` of `total` bytes have arrived; `total` is `None` while it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Offer:
 class Source(Protocol):
     """A place that models come from, such as a hub; `scheme` is what stands before the colon (``hf:``).
 
-    A source is one small object without state; whoever calls it holds the model's lock.
+    A source is a small object without state. Its caller holds the model's lock.
 
     Example::
 
@@ -59,16 +59,16 @@ class Source(Protocol):
 
     @property
     def scheme(self) -> str:
-        """At least two characters, lower case."""
+        """At least two lower-case characters."""
 
     def locate(self, name: str) -> Path | None:
-        """Where the model is, if it needs no fetching; `None` when it must be fetched.
+        """Where the model is, or `None` if it must be downloaded.
 
-        Quick and without network. Raises `SourceError` when there is no such model.
+        Must be fast and not use the network. Raises `SourceError` if there is no such model.
         """
 
     def fetch(self, name: str, into: Path, *, offline: bool, progress: FetchProgress) -> None:
-        """Put the model's files into the folder `into`, which may hold what an interrupted fetch left.
+        """Put the model's files into the folder `into`. It may contain files of an interrupted download.
 
         Blocking; called on a thread. Raises `SourceError`; an `OSError` of the disk may pass. What is
         there when it returns is the whole model, verified, and nothing else: the repository then moves

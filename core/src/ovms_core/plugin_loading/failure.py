@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from ovms_core.diagnostics.tracebacks import author_place, author_traceback, said_by
+from ovms_core.diagnostics.tracebacks import author_summary, author_traceback
 from ovms_core.errors import PluginError
 
 CORRECT = "Correct the plugin's code where the reason says, or report it to its author"
@@ -41,8 +41,7 @@ def failure_of(error: BaseException, doing: str) -> Failure:
 def _told(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
-    text, place = said_by(error), author_place(error)
-    return f"{text} ({place})" if place else text
+    return author_summary(error)
 
 
 def _advice(error: BaseException) -> str:

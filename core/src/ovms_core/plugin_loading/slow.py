@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ovms_core.diagnostics.tracebacks import frame_place
+from ovms_core.diagnostics.tracebacks import thread_place
 
 log = logging.getLogger("ovms.plugins.slow")
 
@@ -24,7 +23,7 @@ def told_if_slow(plugin: str, doing: str, where: Callable[[], str | None] | None
     By default that is where this thread is.
     """
     thread = threading.get_ident()
-    place = where or (lambda: frame_place(sys._current_frames().get(thread)))
+    place = where or (lambda: thread_place(thread))
     timer = threading.Timer(PATIENCE, _tell, (plugin, doing, place))
     timer.daemon = True
     timer.start()
@@ -36,5 +35,5 @@ def told_if_slow(plugin: str, doing: str, where: Callable[[], str | None] | None
 
 def _tell(plugin: str, doing: str, where: Callable[[], str | None]) -> None:
     place = where()
-    message = "plugin %s holds up the start: %s has not come to its end in %g s%s"
+    message = "plugin %s delays the start: %s has been running for more than %g s%s"
     log.warning(message, plugin, doing, PATIENCE, f", and is at {place}" if place else "")

@@ -22,7 +22,7 @@ B = TypeVar("B", bound="Body")
 
 
 def fault(message: str, *, field: str = "", code: str = "invalid_value") -> PydanticCustomError:
-    """What a validator raises to have its own words in the 400: a whole sentence, and the `code`.
+    """The error that a validator raises to set the message of the 400, a whole sentence, and its `code`.
 
     `field` is the path of the member at fault from where the validator stands (``stream_options``).
     """
@@ -110,11 +110,11 @@ class Body(Part):
     _unknown: ClassVar[Sequence[Path]] = ()  # an instance has its own where there are any: private attributes cost more
 
     def without_effect(self) -> Iterator[str]:
-        """The paths of known fields whose values change nothing in this request; by default none are known to."""
+        """The paths of known fields whose values have no effect in this request; by default none."""
         return iter(())
 
     def refuse_unknown(self) -> None:
-        """Raise `APIError` 400 for the first field that was sent and is not known."""
+        """Raise `APIError` 400 for the first unknown field of the request."""
         if not self._unknown:
             return
         *parents, name = self._unknown[0]
@@ -139,8 +139,8 @@ _OTHER_ENCODINGS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
     """Parse `raw` as JSON into `body`; return it with the paths of the fields that have no effect.
 
-    Of a member that is there twice the last one counts. Raises `APIError` 400 with the JSON path of
-    the first field at fault.
+    If a member is there twice, the last one counts. Raises `APIError` 400 with the JSON path of
+    the first wrong field.
     """
     text = raw.removeprefix(codecs.BOM_UTF8)
     try:
@@ -156,7 +156,7 @@ def decode_body(raw: bytes, body: type[B]) -> tuple[B, list[str]]:
 def validate_body(document: dict[str, Any], body: type[B], *, strict: bool | None = None) -> tuple[B, list[str]]:
     """As `decode_body`, for a body that has been parsed already (from a form, for instance).
 
-    With `strict` false a text may stand for a number or a boolean, as it does in a query.
+    If `strict` is false, a number or a boolean may be written as text, as in a query.
     """
     if not body.refused.keys().isdisjoint(document):
         _refuse(body, document)

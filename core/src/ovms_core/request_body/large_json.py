@@ -142,7 +142,7 @@ class _Reader:
             nested = texts_left_out.count(b"[") + texts_left_out.count(b"{")
         self._left -= nested
         if self._left < 0:
-            message = f"The request body has more than {MOST} arrays and objects: send it in several requests."
+            message = f"The request body has more than {MOST} arrays and objects: split it into several requests."
             raise APIError(413, message, code="body_too_complex")
 
     def _name(self) -> str:

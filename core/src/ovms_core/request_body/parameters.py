@@ -32,7 +32,7 @@ def _put(fields: dict[str, Any], name: str, value: str) -> None:
         fields.setdefault(name.removesuffix(_ARRAY), [])
     elif name not in fields:
         if len(fields) == _MOST_FIELDS:
-            raise APIError(400, f"The query has over {_MOST_FIELDS} parameters.", code="invalid_value")
+            raise APIError(400, f"The query has more than {_MOST_FIELDS} parameters.", code="invalid_value")
         fields[name] = value
         return
     name = name.removesuffix(_ARRAY)

@@ -19,7 +19,7 @@ SocketHandler = Callable[[WebSocket], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path, and the async function that answers there, for pages that need no model. For the rest use `Endpoint`.
+    """A path with an async function that answers requests, for pages that need no model. Otherwise use `Endpoint`.
 
     `path` may have parameters, as Starlette writes them: ``/models/{id:path}``. With `prefixed` it answers under every
     prefix of the server (``/v3``, ``/v1``, ``/v3/v1``). Only what is `public` answers without an API key. The
@@ -46,7 +46,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class WebSocketRoute:
-    """A path where clients open WebSockets, and the async function that serves one.
+    """A path where clients open WebSockets, with the async function that serves them.
 
     `path`, `public` and `prefixed` are as for a `Route`. The handler accepts the connection, and may close it; one that
     is still open when it returns is closed. An `APIError` that it raises before it accepts is the client's answer.
@@ -69,7 +69,7 @@ class WebSocketRoute:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A path below which another ASGI application answers: one of Starlette, FastAPI or Gradio.
+    """Hands everything below a path to another ASGI application, such as one of Starlette, FastAPI or Gradio.
 
     It gets every method, and WebSockets, where no other route matches, with `path` as its ``root_path``. Only one that
     is `public` answers without an API key. Its lifespan is not run: open what it needs in ``ovms_lifespan``.

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from ovms_core.diagnostics.attribution import plugin_at_work
-from ovms_core.diagnostics.tracebacks import place_among
+from ovms_core.diagnostics.tracebacks import running_place
 
 _LOOP = (asyncio.base_events.__file__, asyncio.events.__file__, asyncio.runners.__file__)
 
@@ -51,7 +51,7 @@ def holder_of(thread: int, loop: asyncio.AbstractEventLoop) -> Holder | None:
         plugin="" if plugin in (None, "core") else str(plugin),
         method=route.method if route else "",
         endpoint=(route.endpoint or route.path) if route else "",
-        place=place_among(frames) or "",
+        place=running_place(frames) or "",
     )
 
 

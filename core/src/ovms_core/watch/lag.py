@@ -88,7 +88,7 @@ class LagWatch:
         if self._held >= HELD:
             self._told = True
             if holder.place:
-                log.warning("the event loop is held up by %s: nothing else is served meanwhile. %s", holder, _ADVICE)
+                log.warning("the event loop is blocked by %s: nothing else is served meanwhile. %s", holder, _ADVICE)
 
     def _end_stall(self) -> None:
         holder, held, told = self._holder, self._held, self._told
@@ -97,4 +97,4 @@ class LagWatch:
             return
         self._stalls.labels(holder.endpoint).observe(held)
         if holder.place:
-            log.warning("the event loop was held up for %.1f s by %s", held, holder)
+            log.warning("the event loop was blocked for %.1f s by %s", held, holder)

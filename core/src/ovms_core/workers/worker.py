@@ -10,7 +10,6 @@ import ctypes
 import faulthandler
 import logging
 import os
-import select
 import signal
 import sys
 import time
@@ -19,32 +18,30 @@ from contextlib import ExitStack
 from functools import reduce
 from importlib import import_module
 from operator import attrgetter, or_
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
 
-from ovms_core.diagnostics.tracebacks import author_place, said_by
+from ovms_core.diagnostics.tracebacks import author_summary
 from ovms_core.engine import Done, Engine
 from ovms_core.errors import LoadError, RequestError
 from ovms_core.workers.in_flight import InFlight
 from ovms_core.workers.log_lines import log_to_server
+from ovms_core.workers.pipes import Inbox, Outbox, claim_pipes
 from ovms_core.workers.request_preparer import RequestPreparer
 from ovms_core.workers.wire import (
     SHOW_STACKS,
     Cancel,
     Crashed,
     Failure,
-    Frames,
     Load,
     Loaded,
     LoadFailed,
     Step,
     Submit,
-    frame,
 )
 
 _PR_SET_PDEATHSIG = 1
-_CHUNK = 1 << 18
 _QUIET_SECONDS = 0.25
 """Seconds without a gain after which the server is told that there is progress all the same."""
 
@@ -53,47 +50,6 @@ _LOG: Final = logging.getLogger()
 
 _Refusal = tuple[int, Failure | str]
 """A request that the engine does not take, and why: by the request's fault, or by the engine's, told to the log."""
-
-
-class Outbox:
-    """Sends messages to the server."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._encode = msgspec.msgpack.Encoder().encode
-
-    def send(self, message: Any) -> None:
-        self._stream.write(frame(self._encode(message)))
-        self._stream.flush()
-
-
-class Inbox:
-    """Receives commands from the server. Raises `EOFError` when the server is gone."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._woken, self._wake = os.pipe()
-        self._sources = [self._descriptor, self._woken]
-        self._frames = Frames()
-
-    def receive(self, *, block: bool) -> Iterator[bytes]:
-        """The commands that are there; with `block`, waits until there are some, or `wake` is called."""
-        while ready := select.select(self._sources, [], [], None if block else 0)[0]:
-            if self._woken in ready:
-                os.read(self._woken, _CHUNK)
-            if self._descriptor in ready:
-                yield from self._frames.feed(self._read())
-            block = False
-
-    def wake(self) -> None:
-        """End the wait of `receive`. May be called on any thread."""
-        os.write(self._wake, b"!")
-
-    def _read(self) -> bytes:
-        data = os.read(self._descriptor, _CHUNK)
-        if not data:
-            raise EOFError
-        return data
 
 
 class EngineLoop:
@@ -220,12 +176,7 @@ def _why(error: BaseException, method: str) -> Failure | str:
     if isinstance(error, RequestError):
         return _failure(error)
     _LOG.error("%s() of the engine raised an exception", method, exc_info=error)
-    return f"{method}() raised {_described(error)}"
-
-
-def _described(error: BaseException) -> str:
-    place = author_place(error)
-    return said_by(error) + (f" ({place})" if place else "")
+    return f"{method}() raised {author_summary(error)}"
 
 
 def _import(path: str) -> Any:
@@ -245,15 +196,6 @@ def _die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _claim_pipes() -> tuple[Inbox, Outbox]:
-    """Take standard input and output for the wire, and leave harmless ones to everybody else."""
-    commands, messages = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    return Inbox(commands), Outbox(os.fdopen(messages, "wb"))
-
-
 def _load(command: Load, outbox: Outbox) -> Engine | None:
     try:
         engine: Engine = _import(command.engine)(command.model)
@@ -261,7 +203,7 @@ def _load(command: Load, outbox: Outbox) -> Engine | None:
     except LoadError as error:
         outbox.send(LoadFailed(str(error)))
     except Exception as error:
-        _LOG.exception("loading the model raised %s", _described(error))
+        _LOG.exception("loading the model raised %s", author_summary(error))
         outbox.send(LoadFailed("the engine raised an exception while it loaded the model; the server's log says why"))
     else:
         outbox.send(Loaded(info))
@@ -273,7 +215,7 @@ def main() -> int:
     """Run the worker; the exit status is 0 when the server asked for the end."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    inbox, outbox = _claim_pipes()
+    inbox, outbox = claim_pipes()
     faulthandler.enable()
     faulthandler.register(SHOW_STACKS)
     with ExitStack() as closing:  # which may take a while: a crash is told before
@@ -283,7 +225,7 @@ def main() -> int:
             return 0
         except Exception as error:
             _LOG.exception("the engine raised an exception")
-            outbox.send(Crashed("the engine raised an exception", _described(error)))
+            outbox.send(Crashed("the engine raised an exception", author_summary(error)))
             return 1
 
 

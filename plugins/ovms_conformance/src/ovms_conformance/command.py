@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 def conformance(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where the server is; without a path, /v1 is meant.")],
-    chat_model: Annotated[str, typer.Option(help="The model that chats.")] = "",
-    embed_model: Annotated[str, typer.Option(help="The model that embeds.")] = "",
-    rerank_model: Annotated[str, typer.Option(help="The model that reranks.")] = "",
-    image_model: Annotated[str, typer.Option(help="The model that draws.")] = "",
+    url: Annotated[str, typer.Argument(metavar="URL", help="The server's URL; /v1 is added if it has no path.")],
+    chat_model: Annotated[str, typer.Option(help="The model for chat.")] = "",
+    embed_model: Annotated[str, typer.Option(help="The model for embeddings.")] = "",
+    rerank_model: Annotated[str, typer.Option(help="The model for rerank.")] = "",
+    image_model: Annotated[str, typer.Option(help="The model for images.")] = "",
     api_key: ApiKey = None,
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a page in Markdown.")] = False,
 ) -> None:
-    """Find out which features a server has: any server with OpenAI's interface.
+    """Find out which features of OpenAI's API a server supports.
 
-    What needs a model that is not named is skipped. Do not point it at a server that is in use: it asks a lot.
+    Features whose model is not named are skipped. This sends many requests: do not run it against a server in use.
     """
     from ovms_conformance.examination import examine
     from ovms_conformance.feature import Target

@@ -34,9 +34,11 @@ class EmbeddingsOptions(EncoderOptions):
     )
     token_inputs: Annotated[str, AfterValidator(_token_inputs)] = Field(
         default="model",
-        description="Whose token ids requests have: the model's, or those of OpenAI's cl100k_base or o200k_base or of "
-        "a vocabulary file (*.tiktoken), which are read as the text that they stand for; refuse takes none.",
+        description="The vocabulary of token ids in requests: model (its own), cl100k_base or o200k_base (OpenAI's), a "
+        "vocabulary file (*.tiktoken). Other ids than its own are turned into text. refuse accepts no ids.",
     )
     max_text_characters: int = Field(
-        default=1_000_000, ge=1, description="Characters that a text may have; it is tokenised whole before it is cut."
+        default=1_000_000,
+        ge=1,
+        description="The maximum number of characters of a text, which is tokenised before it is cut.",
     )

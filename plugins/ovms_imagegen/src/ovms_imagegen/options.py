@@ -21,8 +21,8 @@ class Lora(BaseModel):
 
     alias: str = Field(min_length=1, description="The model name that clients use.")
     path: str | None = Field(None, description="The adapter's safetensors file, absolute or in the model's folder.")
-    alpha: float = Field(1.0, description="How strongly the adapter acts.")
-    parts: dict[str, float] = Field({}, description="Other aliases and how strongly each acts: a composite.")
+    alpha: float = Field(1.0, description="The strength of the adapter.")
+    parts: dict[str, float] = Field({}, description="Other aliases with their strengths, for a composite.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -37,28 +37,42 @@ class ImageOptions(TaskOptions):
     What is not set here comes from the model's own ``ovms_options.json``, then from its other files.
     """
 
-    default_size: SizeText | None = Field(None, description="Size when none is asked for; the model's native one.")
+    default_size: SizeText | None = Field(
+        None, description="Size for requests without one; by default the model's own."
+    )
     sizes: list[SizeText] | None = Field(None, min_length=1, description="The only sizes allowed.")
     max_size: SizeText | None = Field(None, description="Largest width and height; by default twice the native ones.")
     unsupported_size: Literal["refuse", "nearest"] | None = Field(
-        None, description="What a request for another size gets: an error, or the nearest that can be drawn; refuse."
+        None, description="For other sizes: refuse (the default), or nearest for the nearest possible size."
     )
-    max_images: int | None = Field(None, ge=1, le=1000, description="Pictures that a request may ask for; 10.")
+    max_images: int | None = Field(
+        None, ge=1, le=1000, description="The maximum number of images in a request; by default 10."
+    )
     default_steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps; by default the model's own.")
-    max_steps: int | None = Field(None, ge=1, le=1000, description="Denoising steps that a request may ask for; 100.")
-    default_guidance_scale: float | None = Field(None, ge=0, le=100, description="Guidance; the model's own.")
-    scheduler: SchedulerName | None = Field(None, description="The scheduler; by default the model's own.")
-    lora: list[Lora] = Field([], description="LoRA adapters, each a model name of its own.")
-    truncate_prompts: bool | None = Field(None, description="Cut a prompt that is too long, instead of refusing it.")
-    embed_prompt: bool | None = Field(None, description="Whether the prompt is written into the file; it is.")
-    max_upload_bytes: int | None = Field(None, ge=1, description="Bytes that an uploaded picture may have; 20 MiB.")
-    max_upload_pixels: int | None = Field(None, ge=1, description="Pixels that it may have; 25 million.")
-    url_folder: str | None = Field(None, description="Folder for pictures that clients want by URL; else refused.")
-    url_ttl: float | None = Field(None, gt=0, description="Seconds for which such a URL works; an hour.")
-    default_response_format: Literal["b64_json", "url"] | None = Field(
-        None, description="For requests that do not say it; b64_json. Some clients only read URLs: set url_folder, too."
+    max_steps: int | None = Field(
+        None, ge=1, le=1000, description="The maximum number of denoising steps; by default 100."
     )
-    plugin_config: dict[str, Any] = Field({}, description="OpenVINO properties, passed on as they are.")
+    default_guidance_scale: float | None = Field(
+        None, ge=0, le=100, description="Guidance; by default the model's own."
+    )
+    scheduler: SchedulerName | None = Field(None, description="The scheduler; by default the model's own.")
+    lora: list[Lora] = Field([], description="LoRA adapters; clients use each one as a model name.")
+    truncate_prompts: bool | None = Field(None, description="Cut a prompt that is too long, instead of refusing it.")
+    embed_prompt: bool | None = Field(
+        None, description="Whether the prompt is written into the file; by default it is."
+    )
+    max_upload_bytes: int | None = Field(
+        None, ge=1, description="The maximum size of an uploaded image; by default 20 MiB."
+    )
+    max_upload_pixels: int | None = Field(
+        None, ge=1, description="Its maximum number of pixels; by default 25 million."
+    )
+    url_folder: str | None = Field(None, description="Folder for images that are returned as URLs.")
+    url_ttl: float | None = Field(None, gt=0, description="How many seconds such a URL works; by default an hour.")
+    default_response_format: Literal["b64_json", "url"] | None = Field(
+        None, description="For requests without it; by default b64_json. For url, set url_folder too."
+    )
+    plugin_config: dict[str, Any] = Field({}, description="OpenVINO properties, passed on unchanged.")
     cache_dir: str | None = Field(None, description="Folder for compiled models; by default one of the model's own.")
 
     @model_validator(mode="after")

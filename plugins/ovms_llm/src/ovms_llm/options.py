@@ -21,17 +21,19 @@ class TextGenerationOptions(TaskOptions):
     max_model_len: int | None = Field(
         None, gt=0, description="Context length in tokens; by default what the model was trained for."
     )
-    max_num_seqs: int = Field(256, gt=0, description="Sequences that are generated at the same time.")
+    max_num_seqs: int = Field(
+        256, gt=0, description="The maximum number of sequences that are generated at the same time."
+    )
     max_num_batched_tokens: int = Field(
         256,
         gt=0,
         description="Tokens processed in one step; larger steps prefill faster and delay running streams more.",
     )
     max_prompt_characters: int = Field(
-        1_000_000, gt=0, description="Characters of one prompt; it is tokenised whole, while running streams wait."
+        1_000_000, gt=0, description="The maximum number of characters of a prompt. Streams wait while it is tokenised."
     )
     dynamic_split_fuse: bool = Field(True, description="Process long prompts in pieces, beside running sequences.")
-    enable_prefix_caching: bool = Field(True, description="Reuse the KV cache of prompts that begin alike.")
+    enable_prefix_caching: bool = Field(True, description="Reuse the KV cache for prompts with the same beginning.")
     kv_cache_precision: Literal["u8", "i8", "f16", "bf16", "f32"] | None = Field(
         None, description="Element type of the KV cache; by default what the device prefers."
     )
@@ -41,25 +43,25 @@ class TextGenerationOptions(TaskOptions):
         "one in the model's folder, or else in the working directory.",
     )
     speech_format: str | None = Field(
-        None, description="How the model marks tool calls; by default found out from its chat template."
+        None, description="How the model marks tool calls; by default detected from its chat template."
     )
     guided_tools: bool = Field(
-        True, description="Have every tool call, once the model has begun it, fit its function's schema."
+        True, description="Make every tool call fit its function's schema, once the model has begun it."
     )
     grammar_timeout: float = Field(
-        10.0, gt=0, description="Seconds that a grammar may take to compile, beside the streams, which go first."
+        10.0, gt=0, description="The maximum number of seconds for compiling a grammar. Running streams have priority."
     )
     grammar_cache_mb: int = Field(
         256,
         gt=0,
-        description="Memory for compiled grammars, in MB (2^20 bytes); all are thrown away when they take more.",
+        description="Memory for compiled grammars, in MB (2^20 bytes); all are dropped if they take more.",
     )
     max_grammar_size: int = Field(
-        _LIMITS.size, gt=0, description="States of one grammar, once its repetitions are written out."
+        _LIMITS.size, gt=0, description="The maximum number of states of a grammar, with its repetitions written out."
     )
-    max_grammar_depth: int = Field(_LIMITS.depth, gt=0, description="Nesting of one schema or grammar.")
+    max_grammar_depth: int = Field(_LIMITS.depth, gt=0, description="The maximum nesting of a schema or grammar.")
     max_grammar_characters: int = Field(
-        _LIMITS.characters, gt=0, description="Characters of one schema or grammar as it is sent."
+        _LIMITS.characters, gt=0, description="The maximum number of characters of a schema or grammar."
     )
     deterministic: bool = Field(
         False, description="Make greedy text independent of what else is in the batch (f32, slower)."
@@ -67,11 +69,11 @@ class TextGenerationOptions(TaskOptions):
     plugin_config: dict[str, Any] = Field(
         {}, description="Properties for the OpenVINO device plugin, such as INFERENCE_NUM_THREADS."
     )
-    cache_dir: str | None = Field(None, description="A folder for compiled blobs, which make the next start faster.")
-    temperature: float | None = Field(None, ge=0, description="Temperature of requests that name none.")
-    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus size of requests that name none.")
-    top_k: int | None = Field(None, ge=0, description="Candidates of requests that name none; 0 means all.")
-    repetition_penalty: float | None = Field(None, gt=0, description="Repetition penalty of requests that name none.")
+    cache_dir: str | None = Field(None, description="A folder for compiled models, which makes the next start faster.")
+    temperature: float | None = Field(None, ge=0, description="Temperature for requests without one.")
+    top_p: float | None = Field(None, gt=0, le=1, description="top_p for requests without one.")
+    top_k: int | None = Field(None, ge=0, description="top_k for requests without one; 0 means all tokens.")
+    repetition_penalty: float | None = Field(None, gt=0, description="Repetition penalty for requests without one.")
 
     @property
     def grammar_limits(self) -> Limits:

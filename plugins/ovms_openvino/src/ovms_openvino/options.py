@@ -20,13 +20,13 @@ class CompileOptions(TaskOptions):
         default=None,
         ge=1,
         le=64,
-        description="Batches that run at once; by default one a core on CPU for a small model, fewer for a larger one.",
+        description="How many batches run at once; by default one per core on CPU, fewer for a large model.",
     )
     inference_precision: Precision | None = Field(
         default=None,
         description="Precision of the computation: f32, f16 or bf16; by default f32 on CPU, else the device's own.",
     )
-    plugin_config: dict[str, Any] = Field(default={}, description="OpenVINO properties, passed on as they are.")
+    plugin_config: dict[str, Any] = Field(default={}, description="OpenVINO properties, passed on unchanged.")
     cache_dir: str | None = Field(
         default=None, description="Folder for compiled models; by default one of the model's own."
     )
@@ -43,21 +43,23 @@ class EncoderOptions(CompileOptions):
     max_batch_tokens: int | None = Field(
         default=None,
         ge=16,
-        description="Tokens of one batch, padding included; by default as many as the device likes.",
+        description="The maximum number of tokens in a batch, with padding; by default it depends on the device.",
     )
-    batch_across_requests: bool = Field(default=True, description="Whether a batch may hold texts of several requests.")
+    batch_across_requests: bool = Field(
+        default=True, description="Whether a batch may contain texts of several requests."
+    )
     max_length: int | None = Field(
-        default=None, ge=1, description="Tokens that a text may have; by default the model's own."
+        default=None, ge=1, description="The maximum number of tokens of a text; by default the model's own."
     )
     truncate: bool | Literal["end", "start"] = Field(
         default=False,
-        description="What is cut off a text that is too long where the request does not say: its end (also true) or "
-        "its start; with false embeddings refuse it, and rerank reads it in chunks.",
+        description="Which end of a text that is too long is cut off, unless the request says so: end (also true) or "
+        "start. With false, embeddings refuse it, and rerank reads it in chunks.",
     )
-    max_items: int = Field(default=2048, ge=1, description="Texts that one request may have.")
+    max_items: int = Field(default=2048, ge=1, description="The maximum number of texts in a request.")
     self_test: SelfTest = Field(
         default="warn",
-        description="Check at load: off, warn (serve all the same, and say so) or strict (refuse to load).",
+        description="Check at load: off, warn (serve with a warning) or strict (do not serve if it fails).",
     )
 
     @property

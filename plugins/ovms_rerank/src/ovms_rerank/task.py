@@ -26,10 +26,12 @@ class RerankOptions(EncoderOptions):
     )
     chunk_overlap: int = Field(0, ge=0, description="Tokens that neighbouring chunks of a long document share.")
     max_document_characters: int = Field(
-        1_000_000, ge=1, description="Characters that a document may have; it is tokenised whole before it is cut."
+        1_000_000,
+        ge=1,
+        description="The maximum number of characters of a document, which is tokenised before it is cut.",
     )
     instruction: str | None = Field(
-        None, description="What a causal reranker is told to judge by, unless the request says; by default Qwen3's."
+        None, description="The instruction for a causal reranker, unless the request has one; by default Qwen3's."
     )
 
 

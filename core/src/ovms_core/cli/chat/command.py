@@ -12,7 +12,7 @@ from ovms_core.cli.options import DEFAULT_URL, ApiKey, Url
 
 def chat(
     url: Url = DEFAULT_URL,
-    model: Annotated[str | None, typer.Option(help="The model; by default the first that chats.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model; by default the first one for chat.")] = None,
     api_key: ApiKey = None,
     system: Annotated[str | None, typer.Option(help="The system message.")] = None,
 ) -> None:

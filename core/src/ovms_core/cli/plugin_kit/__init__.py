@@ -11,7 +11,7 @@ from ovms_core.cli.options import AsJson
 
 __all__ = ["plugin"]
 
-plugin = typer.Typer(help="Write a plugin, and check one.", no_args_is_help=True, rich_markup_mode=None)
+plugin = typer.Typer(help="Create and check plugins.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @plugin.command()
@@ -19,7 +19,7 @@ def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The package's name, such as word-count.")],
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
 ) -> None:
-    """Write a plugin into ./NAME: an endpoint with its engine, tests that pass, and CI."""
+    """Create a plugin in ./NAME: an endpoint with its engine, tests that pass, and CI."""
     from ovms_core.cli.plugin_kit.answers import Answers
     from ovms_core.cli.plugin_kit.scaffold import write_plugin
 
@@ -30,15 +30,13 @@ def new(
 
 @plugin.command()
 def check(
-    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="An installed package, or a plugin's name.")],
-    tests: Annotated[
-        Path | None, typer.Option(help="Where its contract tests are; by default beside its source.")
-    ] = None,
+    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="The name of an installed package or plugin.")],
+    tests: Annotated[Path | None, typer.Option(help="The contract tests; by default those beside its source.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Examine an installed plugin: whether it loads, what it conflicts with, and whether its endpoints conform.
+    """Check an installed plugin: whether it loads, has conflicts, and passes its contract tests.
 
-    Exit status 1 when something is wrong with it.
+    Exits with status 1 if something is wrong with it.
     """
     from dataclasses import asdict
 

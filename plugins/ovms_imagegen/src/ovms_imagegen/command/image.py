@@ -16,20 +16,22 @@ def register(cli: typer.Typer) -> None:
 
 
 def image(
-    prompt: Annotated[str, typer.Argument(help="What to draw.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file; its ending says png, jpeg or webp.")],
+    prompt: Annotated[str, typer.Argument(help="A description of the image.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file; its extension sets the format: png, jpeg or webp.")
+    ],
     url: Url = DEFAULT_URL,
-    model: Annotated[str | None, typer.Option(help="The model; may be left out when only one draws.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model; only needed if there are several for images.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT; by default the model's own.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same picture.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same image.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
-    negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
-    number: Annotated[int, typer.Option("-n", min=1, help="How many pictures; they are numbered.")] = 1,
-    preview: Annotated[bool, typer.Option(help="Show the picture while it forms, in a terminal.")] = True,
+    negative: Annotated[str | None, typer.Option(help="What the image should not contain.")] = None,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many images; their files are numbered.")] = 1,
+    preview: Annotated[bool, typer.Option(help="Show the image while it is generated, in a terminal.")] = True,
     api_key: ApiKey = None,
 ) -> None:
-    """Draw a picture on a running server."""
+    """Generate an image on a running server."""
     from ovms_imagegen.command.drawing import draw
 
     body: dict[str, Any] = {

@@ -43,7 +43,7 @@ def _reason(error: Exception, repository: str, revision: str | None) -> str:
         case HfHubHTTPError():
             return _status(error.response.status_code)
     return (
-        f"the hub cannot be reached ({type(error).__name__}: {error}). What has arrived is kept: check the network, "
+        f"the hub cannot be reached ({type(error).__name__}: {error}). What was downloaded is kept: check the network, "
         "the proxy (HTTPS_PROXY) and HF_ENDPOINT, then pull again."
     )
 
@@ -65,4 +65,4 @@ def _status(status: int) -> str:
         return f"the token may not read this model: {_TOKEN}."
     if status == 429:
         return "the hub asks to slow down (429): wait some minutes, or set HF_TOKEN to get a higher limit."
-    return f"the hub answered {status}. What has arrived is kept: pull again later."
+    return f"the hub answered {status}. What was downloaded is kept: pull again later."
