@@ -34,11 +34,12 @@ class Startup:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """A mistake that keeps the server from starting: `told` is in the error. `check` as above."""
+    """A mistake that keeps the server from starting: `told` is in the error. `check` and `listed` as above."""
 
     module: str
     told: tuple[str, ...]
     check: tuple[str, ...] | None = ()
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,11 @@ STOPPING = [
         ("ovms_authenticate returned the function owner", "it is no async function: write 'async def'"),
     ),
     Stopping("middleware_is_an_app", ("ovms_wrap_app returned the function middleware", "it is async")),
-    Stopping("middleware_returns_nothing", ("its middleware returned None, not an ASGI application", ".py:6")),
+    Stopping(
+        "middleware_returns_nothing",
+        ("its middleware returned None, not an ASGI application", ".py:6"),
+        listed=False,
+    ),
 ]
 
 REQUESTS = [

@@ -10,9 +10,13 @@ from signal import SIGTERM
 import pytest
 from tests.authors.installed import Process, Server, install, ovms, serving, squeezed, starting
 from tests.authors.mistakes import REQUESTS, STARTUP, STOPPING, Request, Startup, Stopping
+from typer.testing import CliRunner
 
 from ovms_core.app import create_app
+from ovms_core.cli.app import create_cli
 from ovms_core.cli.plugin_kit.examination import examine_plugin
+from ovms_core.cli.probes.software import plugins as plugin_findings_of
+from ovms_core.configuration import read_settings
 from ovms_core.errors import PluginError
 from ovms_core.settings import PluginSettings, Settings
 
@@ -53,6 +57,10 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake) -> 
     install([mistake.module], tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield mistake.module
+    _forget()
+
+
+def _forget() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in {"good", "wrong"}]:
         del sys.modules[name]
 
@@ -86,6 +94,37 @@ def test_what_stops_the_start_is_told(alone: str, mistake: Stopping) -> None:
     with pytest.raises(PluginError) as caught:
         create_app(Settings(plugins=PluginSettings(allow=[alone, "good"])))
     assert all(text in str(caught.value) for text in mistake.told), caught.value
+
+
+@each_of(mistake for mistake in STOPPING if mistake.listed)
+def test_the_list_of_plugins_tells_what_stops_the_start(
+    alone: str, mistake: Stopping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVMS_PLUGINS__ALLOW", f"{alone},good")
+    monkeypatch.setenv("OVMS_PLUGINS__REQUIRED", "good")
+    listed = CliRunner().invoke(create_cli(), ["plugins", "-v"])
+    table, told, _ = listed.stdout.partition(f"{alone} is quarantined: ")
+    assert (listed.exit_code, bool(told)) == (2, True)
+    assert "good" in table
+    assert all(squeezed(text) in squeezed(listed.output) for text in mistake.told), listed.output
+    assert "It may guard requests, so the server does not start without it." in listed.stderr
+
+
+def test_the_list_of_plugins_and_the_doctor_show_where_a_required_one_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(["guard_raises", "hook_raises"], tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("OVMS_PLUGINS__ALLOW", "hook_raises,guard_raises,good")
+    monkeypatch.setenv("OVMS_PLUGINS__REQUIRED", "hook_raises")
+    listed = CliRunner().invoke(create_cli(), ["plugins", "-v"])
+    assert (listed.exit_code, "return whole / parts" in listed.stdout) == (2, True)
+    assert "'hook_raises' is required (plugins.required) but quarantined" in listed.stderr
+    findings = {each.found: each for each in plugin_findings_of(read_settings())}
+    assert any("return whole / parts" in found and "quarantined" in found for found in findings), findings
+    assert any('raise ValueError("no policy")' in found for found in findings), findings
+    assert sum(found.startswith("Plugin '") for found in findings) == 2
+    _forget()
 
 
 @each_of(CHECKED)

@@ -26,9 +26,8 @@ from ovms_core.models.lifecycle import Lifecycle
 from ovms_core.models.model import Model
 from ovms_core.models.registry import Models
 from ovms_core.pipeline import Pipeline
-from ovms_core.plugin_loading.failure import failure_of
 from ovms_core.plugin_loading.host import OWN, PluginHost
-from ovms_core.plugin_loading.life import enter
+from ovms_core.plugin_loading.life import open_life
 from ovms_core.plugin_loading.loader import load_plugins, require
 from ovms_core.plugin_loading.model_names import check_model_names
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
@@ -49,7 +48,11 @@ def create_app(settings: Settings, plugins: Sequence[object] | None = None) -> A
     With `plugins`, only these are used and none is looked for. Raises `PluginError` and
     `ConfigurationError` for what must be put right before the server can start.
     """
-    host = load_plugins(settings.plugins, plugins)
+    return assemble(load_plugins(settings.plugins, plugins), settings)
+
+
+def assemble(host: PluginHost, settings: Settings) -> Application:
+    """As `create_app`, with the plugins of `host`."""
     offerings = gather(host, settings)
     settings = offerings.settings
     models = Models((Model(model) for model in settings.models), offerings.tasks)
@@ -190,13 +193,9 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
     background.open()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(background.close)  # should the start fail
-        for owner, implementation in host.implementations("ovms_lifespan"):
-            try:
-                if (context := implementation(app=app)) is not None:
-                    await enter(stack, host, owner, context)
-            except (Exception, SystemExit) as error:
+        for owner, _ in host.implementations("ovms_lifespan"):
+            if not await open_life(stack, host, owner, app):
                 down.add(owner)
-                host.quarantine(owner, failure_of(error, "ovms_lifespan failed"))
                 require(host, app.server.settings.plugins)
         stack.push_async_callback(background.close)  # before what the plugins have open
         lifecycle.start()

@@ -6,11 +6,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from ovms_core.cli.plugin_kit.examination import examine_plugin
 
 Ovms = Callable[..., "subprocess.CompletedProcess[str]"]
 Install = Callable[..., None]
@@ -183,3 +186,48 @@ def test_a_route_that_another_plugin_has_fails(ovms: Ovms, install: Install) -> 
     status, found = check(ovms)
     assert status == 1
     assert "'greeting' and 'rerank'" in found["server"][1]
+
+
+LIFE = """
+    from contextlib import asynccontextmanager
+    from ovms_core.plugin import Body, Endpoint, hookimpl
+
+    class Ask(Endpoint):
+        path = "/ask"
+        body = Body
+        task = "text_generation"
+
+        async def execute(self, call):
+            yield "hello"
+
+    @hookimpl
+    def ovms_register_endpoints():
+        return [Ask()]
+
+    @hookimpl(nests="outside")
+    def ovms_wrap_execution(endpoint):
+        return None
+
+    @hookimpl
+    @asynccontextmanager
+    async def ovms_lifespan(app):
+        app.state.model = next(model for model in app.server.models if "chat" in model.names)
+        yield
+"""
+
+
+@pytest.mark.parametrize("model", ["chat", "other"])
+def test_the_lifespan_opens_beside_the_other_plugins_and_the_configured_models(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """It guards requests; where it fails that is a row, and the others follow."""
+    install()
+    (tmp_path / "site" / "greeting.py").write_text(textwrap.dedent(LIFE))
+    (tmp_path / "ovms.yaml").write_text(f"models: [{{name: {model}, source: org/absent}}]\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.chdir(tmp_path)
+    found = {each.subject: each for each in examine_plugin("greeting", None)}
+    sys.modules.pop("greeting", None)
+    assert found["lifespan"].verdict == ("ok" if model == "chat" else "fail")
+    assert model == "chat" or "StopIteration" in found["lifespan"].found
+    assert (found["import"].verdict, found["server"].found) == ("ok", "POST /v3/ask"), found

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 
 import pytest
 from rich.console import Console
+from tests.core.support import Talk, echo, plugin
 
+from ovms_core.app import create_app
 from ovms_core.cli.output import shown_size
 from ovms_core.cli.progress import Downloads
 from ovms_core.cli.serve import report
+from ovms_core.cli.serve.startup import StartupReport
+from ovms_core.settings import Settings
 
 CHAT = report.ModelRow("it's", "text_generation", "detected", "CPU", "AUTO", "ready")
 FAILED = report.ModelRow("lost", "", "detected", "AUTO", "AUTO", "failed", "no such [file]")
+
+
+class Bare(Talk):
+    bare = True
 
 
 def screen() -> tuple[Console, io.StringIO]:
@@ -101,3 +110,10 @@ def test_a_download_at_a_terminal_has_a_bar() -> None:
 @pytest.mark.parametrize(("size", "shown"), [(0, "0 B"), (999, "999 B"), (92_871_040, "92.9 MB"), (5e15, "5000.0 TB")])
 def test_sizes_are_shown_for_people(size: float, shown: str) -> None:
     assert shown_size(size) == shown
+
+
+def test_a_bare_endpoint_is_in_the_table_of_routes_at_both_its_paths() -> None:
+    console, text = screen()
+    app = create_app(Settings(), [plugin("talk", ovms_register_endpoints=lambda: [Bare(echo)])])
+    StartupReport(console, console).listening("http://h:1", app)
+    assert re.search(r"POST +/v3/talk +/talk\s", text.getvalue()), text.getvalue()

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from ovms_core.app import create_app
+from ovms_core.cli.installed import logged_once
+from ovms_core.cli.serve.command import with_starter
 from ovms_core.cli.serve.starter import with_starter_models
 from ovms_core.configuration import ConfigurationError
 from ovms_core.models.source import FetchProgress, Offer
@@ -57,3 +60,20 @@ def test_without_the_catalogue_the_error_names_the_package() -> None:
 def test_without_any_task_the_error_names_a_plugin() -> None:
     with pytest.raises(ConfigurationError, match="pip install ovms-llm"):
         with_starter_models(Settings(), offerings())
+
+
+def test_a_plugin_that_fails_is_logged_once_though_the_plugins_are_loaded_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    info = tmp_path / "lost-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lost\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ovms]\nlost = no_such_module\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with logged_once():
+        settings = with_starter(Settings())
+        create_app(settings)
+    assert settings.models
+    assert [record.message.partition(":")[0] for record in caplog.records if "lost" in record.message] == [
+        "plugin lost is quarantined"
+    ]

@@ -22,26 +22,31 @@ Verbose = Annotated[
 
 
 def plugins(config: ConfigFile = None, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """List the installed plugins: which are active, and why others are not."""
-    from ovms_core.cli.installed import gather_quietly
+    """List the installed plugins: which are active, and why others are not.
+
+    Exits with status 2 if the server would not start with them.
+    """
+    from ovms_core.cli.installed import examined_plugins
     from ovms_core.cli.output import open_console, print_json, print_table
     from ovms_core.configuration import read_settings
-    from ovms_core.plugin_loading.nesting import nestings
 
     settings = read_settings(config)
-    host, offerings = gather_quietly(settings)
+    host, around = examined_plugins(settings)
     reports = list(host.reports.values())
-    around = nestings(host, [endpoint for _, endpoint in offerings.endpoints], offerings.settings) if verbose else {}
     if as_json:
         rows = [asdict(report) for report in reports]
         print_json({"plugins": rows, "nesting": around} if verbose else rows)
-        return
-    console = open_console()
-    print_table(console, "Plugins", ("name", "package", "version", "state", "reason"), [*map(_row, reports)])
-    if verbose:
-        _print_accounts(console, reports)
-    nested = [(what, " > ".join(owners)) for what, owners in around.items()]
-    print_table(console, "What plugins wrap", ("wrapped", "by, outermost first"), nested)
+    else:
+        console = open_console()
+        print_table(console, "Plugins", ("name", "package", "version", "state", "reason"), [*map(_row, reports)])
+        if verbose:
+            _print_accounts(console, reports)
+            nested = [(what, " > ".join(owners)) for what, owners in around.items()]
+            print_table(console, "What plugins wrap", ("wrapped", "by, outermost first"), nested)
+    for reason in host.stops:
+        typer.secho(f"ovms: {reason}", err=True, fg="red")
+    if host.stops:
+        raise typer.Exit(2)
 
 
 def _print_accounts(console: Console, reports: Iterable[PluginReport]) -> None:

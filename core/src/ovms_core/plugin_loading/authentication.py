@@ -21,7 +21,8 @@ def authenticator(host: PluginHost, settings: Settings) -> Owned[Authenticator] 
         try:
             answer = implementation(settings=settings)
         except HookError as error:
-            host.stop_for_guard(f"Plugin '{owner}': {error}", error.failure.traceback)
+            host.quarantine(owner, error.failure)
+            continue
         if answer is not None:
             found.append(Owned(owner, answer))
     if len(found) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NoReturn
+from typing import Any
 
 import pluggy
 
@@ -24,14 +24,20 @@ OWN = "core"
 
 
 class PluginHost:
-    """The pluggy host of one application: its plugins, each with a report on what became of it."""
+    """The pluggy host of one application: its plugins, each with a report on what became of it.
 
-    def __init__(self) -> None:
+    What must stop the start raises `PluginError`, unless the plugins are only `examined`: then it stands in `stops`.
+    """
+
+    def __init__(self, *, examined: bool = False) -> None:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.reports: dict[str, PluginReport] = {}
         self.warned: set[tuple[str, str]] = set()
         """The pairs of plugins that the operator was warned of."""
+        self.stops: list[str] = []
+        """Why a server would not start."""
+        self._examined = examined
 
     def add(self, report: PluginReport, plugin: object) -> None:
         """Register `plugin`. Raises `PluginError` for a misspelt hook or a wrong signature."""
@@ -47,20 +53,28 @@ class PluginHost:
         Raises `PluginError` for one that guards requests, or means to.
         """
         guards = any(owner == name for hook in GUARDS for owner, _ in self.implementations(hook))
-        if guards or means_to_guard(plugin):
-            self.stop_for_guard(f"Plugin '{name}': {failure.reason}", failure.traceback)
         report = self.reports[name]
         report.state, report.reason = state, failure.reason
         report.traceback, report.advice = failure.traceback, failure.advice
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
-        log.error("plugin %s is %s: %s", name, state, _with(failure.reason, failure.traceback))
+        if guards or means_to_guard(plugin):
+            self._stop_for_guard(f"Plugin '{name}': {failure.reason}", failure.traceback)
+        else:
+            log.error("plugin %s is %s: %s", name, state, _with(failure.reason, failure.traceback))
 
-    def stop_for_guard(self, message: str, traceback: str) -> NoReturn:
-        """Raise `PluginError`: without the guard, requests would pass unguarded."""
+    def _stop_for_guard(self, message: str, traceback: str) -> None:
+        """Without the guard, requests would pass unguarded."""
         if traceback:
             log.error("%s", _with(message, traceback))
-        raise PluginError(f"{message}. It may guard requests, so the server does not start without it.")
+        self.stop(f"{message}. It may guard requests, so the server does not start without it.")
+
+    def stop(self, message: str) -> None:
+        """Raise `PluginError`, for the server must not start; note it if the plugins are only examined."""
+        if not self._examined:
+            raise PluginError(message)
+        if message not in self.stops:
+            self.stops.append(message)
 
     def warn(self, name: str, failure: Failure) -> None:
         """Log what is wrong with a plugin that stays in service, and keep it for its report."""

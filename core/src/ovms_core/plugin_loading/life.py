@@ -12,7 +12,18 @@ from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.slow import told_if_slow
 
 
-async def enter(
+async def open_life(stack: AsyncExitStack, host: PluginHost, plugin: str, app: object) -> bool:
+    """Open what one plugin has open while `app` runs, until the end of `stack`. One that fails is quarantined."""
+    try:
+        if (context := host.ask(plugin, "ovms_lifespan", app=app)) is not None:
+            await _enter(stack, host, plugin, context)
+    except (Exception, SystemExit) as error:
+        host.quarantine(plugin, failure_of(error, "ovms_lifespan failed"))
+        return False
+    return True
+
+
+async def _enter(
     stack: AsyncExitStack, host: PluginHost, plugin: str, context: AbstractAsyncContextManager[Any]
 ) -> None:
     """Open `context` until the end of `stack`. Where it hangs is logged, and so is a failure to close."""

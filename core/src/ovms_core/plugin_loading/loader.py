@@ -65,13 +65,16 @@ class _Distribution(Protocol):
     def requires(self) -> list[str] | None: ...
 
 
-def load_plugins(settings: PluginSelection, plugins: Sequence[object] | None = None) -> PluginHost:
+def load_plugins(
+    settings: PluginSelection, plugins: Sequence[object] | None = None, *, examined: bool = False
+) -> PluginHost:
     """The host with core's own plugin and, unless `plugins` are given instead, all that are installed.
 
     A plugin that cannot be imported, fits no hook or needs another core is set aside with its reason.
-    Raises `PluginError` when two distributions use one name, or a required plugin does not work.
+    Raises `PluginError` when two distributions use one name, or a required plugin or one that guards requests does not
+    work; where plugins are only `examined`, the last two stand in the host's `stops`.
     """
-    host = PluginHost()
+    host = PluginHost(examined=examined)
     from ovms_core import builtin
 
     host.add(PluginReport(OWN, CORE, ovms_core.__version__), builtin.CorePlugin())
@@ -103,13 +106,13 @@ def name_of(plugin: object) -> str:
 
 
 def require(host: PluginHost, settings: PluginSelection) -> None:
-    """Raise `PluginError` unless every plugin that the operator requires is active."""
+    """Stop the start unless every plugin that the operator requires is active."""
     for name in settings.required:
         report = host.reports.get(name)
         if report is None:
-            raise PluginError(f"Plugin '{name}' is required (plugins.required) but not installed.")
-        if report.state is not PluginState.ACTIVE:
-            raise PluginError(f"Plugin '{name}' is required (plugins.required) but {report.state}: {report.reason}")
+            host.stop(f"Plugin '{name}' is required (plugins.required) but not installed.")
+        elif report.state is not PluginState.ACTIVE:
+            host.stop(f"Plugin '{name}' is required (plugins.required) but {report.state}: {report.reason}")
 
 
 def _discover() -> list[EntryPoint]:

@@ -93,7 +93,8 @@ def _answers(host: PluginHost, hook: str, **arguments: Any) -> Iterable[Wrapper]
         try:
             wrap = implementation(**arguments)
         except HookError as error:
-            host.stop_for_guard(f"Plugin '{owner}': {error}", error.failure.traceback)
+            host.quarantine(owner, error.failure)
+            continue
         if wrap is not None:
             yield Wrapper(owner, wrap, place_of(implementation))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from importlib_metadata import EntryPoint, entry_points
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ovms_core.app import Application, create_app
+from ovms_core.app import Application, assemble
 from ovms_core.cli.installed import tell_what_is_slow
 from ovms_core.cli.plugin_kit.contract import contract_findings
-from ovms_core.cli.probes.finding import Finding, Verdict, fail, ok, warn
+from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 from ovms_core.configuration import ConfigurationError, read_settings
 from ovms_core.errors import PluginError
 from ovms_core.plugin_loading.failure import CORRECT
+from ovms_core.plugin_loading.host import PluginHost
+from ovms_core.plugin_loading.life import open_life
 from ovms_core.plugin_loading.loader import CORE, EVERY_PLUGIN, GROUP, load_plugins
 from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.routes.mounting import PREFIXES
@@ -69,39 +72,36 @@ def _requirement(entry: EntryPoint) -> Finding:
 
 def _loading(entry: EntryPoint) -> Iterator[Finding]:
     try:
-        report = load_plugins(EVERY_PLUGIN).reports[entry.name]
+        host = load_plugins(EVERY_PLUGIN, examined=True)
     except PluginError as error:
         yield fail("loading", str(error), "Put that right: the server does not start.")
         return
+    report = host.reports[entry.name]
     if report.state is not PluginState.ACTIVE:
         yield fail("loading", f"{report.state}: {report.account}", f"{report.advice}.")
         return
     yield ok("loading", f"{report.state}")
     try:
-        app = create_app(_settings())
+        app = assemble(host, _settings())
     except (PluginError, ConfigurationError) as error:
         yield fail("server", str(error), "Put that right: the server does not start.")
         return
-    report = _report(app, entry)
+    report = host.reports[entry.name]
     if report.state is not PluginState.ACTIVE:
         yield fail("server", f"{report.state}: {report.account}", f"{report.advice}.")
         return
     yield from (warn("server", warning, "Look whether that is as you mean it.") for warning in report.warnings)
-    life = list(_life(entry))
-    yield from life
-    if not any(finding.verdict is Verdict.FAIL for finding in life):
-        yield _import(entry)
-        yield _server(entry, app)
+    if hasattr(entry.load(), "ovms_lifespan"):
+        yield _life(host, report, app)
+    yield _import(entry)
+    yield _server(entry, app)
 
 
-def _settings(allow: Sequence[str] | None = None) -> Settings:
-    """The plugins' own settings, as ``ovms.yaml`` and the environment have them, and nothing else of those."""
-    sections = read_settings().plugins.sections
-    return Settings(plugins=PluginSettings.model_validate({**sections, "allow": allow}))
-
-
-def _report(app: Application, entry: EntryPoint) -> PluginReport:
-    return next(report for report in app.server.plugins if report.name == entry.name)
+def _settings() -> Settings:
+    """As ``ovms.yaml`` and the environment have them; but every plugin is loaded, and none is required."""
+    settings = read_settings()
+    everything = PluginSettings.model_validate({**settings.plugins.sections, "order": settings.plugins.order})
+    return settings.model_copy(update={"plugins": everything})
 
 
 def _section(app: Application, entry: EntryPoint) -> Mapping[str, Any] | None:
@@ -126,21 +126,21 @@ def _server(entry: EntryPoint, app: Application) -> Finding:
     return ok("server", ", ".join(paths) or "no routes of its own")
 
 
-def _life(entry: EntryPoint) -> Iterator[Finding]:
-    """What it has open while a server runs, without the other plugins."""
-    if not hasattr(entry.load(), "ovms_lifespan"):
-        return
-    app = create_app(_settings(allow=[entry.name]))
-    asyncio.run(_live(app))
-    report = _report(app, entry)
+def _life(host: PluginHost, report: PluginReport, app: Application) -> Finding:
+    """What it has open while a server runs: the models are configured but not loaded, the other plugins not opened."""
+    before = len(report.warnings)
+    asyncio.run(_live(host, report.name, app))
     if report.state is not PluginState.ACTIVE:
-        yield fail("lifespan", report.account, f"{report.advice}.")
-    elif report.warnings:
-        yield fail("lifespan", report.account, f"{CORRECT}.")
-    else:
-        yield ok("lifespan", "what it has open while a server runs opens and closes")
+        return fail("lifespan", report.account, f"{report.advice}.")
+    if new := report.warnings[before:]:
+        return fail("lifespan", "\n".join(filter(None, ("; ".join(new), report.traceback))), f"{CORRECT}.")
+    return ok("lifespan", "what it has open while a server runs opens and closes")
 
 
-async def _live(app: Application) -> None:
-    async with app.lifespan():
-        pass
+async def _live(host: PluginHost, plugin: str, app: Application) -> None:
+    background = app.server.background
+    background.open()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(background.close)
+        await open_life(stack, host, plugin, app)
+        await background.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from importlib_metadata import PackageNotFoundError, version
 
-from ovms_core.cli.installed import gather_quietly
+from ovms_core.cli.installed import examined_plugins
 from ovms_core.cli.probes.finding import Finding, fail, ok, warn
 from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.errors import PluginError
@@ -58,10 +58,11 @@ def _version(name: str) -> str | None:
 def plugins(settings: Settings) -> Iterator[Finding]:
     """The installed plugins, as they load with `settings`."""
     try:
-        host, _ = gather_quietly(settings)
+        host, _ = examined_plugins(settings)
     except (PluginError, ConfigurationError) as error:
         yield fail("plugins", str(error), "The server does not start until this is put right.")
         return
+    yield from (fail("plugins", reason, "The server does not start until this is put right.") for reason in host.stops)
     reports = [report for report in host.reports.values() if report.name != "core"]
     yield from plugin_findings(reports)
 

@@ -48,6 +48,7 @@ def serve(
 
     Settings come from the configuration file, OVMS_… variables and these options; the last wins.
     """
+    from ovms_core.cli.installed import logged_once
     from ovms_core.cli.serve.startup import StartupReport
     from ovms_core.configuration import read_settings
     from ovms_core.serve import run
@@ -63,12 +64,13 @@ def serve(
         "log_level": str(log_level) if log_level else None,
     }
     settings = read_settings(config, overrides=overrides)
-    with StartupReport() as report:
+    with StartupReport() as report, logged_once():  # for the starter models, the plugins are loaded twice
         report.log_to(settings.log_level)
-        raise typer.Exit(run(_with_starter(settings) if starter else settings, report=report))
+        raise typer.Exit(run(with_starter(settings) if starter else settings, report=report))
 
 
-def _with_starter(settings: Settings) -> Settings:
+def with_starter(settings: Settings) -> Settings:
+    """`settings` with the starter models that the installed plugins can serve."""
     from ovms_core.cli.installed import gather_quietly
     from ovms_core.cli.serve.starter import with_starter_models
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ovms_core.app import Application
     from ovms_core.settings import Settings
 
-_MAIN_PREFIX, *_OTHER_PREFIXES = PREFIXES
+_OTHER_PREFIXES = PREFIXES[1:]
 
 
 class StartupReport:
@@ -118,9 +118,7 @@ def _device_from(index: int, model: Model, settings: Settings) -> str:
 
 
 def _routes(app: Application) -> Iterator[report.RouteRow]:
-    """Every route once: at its main prefix where it has one."""
-    paths = {route.path for route in app.server.routes}
+    """Every route once: of those with a prefix, the ones with the main prefix."""
     for route in app.server.routes:
-        other = any(f"{route.path}/".startswith(f"{prefix}/") for prefix in _OTHER_PREFIXES)
-        if not other and (_MAIN_PREFIX + route.path).rstrip("/") not in paths:
+        if not any(f"{route.path}/".startswith(f"{prefix}/") for prefix in _OTHER_PREFIXES):
             yield report.RouteRow(route.method, route.path, route.owner)
