@@ -88,6 +88,7 @@ STARTUP = [
         "missing_import",
         ("cannot be imported: ModuleNotFoundError: No module named 'no_such_package'", "missing_import.py:3"),
     ),
+    Startup("import_panics", ("cannot be imported: PanicError: no driver", "import_panics.py:8")),
     Startup("syntax_error", ("cannot be imported: SyntaxError: expected ':'", "syntax_error.py:9")),
     Startup(
         "hook_raises",
@@ -230,7 +231,7 @@ REQUESTS = [
     ),
     Request(
         "blocks_the_loop",
-        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
+        ("blocked by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
         status=200,
     ),
     Request("never_awaits", (), status=504, code="request_timeout"),

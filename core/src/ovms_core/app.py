@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ovms_core.application import Application, AppMiddleware, Server
+from ovms_core.application import Application, Server
 from ovms_core.background import BackgroundTasks
 from ovms_core.calls.endpoint import Endpoint
 from ovms_core.calls.observe import Observers
@@ -204,4 +204,4 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
         yield
 
 
-__all__ = ["AppMiddleware", "Application", "PluginError", "create_app"]
+__all__ = ["Application", "create_app"]

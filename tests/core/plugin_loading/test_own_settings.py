@@ -180,5 +180,32 @@ def test_a_secret_is_not_shown() -> None:
     assert "hush" not in repr(settings.plugin(NotesSettings))
 
 
+class Account(BaseModel):
+    token: SecretStr = Field(default=SecretStr(""), alias="api-token")
+    spare: list[SecretStr] | None = None
+
+
+class AccountSettings(BaseModel):
+    accounts: dict[str, Account] = {}
+    pin: SecretStr = SecretStr("")
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"pin": 271828},
+        {"pin": ["271828"]},
+        {"accounts": {"a": {"api-token": 271828}}},
+        {"accounts": {"a": {"spare": [271828]}}},
+        {"accounts": {"a": {"spare": 271828}}},
+    ],
+    ids=str,
+)
+def test_a_secret_of_a_wrong_type_is_not_shown(section: dict[str, Any]) -> None:
+    told = problem(configured({"notes": section}), notes(cls=AccountSettings))
+    assert "'plugins.notes." in told
+    assert "271828" not in told
+
+
 def test_the_module_of_a_plugin_gives_it_the_name_that_its_entry_point_has() -> None:
     assert {name_of(plugin(name)) for name in ("ovms_my_notes.hooks", "ovms_my_notes", "my-notes")} == {"my-notes"}

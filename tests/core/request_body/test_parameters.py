@@ -31,7 +31,6 @@ class ShowNote(Endpoint[NoteBody]):
     path = "/notes/{id}"
     method = "GET"
     body = NoteBody
-    accepts = ()
 
     async def execute(self, call: Call[NoteBody]) -> AsyncIterator[Any]:
         yield call.body.model_dump(exclude={"model"})
@@ -51,11 +50,19 @@ class SendNote(ShowNote):
 
     path = "/notes/{id}/send"
     method = "POST"
+    accepts = ()
+
+
+class KeepNote(ShowNote):
+    """Keep a note."""
+
+    path = "/notes"
+    method = "POST"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def notes() -> AsyncIterator[Client]:
-    app = app_with(plugin("notes", ovms_register_endpoints=lambda: [ShowNote(), DropNote(), SendNote()]))
+    app = app_with(plugin("notes", ovms_register_endpoints=lambda: [ShowNote(), DropNote(), SendNote(), KeepNote()]))
     async with serving(app) as url, Client(url) as client:
         yield client
 
@@ -67,6 +74,10 @@ async def test_the_fields_come_from_the_path_and_the_query(notes: Client) -> Non
         assert (await notes.get(f"/v3/notes/a?{query}")).json()["tag"] == ["x"]
     assert (await notes.delete("/v3/notes/b")).json()["id"] == "b"
     assert (await notes.post("/v3/notes/c/send")).json()["id"] == "c"
+
+
+async def test_a_method_with_a_body_reads_it_whatever_the_class_that_it_derives_from_does(notes: Client) -> None:
+    assert (await notes.post("/v3/notes", json={"id": "d"})).json()["id"] == "d"
 
 
 async def test_the_path_wins_over_the_query_and_unknown_parameters_are_named(notes: Client) -> None:

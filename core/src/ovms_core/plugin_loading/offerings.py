@@ -24,13 +24,11 @@ from ovms_core.plugin_loading.loader import require
 from ovms_core.plugin_loading.overrides import check_overrides
 from ovms_core.plugin_loading.own_settings import with_plugin_settings
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
-from ovms_core.plugin_report import PluginReport
 from ovms_core.routes.route import AnyRoute
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
 T = TypeVar("T")
-
 
 _STAGES = ("ovms_parser", "ovms_executor", "ovms_formatter")
 
@@ -176,6 +174,3 @@ def _collectors(host: PluginHost, settings: Settings) -> Iterator[tuple[str, Col
             host.warn(owner, replace(error.failure, reason=f"its metrics are not shown: {error}"))
             continue
         yield from ((owner, collector) for collector in found)
-
-
-__all__ = ["Offerings", "PluginReport", "gather"]

@@ -204,7 +204,7 @@ def _operation(endpoint: Endpoint[Any], path: str, body: Any, schemas: dict[str,
     }
     if not endpoint.accepts:
         _describe_parameters(operation, schemas[body["$ref"].rpartition("/")[2]], endpoint)
-    elif endpoint.method != "GET":
+    else:
         content = {kind: {"schema": body} for kind in endpoint.accepts}
         operation["requestBody"] = {"required": True, "content": content}
     return operation

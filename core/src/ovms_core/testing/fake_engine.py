@@ -90,10 +90,10 @@ class FakeEngine:
         return RunnerLoad(waiting=0, in_flight=self._in_flight, restarts=0)
 
     async def settled(self) -> None:
-        """It always is."""
+        """Return at once: a fake engine is always ready."""
 
     async def stop(self) -> None:
-        """The server ends."""
+        """Do nothing: a fake engine has nothing to end."""
         self.closed = True
 
     def model(self) -> Model:
