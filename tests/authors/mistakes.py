@@ -88,6 +88,7 @@ STARTUP = [
         "missing_import",
         ("cannot be imported: ModuleNotFoundError: No module named 'no_such_package'", "missing_import.py:3"),
     ),
+    Startup("import_panics", ("cannot be imported: PanicError: no driver", "import_panics.py:8")),
     Startup("syntax_error", ("cannot be imported: SyntaxError: expected ':'", "syntax_error.py:9")),
     Startup(
         "hook_raises",
@@ -127,6 +128,10 @@ STARTUP = [
     Startup("to_json_is_async", ("Wrong.to_json cannot be used: it is async, and nobody awaits it: write 'def'",)),
     Startup("unary_is_not_async", ("Wrong.unary cannot be used: it is no async function: write 'async def'",)),
     Startup("to_json_without_events", ("Wrong.to_json", "it takes (call), and is called with (call, events)")),
+    Startup(
+        "to_json_is_misspelt",
+        ("Wrong.to_jsn overrides nothing: did you mean 'to_json'?", "to_json_is_misspelt.py:13"),
+    ),
     Startup("misspelt_task", ("Wrong.task is 'embedings', which no plugin here has (did you mean 'embeddings'?)",)),
     Startup("executor_is_a_coroutine", ("ovms_executor returned the function answer", "without a 'yield'")),
     Startup(
@@ -220,8 +225,17 @@ REQUESTS = [
         body={"text": "trip"},
     ),
     Request(
+        "header_is_a_number",
+        (
+            "plugin 'header_is_a_number', POST /good: TypeError: call.headers['x-count'] is 3, not a text",
+            ".py:8 in int",
+        ),
+        path="/v1/good",
+        body={"text": "number"},
+    ),
+    Request(
         "blocks_the_loop",
-        ("held up by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
+        ("blocked by plugin 'blocks_the_loop', POST /blocks_the_loop at ", ".py:13 in execute", "asyncio.to_thread"),
         status=200,
     ),
     Request("never_awaits", (), status=504, code="request_timeout"),

@@ -153,5 +153,5 @@ def test_sigterm_ends_the_server(server: Server) -> None:
 
 
 def test_a_plugin_that_hangs_is_named_and_the_server_can_be_ended(hanging: Process) -> None:
-    assert hanging.records("plugin hangs holds up the start: the import of wrong.hangs", "hangs.py:9 in wait_for_ever")
+    assert hanging.records("plugin hangs delays the start: the import of wrong.hangs", "hangs.py:9 in wait_for_ever")
     assert hanging.end() == -SIGTERM

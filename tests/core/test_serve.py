@@ -162,7 +162,7 @@ async def test_a_plugin_that_never_closes_cannot_keep_the_server_after_a_second_
         running.signal(signal.SIGTERM)
         status, log = await running.ended(seconds=6)
         assert status == 1
-        assert "something keeps the server from ending" in log
+        assert "something keeps the server from stopping" in log
         await running.workers_gone()
 
 
@@ -177,7 +177,7 @@ async def test_a_plugin_that_blocks_the_event_loop_for_good_cannot_keep_the_serv
             await asyncio.sleep(0.2)
         status, log = await running.ended(seconds=8)
         assert status == 1
-        assert "something keeps the server from ending (plugin 'block', POST /block at " in log
+        assert "something keeps the server from stopping (plugin 'block', POST /block at " in log
         assert "in blocking)" in log
         await running.workers_gone()
         with pytest.raises(httpx.TransportError):

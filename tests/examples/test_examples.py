@@ -15,7 +15,7 @@ from tests.core.routes.test_openapi import FIRST_PARTY, document
 from tests.examples.conftest import EXAMPLES
 
 FOLDERS = sorted(file.parent for file in EXAMPLES.glob("*/pyproject.toml"))
-PUBLIC = re.compile(r"ovms_core\.(plugin|engine|testing|command)|ovms_core\.openvino\.\w+|ovms_\w+\.messages")
+PUBLIC = re.compile(r"ovms_core\.(plugin|engine|testing|command)|ovms_openvino\.\w+|ovms_\w+\.messages")
 
 each = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 

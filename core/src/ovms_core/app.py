@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ovms_core.application import Application, AppMiddleware, Server
+from ovms_core.application import Application, Server
 from ovms_core.background import BackgroundTasks
 from ovms_core.calls.endpoint import Endpoint
 from ovms_core.calls.observe import Observers
@@ -30,6 +30,7 @@ from ovms_core.plugin_loading.failure import Failure
 from ovms_core.plugin_loading.host import OWN, PluginHost
 from ovms_core.plugin_loading.life import open_life
 from ovms_core.plugin_loading.loader import load_plugins, require
+from ovms_core.plugin_loading.model_names import check_model_names
 from ovms_core.plugin_loading.nesting import Wrapper, app_wrappers, execution_wrappers, server_wrappers
 from ovms_core.plugin_loading.offerings import Offerings, gather
 from ovms_core.routes import openapi
@@ -55,9 +56,10 @@ def assemble(host: PluginHost, settings: Settings) -> Application:
     """As `create_app`, with the plugins of `host`."""
     offerings = gather(host, settings)
     settings = offerings.settings
-    models = Models(Model(model) for model in settings.models)
+    models = Models((Model(model) for model in settings.models), offerings.tasks)
     lifecycle = Lifecycle(settings, models, offerings.tasks, offerings.sources, local_runners(settings))
     lifecycle.check()
+    check_model_names(host, settings, models)
     down: set[str] = set()
     routes = _route_table(_mounted(host, offerings, settings, down))
     inside = _around(dispatch, app_wrappers(host, settings))
@@ -203,4 +205,4 @@ async def _live(host: PluginHost, down: set[str], app: Application) -> AsyncIter
         yield
 
 
-__all__ = ["AppMiddleware", "Application", "PluginError", "create_app"]
+__all__ = ["Application", "create_app"]

@@ -38,7 +38,17 @@ class Request(msgspec.Struct, tag=True):
 
 
 class Event(msgspec.Struct, tag=True):
-    """Something that an engine returns for a request.
+    """A piece of a result: what an engine gives for a request, and an endpoint's `execute` for a call.
+
+    Subclass it with the members that the piece has. `tag` is its name: the member ``type`` where it is written as JSON,
+    as in the frames of a stream. Without one it is the name of the class.
+
+    Example::
+
+        class Said(Event, tag="said"):
+            text: str
+
+    A stream then has frames such as ``data: {"type":"said","text":"The"}``.
 
     Guardrails read its strings: ``text`` as a piece of a text, every other as a text of its own. The class variables
     `text_member`, `stream_members` and `no_text` say what is different (see `windowed`).

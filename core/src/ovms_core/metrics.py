@@ -21,7 +21,6 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 _STALLS = (0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _LABELS = ("endpoint", "model")
 
-
 log = logging.getLogger("ovms.metrics")
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from ovms_core.calls.endpoint import Call, Endpoint, Executor, Formatter, Interceptor, Parser
-from ovms_core.calls.execution import Rounds, Stint, alone, close, wrap
+from ovms_core.calls.execution import Rounds, Stint, close, wrap
 from ovms_core.calls.observe import Observers, Outcome
 from ovms_core.diagnostics.attribution import Owned
 from ovms_core.errors import APIError
@@ -42,13 +42,9 @@ class Pipeline:
     ) -> None:
         self._rounds = Rounds()
         self._parser = parser or Owned(endpoint.owner, endpoint.it.parse)
+        self._execute = wrap(executor or Owned(endpoint.owner, endpoint.it.execute), interceptors, self._rounds)
         self._formatter = formatter.it if formatter else endpoint.it
         self._formatter_owner = formatter.owner if formatter else endpoint.owner
-        executor = executor or Owned(endpoint.owner, endpoint.it.execute)
-        is_alone = not interceptors and executor.owner == self._formatter_owner
-        self._execute: Executor = (
-            alone(executor.it, self._rounds) if is_alone else wrap(executor, interceptors, self._rounds)
-        )
         self._observers = observers or Observers({})
         self._settings = settings
         self._long_requests = LongRequestTimer()

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from ovms_core.http.headers import header_text
     from ovms_core.messages import Event, Request
     from ovms_core.model_files import ModelFiles
+    from ovms_core.models.call_models import CallModels
     from ovms_core.models.model import Model
+    from ovms_core.models.registry import Models
     from ovms_core.models.source import FetchProgress, Offer, Source, SourceError
     from ovms_core.off_loop import give_way, off_loop
     from ovms_core.request_body.body import Body, Int, Json, Part, decode_body, fault, validate_body
     from ovms_core.request_body.reading import read_json, require_json
     from ovms_core.routes.route import AnyRoute, Mount, Route, WebSocketRoute
-    from ovms_core.settings import ModelSettings, Settings, TaskOptions
+    from ovms_core.settings import ModelName, ModelSettings, Settings, TaskOptions
     from ovms_core.task import Task
 
 _HOMES = {
@@ -55,12 +57,14 @@ _HOMES = {
     "http.headers": ("header_text",),
     "messages": ("Event", "Request"),
     "model_files": ("ModelFiles",),
+    "models.call_models": ("CallModels",),
     "models.model": ("Model",),
+    "models.registry": ("Models",),
     "models.source": ("Offer", "FetchProgress", "Source", "SourceError"),
     "calls.observe": ("Observer", "Outcome"),
     "off_loop": ("give_way", "off_loop"),
     "routes.route": ("AnyRoute", "Mount", "Route", "WebSocketRoute"),
-    "settings": ("ModelSettings", "Settings", "TaskOptions"),
+    "settings": ("ModelName", "ModelSettings", "Settings", "TaskOptions"),
     "answers.sse": ("sse",),
     "task": ("Task",),
     "answers.windowed": ("Window", "windowed"),
@@ -85,6 +89,7 @@ __all__ = [
     "Authenticator",
     "Body",
     "Call",
+    "CallModels",
     "Endpoint",
     "Event",
     "Executor",
@@ -95,7 +100,9 @@ __all__ = [
     "Json",
     "Model",
     "ModelFiles",
+    "ModelName",
     "ModelSettings",
+    "Models",
     "Mount",
     "Observer",
     "Offer",

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PrivateAttr,
+    SecretStr,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
@@ -14,6 +23,25 @@ Bytes = Annotated[int, Field(gt=0)]
 Where = Callable[[Sequence[str | int]], str | None]
 """Tells where the setting at a path, such as ``("models", 0, "device")``, was written."""
 S = TypeVar("S", bound=BaseModel)
+
+
+class ModelName(str):
+    """The name of a served model in a plugin's own settings: a text, checked when the server starts.
+
+    A name that no model has stops the start, with its path and its place. `resolve` puts its errors down to the
+    settings, not to the client: they are a 500, and the log has what is wrong.
+
+    Example::
+
+        class AskSettings(BaseModel):
+            reranker: ModelName | None = None
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(min_length=1))
 
 
 class Section(BaseModel):
@@ -27,9 +55,9 @@ class TaskOptions(Section):
 
 
 def _as_section(value: Any) -> Any:
-    """A plugin's section, which may be empty. What is no mapping can be no section, so it is a key that is wrong."""
+    """A plugin's section, which may be empty."""
     if value is not None and not isinstance(value, dict):
-        raise PydanticCustomError("extra_forbidden", "is not a setting")
+        raise PydanticCustomError("section_type", "must be a mapping")
     return value or {}
 
 
@@ -115,6 +143,7 @@ class Settings(Section):
 
     _where: Where | None = PrivateAttr(default=None)
     _of_plugins: Mapping[type[BaseModel], BaseModel] = PrivateAttr(default={})
+    _by_plugin: Mapping[str, BaseModel] = PrivateAttr(default={})
 
     @model_validator(mode="before")
     @classmethod
@@ -139,11 +168,17 @@ class Settings(Section):
             raise LookupError(f"{cls.__name__} is not the class of a plugin's settings: {hint}.")
         return found
 
-    def with_plugins(self, found: Mapping[type[BaseModel], BaseModel]) -> Self:
-        """These settings, and what `plugin` finds: the plugins' own settings, by their class."""
+    def with_plugins(self, found: Mapping[str, BaseModel]) -> Self:
+        """These settings, and what `plugin` finds: the plugins' own settings, by the plugin's name."""
         settings = self.model_copy()
-        settings._of_plugins = found
+        settings._by_plugin = found
+        settings._of_plugins = {type(each): each for each in found.values()}
         return settings
+
+    @property
+    def by_plugin(self) -> Mapping[str, BaseModel]:
+        """The plugins' own settings, by the plugin's name."""
+        return self._by_plugin
 
     def written_at(self, where: Where) -> Self:
         """These settings, which know where each of them was written."""

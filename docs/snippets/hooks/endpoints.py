@@ -11,7 +11,6 @@ class Limits(Endpoint[Body]):
     path = "/limits"
     method = "GET"
     body = Body
-    accepts = ()
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

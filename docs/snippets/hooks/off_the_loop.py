@@ -18,7 +18,6 @@ class Source(Endpoint[Body]):
     path = "/source"
     method = "GET"
     body = Body
-    accepts = ()
 
     async def execute(self, call: Call[Body]) -> AsyncIterator[str]:
         text = await asyncio.to_thread(Path(__file__).read_text)  # it waits for the disk

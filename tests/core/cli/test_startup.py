@@ -83,8 +83,8 @@ def test_settled_models_are_shown_with_where_their_device_was_written(app: Appli
     screen = Screen()
     screen.report.settled(URL, app)
     rows = [line.split() for line in screen.out.getvalue().splitlines()]
-    assert ["one", "detected", "AUTO", "AUTO", "failed", "not", "there"] in rows
-    assert ["b", "detected", "GPU", "ovms.yaml,", "line", "4", "failed", "not", "there"] in rows
+    assert ["one", "AUTO", "(AUTO)", "failed", "not", "there"] in rows
+    assert ["b", "GPU", "(ovms.yaml,", "line", "4)", "failed", "not", "there"] in rows
     assert f"curl -s {URL}/v3/models" in screen.out.getvalue()
 
 

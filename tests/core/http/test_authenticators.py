@@ -12,7 +12,8 @@ import pytest_asyncio
 from starlette.requests import HTTPConnection
 from tests.core.support import Client, echo, error_of, plugin, raising, talking, until
 
-from ovms_core.app import Application, PluginError
+from ovms_core.application import Application
+from ovms_core.errors import PluginError
 from ovms_core.http import auth
 from ovms_core.plugin import APIError, Call
 from ovms_core.testing import app_with, connected, serving

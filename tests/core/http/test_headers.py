@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -10,8 +10,8 @@ from starlette.responses import Response
 from tests.core.support import Client, connect, echo, error_of, plugin, post, refusing, talking
 
 from ovms_core.errors import APIError
-from ovms_core.plugin import Call, Formatter, header_text
-from ovms_core.testing import app_with, serving
+from ovms_core.plugin import Call, Formatter, Proceed, header_text
+from ovms_core.testing import app_with, connected, serving
 
 TEXTS = ["a\r\nx-split: yes\r\n\r\nbody", "a\nb", "日本", "\ud800", "nul\0", "é", "\x7f", "plain, 100%"]
 SAFE = [
@@ -79,3 +79,20 @@ async def test_what_a_plugin_sends_past_everything_is_escaped_too(name: bytes, v
         writer.write(post("/v1/talk", b"{}"))
         assert line in (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "put", [lambda headers: headers.update({"x-by": 3}), lambda headers: headers.__setitem__("x-by", 3)]
+)
+async def test_a_header_that_is_no_text_is_told_with_its_name(
+    caplog: pytest.LogCaptureFixture, put: Callable[[Any], None]
+) -> None:
+    async def labelling(call: Call[Any], proceed: Proceed) -> AsyncIterator[Any]:
+        put(call.headers)
+        async for event in proceed(call):
+            yield event
+
+    app = app_with(talking(echo), plugin("labels", ovms_wrap_execution=lambda: labelling))
+    async with connected(app) as client:
+        assert (await client.post("/v1/talk", json={"text": "a"})).status_code == 500
+    assert ", POST /talk: TypeError: call.headers['x-by'] is 3, not a text" in caplog.text

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.core.support import error_of, plugin
 
-from ovms_core.plugin import Body, Call, Endpoint, Model, Request
+from ovms_core.plugin import Body, Call, Endpoint, Event, Model, ModelName, Request, Task, TaskOptions
 from ovms_core.testing import FakeEngine, app_with, connected
 
 
@@ -33,6 +33,19 @@ class Pair(Endpoint[PairBody]):
         self.found.put_nowait(model)
         await self.go_on.wait()
         yield [model.name, *(each.name for each in call.models)]
+
+
+RERANK = Task("rerank", "nobody:Loads", TaskOptions, Request, Event, detect=lambda files: 0)
+
+
+class Misspelt(Pair):
+    async def execute(self, call: Call[PairBody]) -> AsyncIterator[Any]:
+        yield call.models.resolve(call.body.reranker, "reranking")
+
+
+class FromSettings(Pair):
+    async def execute(self, call: Call[PairBody]) -> AsyncIterator[Any]:
+        yield call.models.resolve(ModelName(call.body.reranker or ""), "rerank", param="reranker")
 
 
 def engines(*rerankers: str) -> list[FakeEngine]:
@@ -63,12 +76,32 @@ async def test_an_endpoint_finds_another_model_and_sees_all() -> None:
 async def test_an_error_names_the_field_that_has_the_models_name(
     rerankers: list[str], body: dict[str, str], status: int, code: str, message: str
 ) -> None:
-    app = app_with(plugin("pair", ovms_register_endpoints=lambda: [Pair()]), models=engines(*rerankers))
-    async with connected(app) as client:
+    pair = plugin("pair", ovms_register_endpoints=lambda: [Pair()], ovms_register_tasks=lambda: [RERANK])
+    async with connected(app_with(pair, models=engines(*rerankers))) as client:
         answer = await asking(client)(**body)
     error = error_of(answer)
     assert (answer.status_code, error["code"], error["param"]) == (status, code, "reranker")
     assert error["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "reranker", "told"),
+    [
+        (Misspelt(), "one", "No plugin has the task 'reranking' (did you mean 'rerank'?)"),
+        (FromSettings(), "nope", "Model 'nope' does not exist. Served models: embed, one. The name is from a plugin's"),
+        (FromSettings(), "embed", "Model 'embed' is for embeddings, not for rerank."),
+    ],
+)
+async def test_a_fault_of_the_plugin_is_not_put_down_to_the_client(
+    caplog: pytest.LogCaptureFixture, endpoint: Pair, reranker: str, told: str
+) -> None:
+    pair = plugin("pair", ovms_register_endpoints=lambda: [endpoint], ovms_register_tasks=lambda: [RERANK])
+    async with connected(app_with(pair, models=engines("one"))) as client:
+        answer = await asking(client)(reranker=reranker)
+    assert (answer.status_code, error_of(answer)["param"]) == (500, None)
+    assert "plugin 'pair', POST /pair: LookupError: " in caplog.text
+    assert told in caplog.text
+    assert "test_call_models.py" in caplog.text
 
 
 async def test_a_second_model_is_held_until_the_call_ends() -> None:

@@ -98,7 +98,7 @@ async def test_a_model_whose_load_hangs_does_not_hold_the_others(
     app = app_with(scripted_plugin, models=[scripted_model(name, load_seconds=3600) for name in "ab"])
     async with serving(app, settled=False):
         await until(lambda: all(model.state is State.LOADING for model in app.server.models))
-        assert "still loads after 0.1 s" in caplog.text
+        assert "is still loading after 0.1 s" in caplog.text
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(app.server.lifecycle.settled(), 0.05)
 

@@ -125,6 +125,13 @@ def test_what_is_no_section_is_refused_before_any_plugin_is_loaded(tmp_path: Pat
         read(tmp_path, "plugins: {alow: [a]}\n")
 
 
+@pytest.mark.parametrize(("value", "what"), [("[x]", "a list"), ("3", "3"), ("text", "'text'")])
+def test_a_section_must_be_a_mapping(tmp_path: Path, value: str, what: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(tmp_path, f"plugins:\n  notes: {value}\n")
+    assert str(caught.value) == f"ovms.yaml, line 2: 'plugins.notes' must be a mapping of settings, not {what}."
+
+
 def test_the_section_of_a_plugin_that_is_set_aside_waits_for_it() -> None:
     broken = plugin("broken", ovms_settings=lambda: 1 / 0)
     assert checked(configured({"broken": {"any": 1}}), broken, notes()).plugin(NotesSettings).limit == 10
@@ -171,6 +178,33 @@ def test_every_hook_and_handler_gets_them() -> None:
 def test_a_secret_is_not_shown() -> None:
     settings = checked(configured({"notes": {"key": "hush"}}))
     assert "hush" not in repr(settings.plugin(NotesSettings))
+
+
+class Account(BaseModel):
+    token: SecretStr = Field(default=SecretStr(""), alias="api-token")
+    spare: list[SecretStr] | None = None
+
+
+class AccountSettings(BaseModel):
+    accounts: dict[str, Account] = {}
+    pin: SecretStr = SecretStr("")
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"pin": 271828},
+        {"pin": ["271828"]},
+        {"accounts": {"a": {"api-token": 271828}}},
+        {"accounts": {"a": {"spare": [271828]}}},
+        {"accounts": {"a": {"spare": 271828}}},
+    ],
+    ids=str,
+)
+def test_a_secret_of_a_wrong_type_is_not_shown(section: dict[str, Any]) -> None:
+    told = problem(configured({"notes": section}), notes(cls=AccountSettings))
+    assert "'plugins.notes." in told
+    assert "271828" not in told
 
 
 def test_the_module_of_a_plugin_gives_it_the_name_that_its_entry_point_has() -> None:

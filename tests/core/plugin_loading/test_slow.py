@@ -45,7 +45,7 @@ def test_a_hook_that_does_not_return_is_told_while_it_hangs(caplog: pytest.LogCa
         return []
 
     app_with(plugin("sluggish", ovms_register_tasks=hang))
-    assert "plugin sluggish holds up the start: ovms_register_tasks" in caplog.text
+    assert "plugin sluggish delays the start: ovms_register_tasks" in caplog.text
     assert f"is at {line('as long as it takes to be told')} in hang" in caplog.text
 
 
@@ -61,7 +61,7 @@ async def test_a_lifespan_that_does_not_open_is_told_while_it_hangs(caplog: pyte
 
     async with app_with(plugin("sluggish", ovms_lifespan=lambda: database())).lifespan():
         pass
-    assert "plugin sluggish holds up the start: ovms_lifespan" in caplog.text
+    assert "plugin sluggish delays the start: ovms_lifespan" in caplog.text
     assert f"{__file__}:" in caplog.text
     assert " in connect" in caplog.text
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from tests.core.support import Client, error_of, plugin
 
 from ovms_core.plugin import Body, Call, Endpoint, Int
+from ovms_core.request_body.body import declares_model
 from ovms_core.testing import app_with, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,7 +31,6 @@ class ShowNote(Endpoint[NoteBody]):
     path = "/notes/{id}"
     method = "GET"
     body = NoteBody
-    accepts = ()
 
     async def execute(self, call: Call[NoteBody]) -> AsyncIterator[Any]:
         yield call.body.model_dump(exclude={"model"})
@@ -50,11 +50,19 @@ class SendNote(ShowNote):
 
     path = "/notes/{id}/send"
     method = "POST"
+    accepts = ()
+
+
+class KeepNote(ShowNote):
+    """Keep a note."""
+
+    path = "/notes"
+    method = "POST"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def notes() -> AsyncIterator[Client]:
-    app = app_with(plugin("notes", ovms_register_endpoints=lambda: [ShowNote(), DropNote(), SendNote()]))
+    app = app_with(plugin("notes", ovms_register_endpoints=lambda: [ShowNote(), DropNote(), SendNote(), KeepNote()]))
     async with serving(app) as url, Client(url) as client:
         yield client
 
@@ -68,10 +76,29 @@ async def test_the_fields_come_from_the_path_and_the_query(notes: Client) -> Non
     assert (await notes.post("/v3/notes/c/send")).json()["id"] == "c"
 
 
+async def test_a_method_with_a_body_reads_it_whatever_the_class_that_it_derives_from_does(notes: Client) -> None:
+    assert (await notes.post("/v3/notes", json={"id": "d"})).json()["id"] == "d"
+
+
 async def test_the_path_wins_over_the_query_and_unknown_parameters_are_named(notes: Client) -> None:
     answer = await notes.get("/v3/notes/a?id=b&colour=red")
     assert answer.json()["id"] == "a"
     assert answer.headers["x-ignored-params"] == "colour"
+
+
+async def test_a_model_is_named_as_ignored_where_no_task_asks_for_one(notes: Client) -> None:
+    answer = await notes.get("/v3/notes/a?colour=red&model=any")
+    assert answer.headers["x-ignored-params"] == "colour, model"
+
+
+async def test_a_body_that_declares_the_model_itself_uses_it() -> None:
+    class OwnBody(Body):
+        model: str | None = None
+
+    class Derived(OwnBody):
+        text: str = ""
+
+    assert [declares_model(each) for each in (Body, NoteBody, OwnBody, Derived)] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("query", ["limit=many", "limit=0", "limit=5&limit=6", "deep=perhaps", "order=random"])

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket
 from tests.core.support import error_of, plugin, raising
 from websockets.asyncio.client import connect
 
-from ovms_core.app import PluginError
+from ovms_core.errors import PluginError
 from ovms_core.plugin import Mount, Route
 from ovms_core.testing import app_with, serving
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from pydantic import create_model
+from pydantic import Field, create_model
 from tests.core.support import TalkBody, plugin
 
-from ovms_core.plugin import Body, Call, Endpoint, Route
+from ovms_core.plugin import Body, Call, Endpoint, Int, Route
 from ovms_core.testing import app_with
 
 FIRST_PARTY = ("ovms_llm", "ovms_embeddings", "ovms_rerank", "ovms_imagegen", "ovms_starter")
@@ -143,3 +143,46 @@ def test_a_body_without_a_schema_is_named_in_the_log_and_the_others_are_describe
         described = document(register("odd", endpoint("/odd", body=Callback), endpoint("/even", body=TalkBody)))
     assert "Callback are left out of /openapi.json" in caplog.text
     assert "text" in described["components"]["schemas"]["TalkBody"]["properties"]
+
+
+class LimitedBody(Body):
+    best: Annotated[Int, Field(ge=1, le=10)] = 3
+    step: Annotated[Int, Field(gt=0, lt=100, multiple_of=2)] = 2
+
+
+class Limited(Endpoint[LimitedBody]):
+    path = "/limited"
+    body = LimitedBody
+
+    def execute(self, call: Call[LimitedBody]) -> AsyncIterator[str]:
+        raise NotImplementedError
+
+    def to_json(self, call: Call[LimitedBody], events: Sequence[str]) -> object:
+        return {}
+
+
+class LimitedQuery(Limited):
+    method = "GET"
+
+
+def test_limits_of_integers_are_those_of_json_schema() -> None:
+    described = document(plugin("limited", ovms_register_endpoints=lambda: [Limited(), LimitedQuery()]))
+    fields = described["components"]["schemas"]["LimitedBody"]["properties"]
+    query = {each["name"]: each["schema"] for each in described["paths"]["/limited"]["get"]["parameters"]}
+    for found in (fields, query):
+        best, step = found["best"], found["step"]
+        assert (best["minimum"], best["maximum"]) == (1, 10)
+        assert (step["exclusiveMinimum"], step["exclusiveMaximum"], step["multipleOf"]) == (0, 100, 2)
+        assert not {"ge", "le", "gt", "lt", "multiple_of"} & {*best, *step}
+
+
+def test_no_schema_has_limits_that_json_schema_does_not_know(first_party: dict[str, Any]) -> None:
+    written = msgspec.json.encode(first_party["components"]["schemas"])
+    assert not [name for name in (b"ge", b"gt", b"le", b"lt", b"multiple_of") if b'"%b":' % name in written]
+
+
+def test_only_requests_with_a_body_can_be_refused_for_it() -> None:
+    described = document(plugin("limited", ovms_register_endpoints=lambda: [Limited(), LimitedQuery()]))
+    there = described["paths"]["/limited"]
+    assert {"413", "415"} <= there["post"]["responses"].keys()
+    assert not {"413", "415"} & there["get"]["responses"].keys()

@@ -58,6 +58,20 @@ class TestSound(Echoing):
     plugin = plugin_of(Echo())
 
 
+class Silent(Echo):
+    """Does its work without any event."""
+
+    streams = False
+
+    async def execute(self, call: Call[EchoBody]) -> AsyncIterator[Any]:
+        for event in list[Any]():
+            yield event
+
+
+class TestSoundWithoutEvents(Echoing):
+    plugin = plugin_of(Silent())
+
+
 class TrustsItsTexts(Echo):
     """Breaks when a text is not as it expects."""
 

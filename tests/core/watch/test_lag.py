@@ -35,7 +35,7 @@ def holding(caplog: pytest.LogCaptureFixture) -> Callable[[Any], AsyncIterator[s
 
     async def execute(call: Any) -> AsyncIterator[str]:
         deadline = time.monotonic() + 30
-        while "is held up" not in caplog.text and time.monotonic() < deadline:
+        while "is blocked by" not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.01)
         yield "done"
 
@@ -51,17 +51,17 @@ def test_the_plugin_the_endpoint_and_the_line_are_told_then_the_seconds_and_both
         async with connected(app) as client:
             with watching(app.server.metrics.stalls):
                 assert (await client.post("/v1/talk", json={})).json() == {"text": "done"}
-                await until(lambda: "was held up" in caplog.text)
+                await until(lambda: "was blocked for" in caplog.text)
             metrics = (await client.get("/metrics")).text
         assert 'ovms_event_loop_stall_seconds_count{endpoint="/talk"} 1.0' in metrics
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(main())
     during, after = [record.getMessage() for record in caplog.records if record.name == "ovms.loop"]
-    assert during.startswith(f"the event loop is held up by plugin 'talk', POST /talk at {__file__}:")
+    assert during.startswith(f"the event loop is blocked by plugin 'talk', POST /talk at {__file__}:")
     assert "in execute" in during
     assert "asyncio.to_thread" in during
-    assert after.startswith("the event loop was held up for ")
+    assert after.startswith("the event loop was blocked for ")
     assert "by plugin 'talk', POST /talk at " in after
 
 
@@ -77,7 +77,7 @@ async def test_an_interceptor_that_holds_the_loop_is_told_by_its_own_name(caplog
     async with connected(app) as client:
         with watching(app.server.metrics.stalls):
             await client.post("/v1/talk", json={})
-    assert "held up by plugin 'guard', POST /talk" in caplog.text
+    assert "blocked by plugin 'guard', POST /talk" in caplog.text
 
 
 async def test_a_task_of_a_plugins_own_is_told_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
@@ -87,7 +87,7 @@ async def test_a_task_of_a_plugins_own_is_told_by_its_name(caplog: pytest.LogCap
 
     with watching(Histogram("stalls", "", ("endpoint",), registry=None)):
         await asyncio.create_task(refresh(), name="notes: refresh")
-    assert f"the event loop is held up by the task 'notes: refresh' at {__file__}:" in caplog.text
+    assert f"the event loop is blocked by the task 'notes: refresh' at {__file__}:" in caplog.text
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -42,7 +42,8 @@ With ``text_member = None`` each of its strings is a text of its own. A struct i
 text changes, a method ``with_text(text)`` of the class returns the changed copy.
 
 Each of a choice's streams is looked at on its own. A choice says one after the other: text in another stream ends the
-stretch before it, so that nothing waits for text that will not come.
+stretch before it, so that nothing waits for text that will not come. A word around a tool call is then half out when
+the rest of it comes: who must not let it pass searches all of ``window.text``, and replaces from ``window.start`` on.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ class Window:
 
 
 async def windowed(events: AsyncIterator[Any], n: int) -> AsyncGenerator[Window, None]:
-    """Windows on every text of `events`: at least one an event, and at the end one for each stream.
+    """Windows on every text of `events`: at least one for each event, and at the end one for each stream.
 
     `n` is the length, in characters, of the longest text that is looked for. Events without text keep their
     place among the others. Closing the generator closes `events`. Raises `ValueError` for an `n` under 1, and

@@ -7,17 +7,18 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ovms_core.answers import sse
+from ovms_core.answers.header_texts import require_text
 from ovms_core.answers.json_answers import UnwritableError, to_bytes
 from ovms_core.errors import APIError
 from ovms_core.models.call_models import CallModels
 from ovms_core.off_loop import P, R, off_loop
-from ovms_core.request_body.body import LARGE, B, Body
+from ovms_core.request_body.body import LARGE, B, declares_model
 from ovms_core.request_body.parameters import read_parameters
 from ovms_core.request_body.reading import read_json, received_bytes, wants_no_unknown_fields
 
@@ -27,8 +28,17 @@ if TYPE_CHECKING:
 
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
-_JSON: Final = ("application/json",)
 _WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
+
+
+class _Headers(dict[str, str]):
+    """Tells who sets a header to something else than a text, at that line."""
+
+    __slots__ = ()
+
+    def __setitem__(self, name: str, value: str) -> None:
+        require_text(name, value)
+        super().__setitem__(name, value)
 
 
 @dataclass(slots=True)
@@ -38,7 +48,7 @@ class Call(Generic[B]):
     `model` is `None` only for endpoints without a task. `id` is the request's id, `user` the name of
     the API key that was used. `ignored` names the request's fields that have no effect, `warnings` are
     sentences for the client: what is in them when the answer begins goes into its headers ``x-ignored-params`` and
-    ``x-warnings``. `context` is for what a parser or an interceptor wants to hand on. A call is `large` if its body
+    ``x-warnings``. `context` is for what a parser or an interceptor passes on. A call is `large` if its body
     had more than 64 KiB.
 
     A call is `detached` if its work goes on when its answer has been given, or its client has left. Then the server
@@ -60,7 +70,7 @@ class Call(Generic[B]):
     detached: bool = False
     models: CallModels = field(default_factory=CallModels)
     """The served models, for endpoints and interceptors that need another model than the request's."""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=_Headers)
     """Headers of the response, of any text: what an interceptor or an endpoint puts here before the first event. Those
     that the server sets itself stay as they are. An error has its own: `APIError.headers`."""
 
@@ -148,6 +158,16 @@ class Formatter(ABC):
         return b"data: %b\n\n" % error.document() if self.stream_media_type == _EVENT_STREAM else None
 
 
+class _ByMethod:
+    """The default of `Endpoint.accepts`."""
+
+    def __get__(self, endpoint: Endpoint[Any] | None, cls: type[Endpoint[Any]]) -> tuple[str, ...]:
+        return () if cls.method in _WITHOUT_BODY else ("application/json",)
+
+
+_JSON_IF_THERE_IS_A_BODY: Final = cast("tuple[str, ...]", _ByMethod())
+
+
 class Endpoint(Formatter, Generic[B]):
     """Derive from it with `path`, `body`, `task`, `execute` and `to_json`; the rest has defaults.
 
@@ -178,7 +198,7 @@ class Endpoint(Formatter, Generic[B]):
     public: ClassVar[bool] = False
     streams: ClassVar[bool] = False
     """Whether the endpoint can stream. If so, its body has a field `stream`."""
-    accepts: ClassVar[tuple[str, ...]] = _JSON
+    accepts: ClassVar[tuple[str, ...]] = _JSON_IF_THERE_IS_A_BODY
     """The media types of request bodies, for the API's documentation.
 
     With none, ``()``, requests have no body: the fields of `body` are the path's parameters (``/notes/{id}``) and those
@@ -189,11 +209,6 @@ class Endpoint(Formatter, Generic[B]):
     """The media types of whole answers, for the API's documentation. The formatter has the type of streams."""
     response: ClassVar[Any] = None
     """The type of the whole answer, for the API's documentation: anything that `msgspec` knows."""
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        if cls.method in _WITHOUT_BODY and cls.accepts is _JSON:
-            cls.accepts = ()
 
     async def parse(self, request: Request) -> Call[B]:
         """Read the HTTP request. Raises `APIError` 400, 404, 413 or 415."""
@@ -217,10 +232,15 @@ class Endpoint(Formatter, Generic[B]):
             stream=body.__dict__.get("stream") is True,
             id=state.get("request_id") or uuid.uuid4().hex,
             user=state.get("user"),
-            ignored=[*ignored, *body.without_effect()],
+            ignored=[*ignored, *self._unused_model(body), *body.without_effect()],
             large=received_bytes(request) > LARGE,
             models=CallModels(models),
         )
+
+    def _unused_model(self, body: B) -> tuple[str, ...]:
+        """Without a task no model is looked up; who uses the name by itself declares the field in its body."""
+        unused = self.task is None and body.model is not None and not declares_model(type(body))
+        return ("model",) if unused else ()
 
     @abstractmethod
     def execute(self, call: Call[B]) -> AsyncIterator[Any]:
@@ -235,7 +255,10 @@ class Endpoint(Formatter, Generic[B]):
         yield from _strings(call.body.model_dump(exclude={"model"}))
 
     def to_json(self, call: Call[B], events: Sequence[Any]) -> Any:
-        """The whole answer, as anything that `msgspec.json` encodes."""
+        """The whole answer, as anything that `msgspec.json` encodes; by default ``{"events": [...]}``.
+
+        An endpoint that defines neither this nor `unary` is warned of at startup.
+        """
         return {"events": events}
 
     async def unary(self, call: Call[B], events: AsyncIterator[Any]) -> Response:
@@ -248,7 +271,7 @@ class Endpoint(Formatter, Generic[B]):
         return Response(content, media_type="application/json")
 
     async def stream(self, call: Call[B], events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-        """The answer to a call that streams, as SSE frames; by default one a event, then ``[DONE]``."""
+        """The answer to a call that streams, as SSE frames; by default one for each event, then ``[DONE]``."""
         if self.stream_media_type != _EVENT_STREAM:
             async for event in events:
                 yield event
@@ -271,15 +294,3 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
-
-
-__all__ = [
-    "Body",
-    "Call",
-    "Endpoint",
-    "Executor",
-    "Formatter",
-    "Interceptor",
-    "Parser",
-    "Proceed",
-]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import reduce
 from time import perf_counter
 from typing import Any, Final
@@ -63,43 +63,6 @@ class Stint:
 
     def _begin(self) -> None:
         self._round, self._ends = self._rounds.count, perf_counter() + _TURN
-
-
-def alone(executor: Executor, rounds: Rounds) -> Executor:
-    """`executor` without interceptors, for the price of an object: an async generator costs more than all it does."""
-    return lambda call: _Turns(executor(call), rounds)
-
-
-class _Turns:
-    """Events that give way to the event loop, as `_layer` does it, but without a frame that says whose they are."""
-
-    __slots__ = ("_asked", "_events", "_next", "_rounds", "_stint")
-
-    def __init__(self, events: AsyncIterator[Any], rounds: Rounds) -> None:
-        self._events = aiter(events)
-        self._next = self._events.__anext__
-        self._rounds = rounds
-        self._asked = 0
-        self._stint: Stint | None = None
-
-    def __aiter__(self) -> _Turns:
-        return self
-
-    def __anext__(self) -> Awaitable[Any]:
-        self._asked += 1
-        if self._asked <= 2:  # many calls have but one event
-            return self._next()
-        if self._stint is None:
-            self._stint = Stint(self._rounds)
-        return self._next_after_a_turn(self._stint) if self._stint.is_long() else self._next()
-
-    async def _next_after_a_turn(self, stint: Stint) -> Any:
-        await stint.give_way()
-        return await self._next()
-
-    async def aclose(self) -> None:
-        """Close the events."""
-        await close(self._events)
 
 
 def wrap(executor: Owned[Executor], interceptors: Sequence[Owned[Interceptor]], rounds: Rounds) -> Proceed:

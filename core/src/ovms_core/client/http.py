@@ -21,7 +21,7 @@ BROKEN: Final = (OSError, http.client.HTTPException)
 
 
 class AddressError(ValueError):
-    """An address that is none. The message says what one looks like."""
+    """The address of a server is malformed. The message shows the right form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,20 +18,17 @@ from ovms_core.configuration.layer import Layer, merged
 from ovms_core.configuration.models import check_names, default_name, normalized
 from ovms_core.configuration.options import validate_options
 from ovms_core.configuration.variables import substituted
-from ovms_core.diagnostics.field_errors import json_path
 from ovms_core.settings import Settings
 
 __all__ = [
-    "CONFIG_FILE",
     "ConfigurationError",
     "check_names",
     "default_name",
-    "json_path",
     "read_settings",
     "validate_options",
 ]
 
-CONFIG_FILE = "ovms.yaml"
+_FILE = "ovms.yaml"
 
 
 def read_settings(
@@ -63,10 +60,10 @@ def read_settings(
 
 def _file_layer(file: Path | None, environ: Mapping[str, str], directory: Path) -> Layer:
     named = file or (Path(environ["OVMS_CONFIG"]) if environ.get("OVMS_CONFIG") else None)
-    path = directory / (named or CONFIG_FILE)
+    path = directory / (named or _FILE)
     if named is None and not _is_there(path):
         return Layer({}, {})
-    document = read_document(path, shown=str(named or CONFIG_FILE))
+    document = read_document(path, shown=str(named or _FILE))
     return normalized(substituted(document, environ), path.parent)
 
 

@@ -26,7 +26,6 @@ _OTHERS = frozenset({"OVMS_CONFIG", _KEY})
 _SERVICE_LINK = re.compile(r"OVMS_(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 _SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
 
-
 _PLUGINS = f"{PREFIX}PLUGINS__"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
 
 from ovms_core.configuration.layer import Mark
 from ovms_core.diagnostics.field_errors import FieldError, Path, clipped, field_errors, json_path, reason
@@ -21,6 +21,7 @@ _NOUNS: Final = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping of settings",
+    "section_type": "a mapping of settings",
     "int_type": "an integer",
     "int_parsing": "an integer",
     "int_from_float": "an integer",
@@ -80,18 +81,36 @@ def _said(errors: Sequence[FieldError], full: Path, path: Path, cls: type[BaseMo
     match error.type:
         case "extra_forbidden":
             return f"'{name}' is not a setting.{_suggestion(full, path, cls)}"
+        case "section_type" if close := _suggestion(full, path, cls):  # no plugin's section, but a misspelt key
+            return f"'{name}' is not a setting.{close}"
         case "missing":
             return f"'{name}' is required."
         case "string_too_short":
             return f"'{name}' must not be empty."
     right = reason(errors, _NOUNS)
     what = right if right.startswith("must ") else f"is wrong: {right}"
-    return f"'{name}' {what}{_given(error, full)}{_hint(error)}"
+    given = "" if full[:1] == (_SECRET,) or _is_secret(cls, path) else _given(error)
+    return f"'{name}' {what}{given}{_hint(error)}"
 
 
-def _given(error: FieldError, full: Path) -> str:
-    if full and full[0] == _SECRET:
-        return ""
+def _is_secret(cls: type[BaseModel], path: Path) -> bool:
+    """Whether what stands at `path` in a `cls` is, or is in, a field for secrets."""
+    return any(
+        _holds_secret(field.annotation)
+        for end, key in enumerate(path)
+        for model in _models_at(cls, path[:end])
+        for name, field in model.model_fields.items()
+        if key in (name, field.alias)
+    )
+
+
+def _holds_secret(annotation: Any) -> bool:
+    cls = getattr(annotation, "__origin__", annotation)
+    secret = isinstance(cls, type) and issubclass(cls, SecretStr | SecretBytes | Secret)
+    return secret or any(map(_holds_secret, get_args(annotation)))
+
+
+def _given(error: FieldError) -> str:
     kinds = {dict: "a mapping", list: "a list", type(None): "nothing"}
     return f", not {clipped(kinds.get(type(error.value)) or repr(error.value))}"
 

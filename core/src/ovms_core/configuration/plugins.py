@@ -17,13 +17,13 @@ def plugin_settings(plugin: str, cls: type[M], settings: Settings) -> M:
 
     Raises `ConfigurationError` with the path of what is wrong, and the place where it was written.
     """
-    name = _written_name(plugin, settings)
+    name = written_name(plugin, settings)
     values = read_texts(settings.plugins.sections.get(name, {}), cls)
     strict = not cls.model_config.get("extra")
     return validated(cls, values, settings.where, ("plugins", name), strict=strict)
 
 
-def _written_name(plugin: str, settings: Settings) -> str:
+def written_name(plugin: str, settings: Settings) -> str:
     """What the section of `plugin` is called: ``my-notes`` may be ``my_notes``, as it is in variables."""
     same = [name for name in settings.plugins.sections if variable_part(name) == variable_part(plugin)]
     if len(same) > 1:

@@ -37,6 +37,3 @@ def plugin_at_work(frames: Iterable[FrameType]) -> str | None:
 def plugin_that_raised(error: BaseException) -> str | None:
     """The name of the plugin whose code raised `error`."""
     return plugin_at_work(reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]))
-
-
-__all__ = ["Owned", "plugin_at_work", "plugin_that_raised"]

@@ -21,8 +21,6 @@ from ovms_core.engines.batch_queue import BatchLimits, BatchQueue, Entry, ItemT,
 from ovms_core.errors import RequestError
 from ovms_core.messages import Event
 
-__all__ = ["BatchEngine", "BatchLimits", "Shapes"]
-
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
 

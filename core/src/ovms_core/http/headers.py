@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes
 
+from ovms_core.answers.header_texts import require_text
+
 log = logging.getLogger("ovms.http")
 
 _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F))) + "\t"
@@ -48,6 +50,8 @@ def with_headers(headers: Iterable[tuple[bytes, bytes]], further: Mapping[str, s
     """`headers`, and those of `further` that are not among them and not the server's own."""
     kept = list(headers)
     taken = {name.lower() for name, _ in kept} | _OWN
+    for each in further.items():
+        require_text(*each)
     for name, value in raw_headers(further):
         if name in taken:
             _warn_of(name)

@@ -31,10 +31,13 @@ class CallModels:
     def resolve(self, name: str | None, task: str, *, param: str = "model") -> Model:
         """The model called `name`, which must do `task`; without a name, the only one that does.
 
-        `param` is the request's field that has the name: errors tell it. Raises `APIError` 404 when there is none, 400
-        when it cannot do the task, 503 when it is not up.
+        `param` is the field of the request in which the client wrote the name: the error's `param`. Raises `APIError`
+        404 when there is no such model, 400 when it cannot do the task or several can, 503 when it is not up. A
+        `ModelName`, which stands in the settings, and a task that no plugin has are no fault of the client: they raise
+        `LookupError`, a 500.
         """
         models = Models() if self._models is None else self._models
+        models.require_task(task)
         model = models.resolve(name, task, param=param)
         self._in_use.append(model)
         if self._started:

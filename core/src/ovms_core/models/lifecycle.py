@@ -188,7 +188,7 @@ class Lifecycle:
             try:
                 await asyncio.wait_for(runner.settled(), _TURN)
             except TimeoutError:
-                log.warning("model %s still loads after %g s: the next one begins meanwhile", model.name, _TURN)
+                log.warning("model %s is still loading after %g s: the next one starts now", model.name, _TURN)
         await runner.settled()
 
 

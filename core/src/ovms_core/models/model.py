@@ -43,7 +43,10 @@ class Status:
 
 
 class Model:
-    """A served model. `task` is known once its files are there, `runner` once its engine has been started.
+    """A served model.
+
+    `name` is its own name, `aliases` and `variants` are others that it answers to. `task` is known once its files are
+    there, `runner` once its engine has been started.
 
     Only the event loop's thread changes a model.
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import get_close_matches
 
 from ovms_core.configuration.errors import ConfigurationError
 from ovms_core.errors import APIError
 from ovms_core.models.events import Change, ModelEvent, Subscriber, Subscribers
 from ovms_core.models.model import Model, State, tell_nobody
+from ovms_core.settings import ModelName
 from ovms_core.task import Task
 
 
@@ -17,12 +18,13 @@ class NameTakenError(ConfigurationError):
 
 
 class Models:
-    """The served models. Iterates over those that there are now, in the order of the configuration.
+    """The served models: ``app.server.models``. Iterates over those that there are now, as they are configured.
 
     Every change is told to those who `subscribe`. Used on the event loop only.
     """
 
-    def __init__(self, models: Iterable[Model] = ()) -> None:
+    def __init__(self, models: Iterable[Model] = (), tasks: Collection[str] = ()) -> None:
+        self._tasks = tasks
         self._models: tuple[Model, ...] = ()
         self._by_name: dict[str, Model] = {}
         self._subscribers = Subscribers()
@@ -111,15 +113,33 @@ class Models:
         raise APIError(404, f"Model '{name[:200]}' does not exist.{hint} {served}", param=param, code="model_not_found")
 
     def resolve(self, name: str | None, task: str, *, param: str = "model") -> Model:
-        """The model for a request to an endpoint with `task`; without a name, the only one there is.
+        """The model called `name`, which must do `task`; without a name, the only one that does.
 
-        Errors name `param`, the request's field. Raises `APIError` 404 when there is none, 400 when it cannot do the
-        task, 503 when it is not up.
+        `param` is the field of the request in which the client wrote the name: the error's `param`. Raises `APIError`
+        404 when there is no such model, 400 when it cannot do the task or several can, 503 when it is not up; and
+        `LookupError` in the place of the first two for a `ModelName`, which stands in the settings.
         """
+        try:
+            model = self._able_one(name, task, param)
+        except APIError as error:
+            if isinstance(name, ModelName):
+                raise LookupError(f"{error.message} The name is from a plugin's settings.") from None
+            raise
+        model.require_available()
+        return model
+
+    def require_task(self, task: str) -> None:
+        """Raise `LookupError` for a task that no plugin has, and no model does."""
+        if task in self._tasks or self._able(task):
+            return
+        close = get_close_matches(task, self._tasks, n=1)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        raise LookupError(f"No plugin has the task '{task}'{hint}. Tasks: {', '.join(self._tasks) or 'none'}.")
+
+    def _able_one(self, name: str | None, task: str, param: str) -> Model:
         model = self.find(name, param=param) if name is not None else self._only(task, param)
         if model.task is not None and model.task.name != task:
             raise self._wrong_task(model, task, param)
-        model.require_available()
         return model
 
     def _only(self, task: str, param: str) -> Model:

@@ -117,9 +117,9 @@ def _checked(hook: str, impl: pluggy.HookImpl) -> Callable[..., Any]:
             with told_if_slow(impl.plugin_name, hook):
                 answer = impl.function(*(arguments[name] for name in impl.argnames))
                 return _check(hook, answer, impl.function)
-        except ConfigurationError:
+        except (ConfigurationError, KeyboardInterrupt):
             raise  # what the operator wrote is wrong: as with every other setting, that stops the start
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise HookError(failure_of(error, f"{hook} failed")) from error
 
     return call

@@ -139,7 +139,9 @@ def _load(host: PluginHost, entry: EntryPoint, settings: PluginSelection) -> Non
     try:
         with told_if_slow(entry.name, f"the import of {entry.module}"):
             plugin: ModuleType = entry.load()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a failure in Rust, for example, is no `Exception`
         host.quarantine(entry.name, failure_of(error, "cannot be imported"))
         return
     _register(host, report, plugin)

@@ -21,15 +21,14 @@ from ovms_core.plugin_loading.event_types import check_events
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
+from ovms_core.plugin_loading.overrides import check_overrides
 from ovms_core.plugin_loading.own_settings import with_plugin_settings
 from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
-from ovms_core.plugin_report import PluginReport
 from ovms_core.routes.route import AnyRoute
 from ovms_core.settings import Settings
 from ovms_core.task import Task
 
 T = TypeVar("T")
-
 
 _STAGES = ("ovms_parser", "ovms_executor", "ovms_formatter")
 
@@ -92,14 +91,17 @@ def gather(host: PluginHost, settings: Settings) -> Offerings:
     require(host, settings.plugins)
     active = host.active()
     registered = {owner: registered[owner] for owner in active if owner in registered}
-    check_events(host, ((owner, each) for owner, found in registered.items() for each in found.endpoints))
+    endpoints = [(owner, endpoint) for owner, found in registered.items() for endpoint in found.endpoints]
+    replacements = [each for each in replacements if each.owner in active]
+    check_events(host, endpoints)
+    check_overrides(host, endpoints, [each.endpoint for each in replacements if each.hook == "ovms_formatter"])
     return Offerings(
         settings=settings,
         tasks=_unique("task", ((o, t) for o, r in registered.items() for t in r.tasks), lambda task: task.name),
         sources=_unique("source", ((o, s) for o, r in registered.items() for s in r.sources), lambda s: s.scheme),
-        endpoints=[(owner, endpoint) for owner, found in registered.items() for endpoint in found.endpoints],
+        endpoints=endpoints,
         routes=[(owner, route) for owner, found in registered.items() for route in found.routes],
-        replacements=[each for each in replacements if each.owner in active],
+        replacements=replacements,
         observers=_observers(host, settings),
         collectors=[*_collectors(host, settings)],
         authenticator=authenticator(host, settings),
@@ -172,6 +174,3 @@ def _collectors(host: PluginHost, settings: Settings) -> Iterator[tuple[str, Col
             host.warn(owner, replace(error.failure, reason=f"its metrics are not shown: {error}"))
             continue
         yield from ((owner, collector) for collector in found)
-
-
-__all__ = ["Offerings", "PluginReport", "gather"]

@@ -26,10 +26,10 @@ def with_plugin_settings(host: PluginHost, settings: Settings) -> Settings:
     _refuse_shared(declared)
     silent = host.reports.keys() - set(host.active())  # what they would declare is not known
     problems = unknown_sections(settings, host.reports.keys(), {*declared, *silent})
-    found: dict[type[BaseModel], BaseModel] = {}
+    found: dict[str, BaseModel] = {}
     for plugin, cls in declared.items():
         try:
-            found[cls] = plugin_settings(plugin, cls, settings)
+            found[plugin] = plugin_settings(plugin, cls, settings)
         except ConfigurationError as error:
             problems.append(str(error))
         except Exception as error:

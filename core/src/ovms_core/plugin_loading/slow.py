@@ -35,5 +35,5 @@ def told_if_slow(plugin: str, doing: str, where: Callable[[], str | None] | None
 
 def _tell(plugin: str, doing: str, where: Callable[[], str | None]) -> None:
     place = where()
-    message = "plugin %s holds up the start: %s has not come to its end in %g s%s"
+    message = "plugin %s delays the start: %s has been running for more than %g s%s"
     log.warning(message, plugin, doing, PATIENCE, f", and is at {place}" if place else "")

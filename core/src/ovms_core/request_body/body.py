@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, ValidationError
@@ -91,8 +93,9 @@ class Part(BaseModel):
 class Body(Part):
     """A request body.
 
-    Fields named in `ignored` are accepted without effect and said so in ``x-ignored-params``. Those in `refused` cannot
-    be had and would be missed: such a request is a 400, with the advice that stands beside the name.
+    Fields named in `ignored` are accepted without effect and said so in ``x-ignored-params``; so is `model` where the
+    endpoint has no task, unless the class declares it again. Those in `refused` cannot be had and would be missed: such
+    a request is a 400, with the advice that stands beside the name.
 
     Example::
 
@@ -120,6 +123,12 @@ class Body(Part):
         *parents, name = self._unknown[0]
         path, hint = json_path(self._unknown[0]), suggestion(str(name), _holder(self, parents))
         raise APIError(400, f"Unknown field '{path}'.{hint}", param=path, code="unknown_field")
+
+
+@cache
+def declares_model(body: type[Body]) -> bool:
+    """Whether a class has a field `model` of its own, not the one that all have."""
+    return any("model" in get_annotations(each) for each in body.__mro__[: body.__mro__.index(Body)])
 
 
 def _holder(body: BaseModel, steps: list[str | int]) -> type[BaseModel]:

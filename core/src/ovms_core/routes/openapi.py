@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,6 +31,13 @@ _KINDS: dict[str, dict[str, str]] = {
     "int": {"type": "integer"},
     "float": {"type": "number"},
     "uuid": {"type": "string", "format": "uuid"},
+}
+_LIMITS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
 }
 _ERROR_NAME = "ovms.Error"  # no class has a dot in its name
 
@@ -102,7 +109,24 @@ def _bodies(endpoints: Iterable[Endpoint[Any]]) -> tuple[dict[type, Any], dict[s
 
 
 def _schemas(bodies: Iterable[type[Body]]) -> tuple[dict[Any, Any], dict[str, Any]]:
-    return models_json_schema([(body, "validation") for body in bodies], ref_template=_REF + "{model}")
+    return models_json_schema(
+        [(body, "validation") for body in bodies], ref_template=_REF + "{model}", schema_generator=_Schemas
+    )
+
+
+class _Schemas(GenerateJsonSchema):
+    """Calls the limits of a number that has a validator of its own, such as an `Int`, as JSON Schema does.
+
+    pydantic leaves them as ``ge`` and ``le`` there.
+    """
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        """The JSON Schema of a part."""
+        metadata = schema.get("metadata") or {}
+        if updates := metadata.get("pydantic_js_updates"):
+            named = {_LIMITS.get(name, name): value for name, value in updates.items()}
+            schema = {**schema, "metadata": {**metadata, "pydantic_js_updates": named}}
+        return super().generate_inner(schema)
 
 
 def _has_schema(body: type[Body]) -> bool:
@@ -173,13 +197,14 @@ def _route(route: Route) -> dict[str, Any]:
 def _operation(endpoint: Endpoint[Any], path: str, body: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     operation = _described(inspect.cleandoc(type(endpoint).__doc__ or path), path, public=endpoint.public)
     operation["operationId"] = _name(path) if endpoint.method == "POST" else f"{_name(path)}_{endpoint.method.lower()}"
+    of_bodies = ("413", "415") if endpoint.accepts and endpoint.method != "GET" else ()
     operation["responses"] = {
         "200": {"description": "The answer"},
-        **_errors("400", "401", "404", "413", "415", "429", "500", "503", "504"),
+        **_errors("400", "401", "404", *of_bodies, "429", "500", "503", "504"),
     }
     if not endpoint.accepts:
         _describe_parameters(operation, schemas[body["$ref"].rpartition("/")[2]], endpoint)
-    elif endpoint.method != "GET":
+    else:
         content = {kind: {"schema": body} for kind in endpoint.accepts}
         operation["requestBody"] = {"required": True, "content": content}
     return operation

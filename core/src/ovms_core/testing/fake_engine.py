@@ -16,15 +16,16 @@ from ovms_core.runner import RunnerLoad
 from ovms_core.settings import ModelSettings, TaskOptions
 from ovms_core.task import Task
 
-Answer = Sequence[Any] | Callable[[Any], Iterable[Any]]
-"""The events for every request, or a function from a request to its events."""
-
 
 class FakeEngine:
     """A model of the named task with no process behind it: for tests of what an endpoint does with its engine.
 
-    `answer` gives the events; a `RequestError` or an `APIError` among them is raised. With `endless` a request
-    stays open after its events until its client leaves. Give it to `app_with` among the ``models``.
+    `answer` is the events for every request, or a function that takes the request and returns its events; a
+    `RequestError` or an `APIError` among them is raised. With `endless` a request stays open after its events until its
+    client leaves. Give it to `app_with` among the ``models``. `name` is the model's name: that of the task by default.
+
+    `requests` are those that it got, `cancelled` those that were closed before their end. It is `closed` once the
+    server has stopped it.
 
     Example::
 
@@ -33,12 +34,14 @@ class FakeEngine:
             await client.post("/v3/word_count", json={"texts": ["a b c"]})
         assert engine.requests == [Count(["a b c"])]
         assert engine.closed
+
+        echo = FakeEngine("word_count", lambda request: [Counted([len(text) for text in request.texts])])
     """
 
     def __init__(
         self,
         task: str,
-        answer: Answer = (),
+        answer: Sequence[Any] | Callable[[Any], Iterable[Any]] = (),
         *,
         name: str | None = None,
         info: EngineInfo | None = None,
@@ -87,10 +90,10 @@ class FakeEngine:
         return RunnerLoad(waiting=0, in_flight=self._in_flight, restarts=0)
 
     async def settled(self) -> None:
-        """It always is."""
+        """Return at once: a fake engine is always ready."""
 
     async def stop(self) -> None:
-        """The server ends."""
+        """Do nothing: a fake engine has nothing to end."""
         self.closed = True
 
     def model(self) -> Model:

@@ -44,6 +44,9 @@ class RecordedCall:
 class HookRecorder(Observer):
     """Give it to `app_with` beside the plugin under test.
 
+    `hooks` are the calls of hooks so far, each a `HookCall`, and `calls` the calls that were executed, each a
+    `RecordedCall`, in order.
+
     Example::
 
         recorder = HookRecorder()

@@ -24,7 +24,6 @@ _BEAT: Final = 0.1
 _LOOK: Final = 0.02
 """Seconds between two looks at an event loop that has missed its beat."""
 
-
 _ADVICE: Final = "Await what takes time, or call it with asyncio.to_thread."
 
 
@@ -88,7 +87,7 @@ class LagWatch:
         if self._held >= HELD:
             self._told = True
             if holder.place:
-                log.warning("the event loop is held up by %s: nothing else is served meanwhile. %s", holder, _ADVICE)
+                log.warning("the event loop is blocked by %s: nothing else is served meanwhile. %s", holder, _ADVICE)
 
     def _end_stall(self) -> None:
         holder, held, told = self._holder, self._held, self._told
@@ -97,4 +96,4 @@ class LagWatch:
             return
         self._stalls.labels(holder.endpoint).observe(held)
         if holder.place:
-            log.warning("the event loop was held up for %.1f s by %s", held, holder)
+            log.warning("the event loop was blocked for %.1f s by %s", held, holder)

@@ -72,6 +72,6 @@ class LastResort:
     def _tell(self) -> None:
         holder = holder_of(self._thread, self._loop)
         log.error(
-            "something keeps the server from ending%s: it is ended now, and its workers with it",
+            "something keeps the server from stopping%s: it is stopped now, with its workers",
             f" ({holder})" if holder is not None and holder.place else "",
         )

@@ -197,7 +197,7 @@ class Supervisor:
             worker.kill()
             raise LoadFailedError(f"loading took longer than {self._load_timeout:g} s: raise load_timeout.")
         if worker.last_words:
-            self._log.error("the last that the engine printed:\n%s", worker.last_words)
+            self._log.error("the last lines that the engine printed:\n%s", worker.last_words)
         self._note_failed_start(f"the engine died while loading ({worker.exited.result()})")
         return False
 

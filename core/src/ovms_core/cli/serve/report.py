@@ -61,11 +61,19 @@ class RouteRow:
 
 def print_models(console: Console, rows: Sequence[ModelRow]) -> None:
     """The table of models."""
-    columns = ("name", "task", "from", "device", "from", "state", "remark")
-    cells = [(r.name, r.task, r.task_from, r.device, r.device_from, r.state, r.remark) for r in rows]
+    columns = ("name", "task", "device", "state", "remark")
+    cells = [
+        (row.name, _decided(row.task, row.task_from), _decided(row.device, row.device_from), row.state, row.remark)
+        for row in rows
+    ]
     print_table(console, "Models", columns, cells)
     if not rows:
         console.print("No models are served: name some ('ovms serve org/name'), or add --starter.\n", soft_wrap=True)
+
+
+def _decided(value: str, source: str) -> str:
+    """`value` and who decided it; nothing while it is not known."""
+    return f"{value} ({source})" if value else ""
 
 
 def print_plugins(console: Console, rows: Sequence[PluginRow]) -> None:

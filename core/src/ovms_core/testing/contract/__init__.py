@@ -16,9 +16,6 @@ from ovms_core.testing.contract.windows import WindowTests
 
 __all__ = ["EndpointContract", "Subject"]
 
-MARKER: Final = "ovms_contract"
-"""The pytest marker of all contract tests: ``pytest -m ovms_contract``."""
-
 
 @pytest.mark.ovms_contract
 @pytest.mark.asyncio(loop_scope="class")
@@ -42,7 +39,7 @@ class EndpointContract(RefusalTests, ExecutionTests, StreamTests, WindowTests, E
         require_complete(cls)
 
     async def test_no_test_was_left_out(self) -> None:
-        """Nor replaced after the class was made."""
+        """No test of the contract is missing, and none was replaced."""
         require_complete(type(self))
 
 

@@ -17,7 +17,7 @@ JSON = "application/json"
 
 def speaks_json(endpoint: Endpoint[Any]) -> bool:
     """Whether `endpoint` reads JSON, and in the usual way: one with a parser of its own may take forms."""
-    return JSON in endpoint.accepts and endpoint.method != "GET" and type(endpoint).parse is Endpoint.parse
+    return JSON in endpoint.accepts and type(endpoint).parse is Endpoint.parse
 
 
 def parser(endpoint: Endpoint[Any]) -> Parser:

@@ -38,8 +38,9 @@ class Guard:
             raise APIError(400, "The request was rejected by this server's policy.", code="policy_violation")
         async with aclosing(windowed(proceed(call), self._longest)) as windows:
             async for window in windows:
-                for match in self._pattern.finditer(window.text, window.start):
-                    window.replace(*match.span(), REDACTED)
+                for match in self._pattern.finditer(window.text):
+                    if match.end() > window.start:  # its beginning may be out: a tool call in its midst ends a stretch
+                        window.replace(max(match.start(), window.start), match.end(), REDACTED)
                 for event in window.release():
                     yield event
 

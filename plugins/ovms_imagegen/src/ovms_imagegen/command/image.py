@@ -16,7 +16,7 @@ def register(cli: typer.Typer) -> None:
 
 
 def image(
-    prompt: Annotated[str, typer.Argument(help="A description of the image.")],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="A description of the image.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file; its extension sets the format: png, jpeg or webp.")
     ],

@@ -13,8 +13,6 @@ from ovms_llm.grammar.json_schema.reading.drafts import Renamed, modern
 from ovms_llm.grammar.json_schema.reading.keywords import ANNOTATIONS, MANY, NAMED, ONE, PLAIN
 from ovms_llm.grammar.json_schema.reading.metaschema import check
 
-REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-
 
 @dataclass(slots=True)
 class Document:
