@@ -59,7 +59,8 @@ def warnings(event: Any) -> list[str]:
         yield "a"
 
     executing.__annotations__["return"] = AsyncIterator[event]
-    talk = type("Talk", (Endpoint,), {"path": "/talk", "body": Body, "execute": executing})()
+    members = {"path": "/talk", "body": Body, "execute": executing, "to_json": lambda self, call, events: None}
+    talk = type("Talk", (Endpoint,), members)()
     app = app_with(plugin("talker", ovms_register_endpoints=lambda settings: [talk]))
     return next(report.warnings for report in app.server.plugins if report.name == "talker")
 
