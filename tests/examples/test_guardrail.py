@@ -26,10 +26,9 @@ TOOLS = [{"type": "function", "function": {name: WEATHER[name] for name in ("nam
 async def api() -> AsyncIterator[Api]:
     """A server that is guarded against tulips."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GUARDRAIL_WORDS", "tulip")
         patch.syspath_prepend(SNIPPETS / "shout")
         beside = [import_module(name) for name in ("ovms_guardrail.hooks", "shout")]
-        async with served(beside=beside) as api:
+        async with served(beside=beside, sections={"guardrail": {"words": ["tulip"]}}) as api:
             yield api
     del sys.modules["shout"]
 

@@ -34,9 +34,8 @@ async def url(smollm2_path: Path) -> AsyncIterator[str]:
         options={"cache_size": 0.25, "deterministic": True},
     )
     names = ("ovms_llm.hooks", "ovms_messages.hooks", "ovms_guardrail.hooks")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GUARDRAIL_WORDS", "Paris,zebra")
-        app = app_with(*map(import_module, names), models=[model])
+    words = {"guardrail": {"words": ["Paris", "zebra"]}}
+    app = app_with(*map(import_module, names), models=[model], plugins=words)
     async with serving(app) as address:
         yield address
 

@@ -20,9 +20,9 @@ FIRST_PARTY = ("ovms_llm", "ovms_embeddings", "ovms_rerank", "ovms_imagegen", "o
 METHODS = {"get", "post", "put", "patch", "delete", "head", "options"}
 
 
-def document(*plugins: Any) -> dict[str, Any]:
-    """The document of a server with `plugins`, as clients get it; asserts that it is valid."""
-    described: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app_with(*plugins).server.openapi))
+def document(*hooks: Any, **settings: Any) -> dict[str, Any]:
+    """The document of a server with the plugins `hooks`, as clients get it; asserts that it is valid."""
+    described: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app_with(*hooks, **settings).server.openapi))
     errors = [
         f"{list(error.absolute_path)}: {error.message}" for error in OpenAPIV31SpecValidator(described).iter_errors()
     ]

@@ -5,8 +5,9 @@ window on it, in which the last `n` characters are held back until more has come
 
     async with aclosing(windowed(proceed(call), n=len("secret"))) as windows:
         async for window in windows:
-            for match in SECRET.finditer(window.text, window.start):
-                window.replace(*match.span(), "[redacted]")
+            for match in SECRET.finditer(window.text):
+                if match.end() > window.start:  # its beginning may have been released
+                    window.replace(max(match.start(), window.start), match.end(), "[redacted]")
             for event in window.release():
                 yield event
 

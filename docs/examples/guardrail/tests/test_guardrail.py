@@ -14,8 +14,9 @@ import pytest
 from ovms_core.plugin import Body, Call, Endpoint, Event, hookimpl
 from ovms_core.testing import EndpointContract, app_with, connected, read_frames
 from ovms_guardrail import hooks
-from ovms_guardrail.guard import configured_words
+from ovms_guardrail.settings import GuardrailSettings
 
+WORDS = {"words": ["tulip", "open sesame"]}
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 
 
@@ -70,12 +71,13 @@ REPEAT = SimpleNamespace(__name__="repeat", ovms_register_endpoints=endpoints)
 class TestAGuardedEndpointKeepsAllPromises(EndpointContract):
     plugin = hooks
     needs = (REPEAT,)
+    settings: ClassVar = {"plugins": {"guardrail": WORDS}}
     valid_body = {"answer": "A tulip, two tulips.", "prompt": "flowers"}
 
 
 @asynccontextmanager
 async def guarded() -> AsyncIterator[httpx.AsyncClient]:
-    async with connected(app_with(REPEAT, hooks)) as client:
+    async with connected(app_with(REPEAT, hooks, plugins={"guardrail": WORDS})) as client:
         yield client
 
 
@@ -120,17 +122,13 @@ async def test_a_request_that_holds_a_word_is_refused(stream: bool) -> None:
     assert response.json()["error"]["code"] == "policy_violation"
 
 
-def test_a_server_whose_guard_has_no_words_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUARDRAIL_WORDS", " , ")
-    with pytest.raises(Exception, match="set GUARDRAIL_WORDS or GUARDRAIL_FILE"):
-        app_with(REPEAT, hooks)
+@pytest.mark.parametrize("section", [{}, {"words": []}])
+def test_a_server_whose_guard_has_no_words_does_not_start(section: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match="there is nothing to guard against: set words or file"):
+        app_with(REPEAT, hooks, plugins={"guardrail": section})
 
 
 def test_words_come_from_a_file_too(tmp_path: Path) -> None:
     file = tmp_path / "words"
     file.write_text("tulip\n\nopen sesame\n")
-    assert configured_words({"GUARDRAIL_FILE": str(file), "GUARDRAIL_WORDS": "rose"}) == [
-        "rose",
-        "tulip",
-        "open sesame",
-    ]
+    assert GuardrailSettings(words=["rose"], file=file).forbidden() == ["rose", "tulip", "open sesame"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any, cast
 
 import httpx
@@ -103,14 +104,18 @@ def call(name: str, arguments: str) -> list[Delta]:
 
 @asynccontextmanager
 async def served(
-    options: dict[str, Any] | None = None, *, beside: Sequence[object] = (), **settings: Any
+    options: dict[str, Any] | None = None,
+    *,
+    beside: Sequence[object] = (),
+    sections: Mapping[str, Any] = MappingProxyType({}),
+    **settings: Any,
 ) -> AsyncIterator[Api]:
-    """A server with these options of responses, with plugins `beside` and further settings."""
+    """A server with these options of responses, with plugins `beside`, their `sections` and further settings."""
     app = app_with(
         PLUGIN,
         *beside,
         models=[ModelSettings(name="smol", source=".", task="text_generation")],
-        plugins={"llm": {"responses": options or {}}},
+        plugins={"llm": {"responses": options or {}}, **sections},
         **settings,
     )
     engine = Engine(hello)

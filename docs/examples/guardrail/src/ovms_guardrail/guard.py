@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 from ovms_core.plugin import APIError, Call, Proceed, windowed
@@ -13,21 +12,11 @@ from ovms_core.plugin import APIError, Call, Proceed, windowed
 REDACTED = "[redacted]"
 
 
-def configured_words(environ: Mapping[str, str]) -> list[str]:
-    """The words in ``GUARDRAIL_WORDS``, with commas between them, and in the file ``GUARDRAIL_FILE``, one a line."""
-    words = environ.get("GUARDRAIL_WORDS", "").split(",")
-    if file := environ.get("GUARDRAIL_FILE"):
-        words += Path(file).read_text(encoding="utf-8").splitlines()
-    return [word.strip() for word in words if word.strip()]
-
-
 class Guard:
-    """An interceptor. `words` are looked for as whole words, whatever their case. Raises `ValueError` for none."""
+    """An interceptor. `words`, at least one, are looked for as whole words, whatever their case."""
 
     def __init__(self, words: Iterable[str]) -> None:
         longest_first = sorted(set(words), key=len, reverse=True)
-        if not longest_first:
-            raise ValueError("there is nothing to guard against: set GUARDRAIL_WORDS or GUARDRAIL_FILE")
         self._longest = len(longest_first[0])
         choices = "|".join(map(re.escape, longest_first))
         self._pattern = re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
