@@ -17,7 +17,7 @@ from tests.core.support import Client, Talk, echo, error_of, frames, plugin, rai
 
 from ovms_core.errors import PluginError
 from ovms_core.plugin import Application, Call, Endpoint, Formatter, Observer, Outcome, Route
-from ovms_core.plugin_loading.answers import ANSWERS as ANSWERS_OF_HOOKS
+from ovms_core.plugin_loading.checks.answers import ANSWERS as ANSWERS_OF_HOOKS
 from ovms_core.plugin_loading.implementations import GUARDS, specifications
 from ovms_core.plugin_report import PluginReport, PluginState
 from ovms_core.settings import PluginSettings

@@ -128,6 +128,6 @@ def _checked(hook: str, impl: pluggy.HookImpl) -> Callable[..., Any]:
 def _check(hook: str, answer: Any, implementation: Callable[..., Any]) -> Any:
     if hook == "ovms_register_commands":
         return answer  # nobody uses it; and help must not wait for what the others import
-    from ovms_core.plugin_loading.answers import check_answer
+    from ovms_core.plugin_loading.checks.answers import check_answer
 
     return check_answer(hook, answer, implementation)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from ovms_core import hookspecs
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
-from ovms_core.plugin_loading.functions import placed
+from ovms_core.plugin_loading.checks.functions import placed
 
 WRAPS = ("ovms_wrap_execution", "ovms_wrap_app", "ovms_wrap_server")
 """The hooks that wrap."""

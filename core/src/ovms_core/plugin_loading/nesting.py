@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 
 from ovms_core.errors import PluginError
 from ovms_core.hookspecs import Place, place_of
+from ovms_core.plugin_loading.checks.functions import described, placed
 from ovms_core.plugin_loading.failure import HookError, failure_of
-from ovms_core.plugin_loading.functions import described, placed
 from ovms_core.plugin_loading.host import OWN, PluginHost
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from ovms_core.errors import PluginError
 from ovms_core.http.auth import Authenticator
 from ovms_core.models.source import Source
 from ovms_core.plugin_loading.authentication import authenticator
-from ovms_core.plugin_loading.endpoints import check_endpoint, check_route
-from ovms_core.plugin_loading.event_types import check_events
+from ovms_core.plugin_loading.checks.endpoints import check_endpoint, check_route
+from ovms_core.plugin_loading.checks.event_types import check_events
+from ovms_core.plugin_loading.checks.overrides import check_overrides
+from ovms_core.plugin_loading.checks.tasks import check_endpoints_tasks, check_task
 from ovms_core.plugin_loading.failure import HookError, failure_of
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_loading.loader import require
-from ovms_core.plugin_loading.overrides import check_overrides
 from ovms_core.plugin_loading.own_settings import with_plugin_settings
-from ovms_core.plugin_loading.tasks import check_endpoints_tasks, check_task
 from ovms_core.routes.route import AnyRoute
 from ovms_core.settings import Settings
 from ovms_core.task import Task

@@ -10,7 +10,7 @@ from typing import Any
 from ovms_core.calls.endpoint import Endpoint, Formatter
 from ovms_core.errors import PluginError
 from ovms_core.http.routing import check_path
-from ovms_core.plugin_loading.functions import coroutine_fault, described, generator_fault, placed, plain_fault
+from ovms_core.plugin_loading.checks.functions import coroutine_fault, described, generator_fault, placed, plain_fault
 from ovms_core.request_body.body import Body
 from ovms_core.routes.route import AnyRoute, Mount, Route, WebSocketRoute
 

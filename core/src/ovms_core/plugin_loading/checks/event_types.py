@@ -7,8 +7,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 from ovms_core.answers.event_texts import layout_of, may_hold_text, types_of_members
 from ovms_core.calls.endpoint import Endpoint
+from ovms_core.plugin_loading.checks.functions import placed
 from ovms_core.plugin_loading.failure import Failure
-from ovms_core.plugin_loading.functions import placed
 from ovms_core.plugin_loading.host import PluginHost
 
 _LOOKED_INTO = (str, dict, list, tuple, set, frozenset)

@@ -8,8 +8,8 @@ from inspect import isfunction
 from typing import Any
 
 from ovms_core.calls.endpoint import Endpoint
+from ovms_core.plugin_loading.checks.functions import placed
 from ovms_core.plugin_loading.failure import Failure
-from ovms_core.plugin_loading.functions import placed
 from ovms_core.plugin_loading.host import PluginHost
 
 _OWN = {name for cls in Endpoint.__mro__ for name, value in vars(cls).items() if isfunction(value) and name[0] != "_"}

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from ovms_core.calls.endpoint import Endpoint
 from ovms_core.errors import PluginError
+from ovms_core.plugin_loading.checks.functions import described, placed, plain_fault
 from ovms_core.plugin_loading.failure import Failure
-from ovms_core.plugin_loading.functions import described, placed, plain_fault
 from ovms_core.plugin_loading.host import PluginHost
 from ovms_core.plugin_report import PluginState
 from ovms_core.task import Task

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ovms_core.plugin_loading.functions import coroutine_fault, described, generator_fault, plain_fault
+from ovms_core.plugin_loading.checks.functions import coroutine_fault, described, generator_fault, plain_fault
 
 
 async def events(call: Any) -> AsyncIterator[str]:

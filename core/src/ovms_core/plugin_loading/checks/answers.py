@@ -14,8 +14,8 @@ from ovms_core.calls.observe import Observer
 from ovms_core.errors import PluginError
 from ovms_core.models.reference import is_scheme
 from ovms_core.models.source import Source
-from ovms_core.plugin_loading.endpoints import formatter_fault
-from ovms_core.plugin_loading.functions import coroutine_fault, described, generator_fault, placed, plain_fault
+from ovms_core.plugin_loading.checks.endpoints import formatter_fault
+from ovms_core.plugin_loading.checks.functions import coroutine_fault, described, generator_fault, placed, plain_fault
 from ovms_core.routes.route import Mount, Route, WebSocketRoute
 from ovms_core.task import Task
 
